@@ -1,0 +1,75 @@
+import { createHmac } from "node:crypto";
+import { MAX_CHAIN_ID_BYTES } from "../limits.ts";
+import { expectBytes, IntervalError } from "./interval.ts";
+import { isMeterId } from "./reading.ts";
+
+/**
+ * Everything secret about an interval comes from one secret of the meter, so that a node that lost its memory computes the same bytes again.
+ * Layouts: the table in interval.ts.
+ *
+ * The secret stays with the meter's owner. An auditor of a period is given that period's seed, a store is given salts. What a store erases
+ * (value and salt of one reading) is gone for everyone but the owner, unless the seed was given out too: with the seed and all other
+ * readings, a value of low entropy can be found again by trying.
+ */
+const PERIOD_SEED_PREFIX = 0x14;
+const SALT_KEY_PREFIX = 0x15;
+const SUM_SALT_PREFIX = 0x16;
+
+/** Bytes of a meter's secret: less would be guessable, and all secrets of this program have this length. */
+export const METER_SECRET_BYTES = 32;
+
+/** Whose interval it is: the same meter on another ledger has other seeds and salts. */
+export interface IntervalOwner {
+  /** The chain id, 1..50 bytes of UTF-8. */
+  readonly ledgerId: string;
+  readonly meterId: string;
+  /** METER_SECRET_BYTES bytes. */
+  readonly secret: Uint8Array;
+}
+
+/**
+ * HASH_SEED of D5.1 for the period that starts at `periodStartMs`: 32 bytes.
+ * @throws IntervalError INTERVAL_NAME_INVALID, INTERVAL_BYTES_LENGTH, INTERVAL_NUMBER_OUT_OF_RANGE
+ */
+export function periodSeed(owner: IntervalOwner, periodStartMs: number): Uint8Array {
+  return derive(owner, PERIOD_SEED_PREFIX, [periodStartMs]);
+}
+
+/** Key of the salts of the interval's readings, 32 bytes. @throws as periodSeed */
+export function readingSaltKey(owner: IntervalOwner, startMs: number, endMs: number): Uint8Array {
+  return derive(owner, SALT_KEY_PREFIX, [startMs, endMs]);
+}
+
+/** Salt of the interval's sum commitment, 32 bytes. @throws as periodSeed */
+export function intervalSumSalt(owner: IntervalOwner, startMs: number, endMs: number): Uint8Array {
+  return derive(owner, SUM_SALT_PREFIX, [startMs, endMs]);
+}
+
+/** Salt of the reading with this position in its interval, counted from 0: 32 bytes. */
+export function readingSalt(saltKey: Uint8Array, index: number): Uint8Array {
+  const message = Buffer.allocUnsafe(4);
+  message.writeUInt32BE(index);
+  return new Uint8Array(createHmac("sha256", saltKey).update(message).digest());
+}
+
+function derive({ ledgerId, meterId, secret }: IntervalOwner, prefix: number, timesMs: readonly number[]): Uint8Array {
+  expectBytes("secret", secret, METER_SECRET_BYTES);
+  const ledger = Buffer.from(ledgerId, "utf8");
+  if (ledger.length === 0 || ledger.length > MAX_CHAIN_ID_BYTES)
+    throw new IntervalError({ code: "INTERVAL_NAME_INVALID", field: "ledgerId", value: ledgerId });
+  if (!isMeterId(meterId)) throw new IntervalError({ code: "INTERVAL_NAME_INVALID", field: "meterId", value: meterId });
+  const meter = Buffer.from(meterId, "latin1");
+  const message = Buffer.alloc(3 + ledger.length + meter.length + 8 * timesMs.length);
+  message[0] = prefix;
+  message[1] = ledger.length;
+  message.set(ledger, 2);
+  message[2 + ledger.length] = meter.length;
+  message.set(meter, 3 + ledger.length);
+  let offset = 3 + ledger.length + meter.length;
+  for (const timeMs of timesMs) {
+    if (!Number.isSafeInteger(timeMs) || timeMs < 0)
+      throw new IntervalError({ code: "INTERVAL_NUMBER_OUT_OF_RANGE", field: "timeMs", value: timeMs });
+    offset = message.writeBigUInt64BE(BigInt(timeMs), offset);
+  }
+  return new Uint8Array(createHmac("sha256", secret).update(message).digest());
+}
