@@ -1,3 +1,4 @@
+import { createHmac } from "node:crypto";
 import { expect, test } from "vitest";
 import { IntervalError } from "./interval.ts";
 import { type IntervalOwner, intervalSumSalt, periodSeed, readingSalt, readingSaltKey } from "./intervalSecrets.ts";
@@ -49,4 +50,16 @@ test("names, secrets and times out of range are refused with a code", () => {
   expect(codeOf(() => periodSeed({ ...OWNER, secret: new Uint8Array(31) }, 0))).toBe("INTERVAL_BYTES_LENGTH");
   expect(codeOf(() => readingSaltKey(OWNER, -1, 0))).toBe("INTERVAL_NUMBER_OUT_OF_RANGE");
   expect(codeOf(() => intervalSumSalt(OWNER, 0, 0.5))).toBe("INTERVAL_NUMBER_OUT_OF_RANGE");
+});
+
+test("a reading's salt is the HMAC of its index, and the first index past a uint32 is refused", () => {
+  for (const key of [new Uint8Array(32), new Uint8Array(32).fill(0xff), periodSeed(OWNER, 1)])
+    for (const index of [0, 1, 255, 256, 2 ** 31, 2 ** 32 - 2]) {
+      const message = Buffer.alloc(4);
+      message.writeUInt32BE(index);
+      expect(hex(readingSalt(key, index))).toBe(createHmac("sha256", key).update(message).digest("hex"));
+    }
+  expect(codeOf(() => readingSalt(new Uint8Array(32), 2 ** 32 - 1))).toBe("INTERVAL_NUMBER_OUT_OF_RANGE");
+  expect(codeOf(() => readingSalt(new Uint8Array(32), -1))).toBe("INTERVAL_NUMBER_OUT_OF_RANGE");
+  expect(codeOf(() => readingSalt(new Uint8Array(31), 0))).toBe("INTERVAL_BYTES_LENGTH");
 });

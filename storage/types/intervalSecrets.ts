@@ -1,6 +1,6 @@
-import { createHmac } from "node:crypto";
+import { createHmac, hash } from "node:crypto";
 import { MAX_CHAIN_ID_BYTES } from "../limits.ts";
-import { expectBytes, IntervalError } from "./interval.ts";
+import { expectBytes, IntervalError, MAX_INTERVAL_READINGS } from "./interval.ts";
 import { isMeterId } from "./reading.ts";
 
 /**
@@ -45,11 +45,31 @@ export function intervalSumSalt(owner: IntervalOwner, startMs: number, endMs: nu
   return derive(owner, SUM_SALT_PREFIX, [startMs, endMs]);
 }
 
-/** Salt of the reading with this position in its interval, counted from 0: 32 bytes. */
+/** Salt of the reading with this position in its interval, counted from 0: 32 bytes. @throws as readingSalts */
 export function readingSalt(saltKey: Uint8Array, index: number): Uint8Array {
-  const message = Buffer.allocUnsafe(4);
-  message.writeUInt32BE(index);
-  return new Uint8Array(createHmac("sha256", saltKey).update(message).digest());
+  return readingSalts(saltKey)(index);
+}
+
+/**
+ * The salts of one interval, for all its readings in turn. HMAC by its definition (RFC 2104) on `crypto.hash` with both pads in place:
+ * 0.7 million readings/s salted and rooted against 0.07 million with `createHmac` (Node 24.21): it would be most of a reading's cost.
+ * @throws IntervalError INTERVAL_BYTES_LENGTH unless the key has 32 bytes, INTERVAL_NUMBER_OUT_OF_RANGE for an index that is no uint32
+ */
+export function readingSalts(saltKey: Uint8Array): (index: number) => Uint8Array {
+  expectBytes("saltKey", saltKey, 32);
+  const inner = Buffer.alloc(68, 0x36);
+  const outer = Buffer.alloc(96, 0x5c);
+  for (const [i, byte] of saltKey.entries()) {
+    inner[i] = byte ^ 0x36;
+    outer[i] = byte ^ 0x5c;
+  }
+  return (index) => {
+    if (!Number.isInteger(index) || index < 0 || index >= MAX_INTERVAL_READINGS)
+      throw new IntervalError({ code: "INTERVAL_NUMBER_OUT_OF_RANGE", field: "index", value: index });
+    inner.writeUInt32BE(index, 64);
+    outer.write(hash("sha256", inner, "binary"), 64, "latin1");
+    return new Uint8Array(Buffer.from(hash("sha256", outer, "binary"), "latin1"));
+  };
 }
 
 function derive({ ledgerId, meterId, secret }: IntervalOwner, prefix: number, timesMs: readonly number[]): Uint8Array {
