@@ -94,6 +94,8 @@ export const MAX_READING_TIME_MS = 253_402_300_799_999;
  */
 const READING_VERSION = 1;
 const FIXED_BYTES = 85;
+/** Where the meter id stands, up to the end of the record: a scan compares it without decoding. */
+export const READING_METER_ID_OFFSET = FIXED_BYTES;
 const FLAG_SEQ = 1;
 const FLAG_REGISTER = 2;
 export const MAX_READING_BYTES = FIXED_BYTES + MAX_METER_ID_CHARS;

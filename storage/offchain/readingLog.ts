@@ -1,0 +1,269 @@
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { decodeReading, READING_METER_ID_OFFSET, type Reading } from "../types/reading.ts";
+import {
+  encodeBatch,
+  encodePayload,
+  MAX_BATCH_BYTES,
+  ReadingLogError,
+  recordsOf,
+  segmentName,
+} from "./readingLogFormat.ts";
+import { type ReadingLogReport, recoverLog, type Segment, syncDirectory } from "./readingLogRecovery.ts";
+import { batchesOf, corruptSegment } from "./readingLogSegment.ts";
+
+export interface ReadingLogOptions {
+  /** A segment is left for a new one before it would grow beyond this. Default 16 MiB. */
+  readonly segmentBytes?: number;
+  /** Encoded readings that are neither on disk nor waiting for room. Default 8 MiB: two batches. */
+  readonly maxPendingBytes?: number;
+  /** Appends that wait for room; the next one is refused with READING_LOG_FULL. Default 1024. */
+  readonly maxWaitingAppends?: number;
+  /** Opens a segment for writing; tests put a failing disk in its place. */
+  readonly openFile?: (path: string, flags: "wx" | "r+") => Promise<ReadingLogFile>;
+}
+
+/** The part of a FileHandle that the log writes with. */
+export interface ReadingLogFile {
+  write(bytes: Buffer, offset: number, length: number, position: number): Promise<{ readonly bytesWritten: number }>;
+  datasync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Readings of one meter, or of all, with afterMs < timestamp <= untilMs. */
+export interface ReadingRange {
+  readonly meterId?: string;
+  readonly afterMs?: number;
+  readonly untilMs?: number;
+}
+
+interface Append {
+  readonly payload: Buffer;
+  readonly readings: readonly Reading[];
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+const DEFAULTS = {
+  segmentBytes: 16 * 1024 * 1024,
+  maxPendingBytes: 8 * 1024 * 1024,
+  maxWaitingAppends: 1024,
+  openFile: (path: string, flags: "wx" | "r+"): Promise<ReadingLogFile> => open(path, flags),
+};
+
+/**
+ * Opens or creates the log in `directory`. One process at a time may have it open.
+ * @throws ReadingLogError READING_LOG_CORRUPT with segment and offset; a torn tail is no error but in the report
+ */
+export async function openReadingLog(directory: string, options: ReadingLogOptions = {}): Promise<ReadingLog> {
+  return new ReadingLog(directory, { ...DEFAULTS, ...options }, await recoverLog(directory));
+}
+
+/**
+ * Append-only log of readings with group commit: while one batch is being written and synced, appends gather for the next, so that the cost
+ * of a sync is shared by all that came meanwhile. Readings keep the order in which `append` was called.
+ * After a failed write or sync nothing more is accepted: a later sync could succeed without the lost pages.
+ */
+export class ReadingLog {
+  readonly report: ReadingLogReport;
+  readonly #directory: string;
+  readonly #options: Required<ReadingLogOptions>;
+  readonly #segments: Segment[];
+  readonly #lastTimestampMs: Map<string, number>;
+  #nextBatch: number;
+  #file: ReadingLogFile | undefined;
+  /** Admitted, in order; those of the batch being written are no longer here but still count as pending. */
+  #queue: Append[] = [];
+  readonly #waiting: Append[] = [];
+  #pendingBytes = 0;
+  #writing: Promise<void> | undefined;
+  #failure: ReadingLogError | undefined;
+  #closed = false;
+
+  constructor(
+    directory: string,
+    options: Required<ReadingLogOptions>,
+    recovered: Awaited<ReturnType<typeof recoverLog>>,
+  ) {
+    this.#directory = directory;
+    this.#options = options;
+    this.#segments = recovered.segments;
+    this.#nextBatch = recovered.nextBatch;
+    this.#lastTimestampMs = recovered.lastTimestampMs;
+    this.report = recovered.report;
+  }
+
+  /** Encoded bytes admitted and not yet on disk. */
+  get pendingBytes(): number {
+    return this.#pendingBytes;
+  }
+
+  /** Latest timestamp on disk of a meter; undefined when the log has none of it. */
+  lastTimestampMs(meterId: string): number | undefined {
+    return this.#lastTimestampMs.get(meterId);
+  }
+
+  /** Meters with a reading on disk. */
+  meterIds(): IterableIterator<string> {
+    return this.#lastTimestampMs.keys();
+  }
+
+  /**
+   * Resolves when all these readings are on disk (fdatasync); they are never torn apart by a crash. Waits while more than maxPendingBytes
+   * are pending.
+   * @throws ReadingLogError READING_LOG_FULL, READING_LOG_APPEND_TOO_LARGE, READING_LOG_CLOSED, READING_LOG_FAILED, READING_LOG_DISK_FULL,
+   *   READING_LOG_IO_FAILED; ReadingError READING_FIELD_INVALID
+   */
+  async append(readings: readonly Reading[]): Promise<void> {
+    this.#checkUsable();
+    if (readings.length === 0) return;
+    const payload = encodePayload(readings);
+    await new Promise<void>((resolve, reject) => {
+      const append: Append = { payload, readings, resolve, reject };
+      if (this.#waiting.length === 0 && this.#hasRoom(append)) this.#admit(append);
+      else if (this.#waiting.length < this.#options.maxWaitingAppends) this.#waiting.push(append);
+      else {
+        const [pendingBytes, waitingAppends] = [this.#pendingBytes, this.#waiting.length];
+        reject(new ReadingLogError({ code: "READING_LOG_FULL", pendingBytes, waitingAppends }));
+      }
+      this.#writing ??= this.#writeQueue();
+    });
+  }
+
+  /**
+   * Readings on disk when this is called, in the order they were appended.
+   * @throws ReadingLogError READING_LOG_CORRUPT when a batch changed since it was written
+   */
+  async *scan(range: ReadingRange = {}): AsyncGenerator<Reading> {
+    const { meterId, afterMs = -1, untilMs = Number.POSITIVE_INFINITY } = range;
+    const wanted = meterId === undefined ? undefined : Buffer.from(meterId, "latin1");
+    for (const { name, firstBatch, bytes } of this.#segments.map((segment) => ({ ...segment }))) {
+      const batches = batchesOf(this.#directory, name, firstBatch, bytes);
+      try {
+        let step = await batches.next();
+        for (; !step.done; step = await batches.next())
+          for (const record of recordsOf(step.value.payload)) {
+            if (wanted !== undefined && record.compare(wanted, 0, wanted.length, READING_METER_ID_OFFSET) !== 0)
+              continue;
+            const reading = decodeReading(record);
+            if (reading.timestampMs > afterMs && reading.timestampMs <= untilMs) yield reading;
+          }
+        if (step.value !== undefined) throw corruptSegment(name, step.value);
+      } finally {
+        await batches.return(undefined);
+      }
+    }
+  }
+
+  /** Waits for what was appended, then closes. Closing twice is allowed. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#writing;
+    await this.#file?.close();
+    this.#file = undefined;
+  }
+
+  #checkUsable(): void {
+    if (this.#closed) throw new ReadingLogError({ code: "READING_LOG_CLOSED" });
+    if (this.#failure !== undefined)
+      throw new ReadingLogError(
+        { code: "READING_LOG_FAILED", earlier: this.#failure.message },
+        { cause: this.#failure },
+      );
+  }
+
+  #hasRoom({ payload }: Append): boolean {
+    return this.#pendingBytes === 0 || this.#pendingBytes + payload.length <= this.#options.maxPendingBytes;
+  }
+
+  #admit(append: Append): void {
+    this.#queue.push(append);
+    this.#pendingBytes += append.payload.length;
+  }
+
+  async #writeQueue(): Promise<void> {
+    // Appends of the same turn of the event loop belong to the same batch.
+    await Promise.resolve();
+    while (this.#queue.length > 0) {
+      const appends = this.#takeBatch();
+      const payloadBytes = appends.reduce((sum, { payload }) => sum + payload.length, 0);
+      try {
+        await this.#writeBatch(appends);
+      } catch (error) {
+        this.#fail(error as NodeJS.ErrnoException, appends);
+        break;
+      }
+      this.#pendingBytes -= payloadBytes;
+      for (const { readings, resolve } of appends) {
+        for (const { meterId, timestampMs } of readings)
+          if (timestampMs > (this.#lastTimestampMs.get(meterId) ?? -1)) this.#lastTimestampMs.set(meterId, timestampMs);
+        resolve();
+      }
+      let next = this.#waiting[0];
+      while (next !== undefined && this.#hasRoom(next)) {
+        this.#admit(next);
+        this.#waiting.shift();
+        next = this.#waiting[0];
+      }
+    }
+    this.#writing = undefined;
+  }
+
+  /** As many appends as fit into one batch, at least one. */
+  #takeBatch(): readonly Append[] {
+    let [count, bytes] = [0, 0];
+    for (const { payload } of this.#queue) {
+      if (bytes + payload.length > MAX_BATCH_BYTES) break;
+      bytes += payload.length;
+      count += 1;
+    }
+    const appends = this.#queue.slice(0, count);
+    this.#queue = this.#queue.slice(count);
+    return appends;
+  }
+
+  async #writeBatch(appends: readonly Append[]): Promise<void> {
+    const readings = appends.reduce((sum, append) => sum + append.readings.length, 0);
+    const pieces = appends.map(({ payload }) => payload);
+    const bytes = encodeBatch(this.#nextBatch, readings, pieces);
+    const segment = await this.#segmentFor(bytes.length);
+    const file = this.#file as ReadingLogFile;
+    for (let written = 0; written < bytes.length; ) {
+      const result = await file.write(bytes, written, bytes.length - written, segment.bytes + written);
+      written += result.bytesWritten;
+    }
+    await file.datasync();
+    segment.bytes += bytes.length;
+    this.#nextBatch += 1;
+  }
+
+  /** The last segment if the batch fits, else a new one whose name is on disk before anything is acknowledged in it. */
+  async #segmentFor(batchBytes: number): Promise<Segment> {
+    const { openFile, segmentBytes } = this.#options;
+    const last = this.#segments.at(-1);
+    if (last !== undefined && (last.bytes === 0 || last.bytes + batchBytes <= segmentBytes)) {
+      this.#file ??= await openFile(join(this.#directory, last.name), "r+");
+      return last;
+    }
+    await this.#file?.close();
+    this.#file = undefined;
+    const segment: Segment = { name: segmentName(this.#nextBatch), firstBatch: this.#nextBatch, bytes: 0 };
+    this.#file = await openFile(join(this.#directory, segment.name), "wx");
+    await syncDirectory(this.#directory);
+    this.#segments.push(segment);
+    return segment;
+  }
+
+  #fail(cause: NodeJS.ErrnoException, appends: readonly Append[]): void {
+    const directory = this.#directory;
+    const next = "Free space on this disk and start the node again: nothing acknowledged was lost.";
+    this.#failure =
+      cause.code === "ENOSPC" || cause.code === "EDQUOT"
+        ? new ReadingLogError({ code: "READING_LOG_DISK_FULL", directory, next }, { cause })
+        : new ReadingLogError({ code: "READING_LOG_IO_FAILED", directory, reason: cause.message }, { cause });
+    for (const { reject } of [...appends, ...this.#queue, ...this.#waiting]) reject(this.#failure);
+    this.#queue = [];
+    this.#waiting.length = 0;
+    this.#pendingBytes = 0;
+  }
+}
