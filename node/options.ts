@@ -1,0 +1,168 @@
+import { DEFAULT_MAX_BLOCK_BYTES, MAX_TX_BYTES } from "#storage/limits.ts";
+import { choice, FILE_PATH, HEX_HASH, integer, LIST, type OptionSpec, SWITCH, TEXT } from "./optionKinds.ts";
+
+export type NodeRole = "validator" | "full" | "light";
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+function option<T>(
+  kind: OptionSpec<T>["kind"],
+  defaultValue: NoInfer<T>,
+  unit: string,
+  description: string,
+): OptionSpec<T> {
+  return { kind, default: defaultValue, unit, description };
+}
+
+/**
+ * Every option of a node. Flags (`--api-port`), environment variables (`ENERGY_LEDGER_API_PORT`), the keys of config.json (`apiPort`), the help text
+ * and the table in node/README.md are derived from this table and from nothing else. Keys and passphrases are never options: only paths to them are.
+ */
+export const OPTIONS = {
+  home: option(FILE_PATH, "~/.energy-ledger", "", "Folder with the node's configuration, keys and data"),
+  role: option(
+    choice<NodeRole>("validator", "full", "light"),
+    "full",
+    "",
+    "validator proposes and votes, full keeps and checks everything, light keeps headers",
+  ),
+  moniker: option(TEXT, "node", "", "Name shown to operators; it has no meaning for the ledger"),
+  passphraseFile: option(FILE_PATH, "", "", "File whose first line opens the key files; without it the terminal asks"),
+
+  p2pListen: option(LIST, ["/ip4/0.0.0.0/tcp/26656"], "multiaddr", "Where libp2p listens"),
+  p2pAnnounce: option(LIST, [], "multiaddr", "Addresses to tell others when the listening ones are not reachable"),
+  seeds: option(LIST, [], "multiaddr", "Seed nodes, asked at the start for further peers"),
+  persistentPeers: option(LIST, [], "multiaddr", "Peers that are dialled again whenever the connection is lost"),
+  maxPeers: option(integer(1, 1000), 50, "peers", "Connections at most"),
+  peerDiscovery: option(SWITCH, true, "", "Look for further peers by the Kademlia table"),
+
+  api: option(SWITCH, true, "", "Serve the REST API"),
+  apiHost: option(TEXT, "127.0.0.1", "", "Address the REST API binds to"),
+  apiPort: option(integer(0, 65_535), 26_680, "port", "Port of the REST API; 0 takes a free one"),
+  apiTokenFile: option(
+    FILE_PATH,
+    "",
+    "",
+    "File with the bearer token that POST requests need; required unless the API binds to loopback",
+  ),
+  apiDocs: option(SWITCH, true, "", "Serve the OpenAPI page at /docs"),
+  apiRequestsPerSecond: option(
+    integer(1, 1_000_000),
+    200,
+    "requests/s",
+    "Requests of one client address; twice that in a burst",
+  ),
+  apiMaxBodyBytes: option(integer(1024, 64 * 1024 * 1024), 2 * MAX_TX_BYTES, "bytes", "Largest request body"),
+  apiRequestTimeoutMs: option(integer(10, 600_000), 10_000, "ms", "Time a client has to send its whole request"),
+  apiCommitTimeoutMs: option(integer(100, 600_000), 30_000, "ms", "Longest wait of POST …?wait=commit"),
+  apiMaxEventClients: option(integer(0, 100_000), 256, "clients", "Open event streams at most"),
+
+  logLevel: option(
+    choice("fatal", "error", "warn", "info", "debug", "trace", "silent"),
+    "info",
+    "",
+    "Least severe log line that is written",
+  ),
+  workers: option(
+    integer(0, 64),
+    0,
+    "threads",
+    "Signature checking threads; 0 takes one less than the processor's cores",
+  ),
+
+  timeoutProposeMs: option(integer(1, 600_000), 3000, "ms", "Wait for a proposal in round 0"),
+  timeoutProposeDeltaMs: option(integer(0, 600_000), 500, "ms", "Added to the proposal wait with every round"),
+  timeoutVoteMs: option(integer(1, 600_000), 1000, "ms", "Wait for further prevotes or precommits in round 0"),
+  timeoutVoteDeltaMs: option(integer(0, 600_000), 500, "ms", "Added to the vote wait with every round"),
+  timeoutCommitMs: option(integer(0, 600_000), 1000, "ms", "Wait for late precommits after a block"),
+  createEmptyBlocks: option(SWITCH, false, "", "Make blocks although no transaction waits"),
+  heartbeatMs: option(
+    integer(0, DAY_MS),
+    60_000,
+    "ms",
+    "Longest time without a block on an idle net; 0 never makes an empty one",
+  ),
+  maxProposalBytes: option(
+    integer(1024, 100 * 1024 * 1024),
+    DEFAULT_MAX_BLOCK_BYTES,
+    "bytes",
+    "Largest block this node proposes; genesis may set a lower limit",
+  ),
+
+  mempoolMaxTxs: option(integer(1, 10_000_000), 20_000, "transactions", "Transactions waiting at most"),
+  mempoolMaxBytes: option(integer(1024, 2 ** 40), 64 * 1024 * 1024, "bytes", "Bytes of waiting transactions at most"),
+
+  retainBlocks: option(integer(0, Number.MAX_SAFE_INTEGER), 0, "blocks", "Latest blocks that are kept; 0 keeps all"),
+  retainIndexBlocks: option(
+    integer(0, Number.MAX_SAFE_INTEGER),
+    0,
+    "blocks",
+    "Latest blocks whose transactions can be searched; 0 keeps all",
+  ),
+
+  trustedHeight: option(integer(0, Number.MAX_SAFE_INTEGER), 0, "", "Light node: height of the block it starts from"),
+  trustedHash: option(HEX_HASH, "", "hex", "Light node: hash of that block, from a source you trust"),
+  trustingPeriodMs: option(
+    integer(60_000, 400 * DAY_MS),
+    14 * DAY_MS,
+    "ms",
+    "Light node: age up to which a header is believed",
+  ),
+  fullNodes: option(LIST, [], "multiaddr", "Light node: full nodes to ask; without any, all peers are asked"),
+  retainHeaders: option(
+    integer(0, Number.MAX_SAFE_INTEGER),
+    0,
+    "headers",
+    "Light node: latest headers kept; 0 keeps all",
+  ),
+
+  meterSource: option(choice("none", "csv", "simulator"), "none", "", "Where readings come from"),
+  meterCsvFile: option(FILE_PATH, "", "", "CSV file with readings (Low Carbon London dialects)"),
+  meterKey: option(TEXT, "meter", "", "Name of the key that signs the sealed intervals"),
+  meterSecretFile: option(
+    FILE_PATH,
+    "",
+    "",
+    "File with the meter secret of the fingerprint seeds; made at the first start",
+  ),
+  meterIntervalMs: option(integer(1000, DAY_MS), 15 * 60_000, "ms", "Length of one sealed interval"),
+  meterClearSums: option(
+    SWITCH,
+    false,
+    "",
+    "Put interval energy on the ledger in the clear instead of as a commitment",
+  ),
+  simulatorMeters: option(integer(1, 100_000), 1, "meters", "Simulated meters"),
+  simulatorSeed: option(integer(0, 2 ** 32 - 1), 1, "", "Seed of the simulated households"),
+  simulatorSpeed: option(integer(1, 1_000_000), 1, "×", "Simulated seconds per second"),
+  simulatorReadingMs: option(integer(1000, DAY_MS), 5000, "ms", "Simulated time between two readings of a meter"),
+};
+
+export type OptionName = keyof typeof OPTIONS;
+
+/** The value of every option, as `startNode` takes it. */
+export type NodeOptions = {
+  readonly [Name in OptionName]: (typeof OPTIONS)[Name] extends OptionSpec<infer T> ? T : never;
+};
+
+export const OPTION_NAMES = Object.keys(OPTIONS) as readonly OptionName[];
+
+/** The table with its value types erased, for code that walks over all options. */
+export const OPTION_TABLE: Readonly<Record<OptionName, OptionSpec<unknown>>> = OPTIONS;
+
+export const ENVIRONMENT_PREFIX = "ENERGY_LEDGER_";
+
+/** `apiPort` → `ENERGY_LEDGER_API_PORT`. */
+export function environmentName(name: OptionName): string {
+  return ENVIRONMENT_PREFIX + name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
+}
+
+/** `apiPort` → `--api-port`. */
+export function flagName(name: OptionName): string {
+  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+export function defaultOptions(overrides: Partial<NodeOptions> = {}): NodeOptions {
+  const defaults = Object.fromEntries(OPTION_NAMES.map((name) => [name, OPTIONS[name].default]));
+  return { ...(defaults as unknown as NodeOptions), ...overrides };
+}
