@@ -1,0 +1,166 @@
+import type { Verdict } from "#storage/error.ts";
+import { ACCEPTED, rejected } from "#storage/error.ts";
+import { makeDuplicateVoteEvidence, verifyDuplicateVote } from "#storage/types/duplicateVote.ts";
+import type { Evidence } from "#storage/types/evidence.ts";
+import { encodeEvidence, hashEvidence } from "#storage/types/evidence.ts";
+import type { ConsensusParams } from "#storage/types/params.ts";
+import type { Timestamp } from "#storage/types/time.ts";
+import { timestampToMs } from "#storage/types/time.ts";
+import type { ValidatorSet } from "#storage/types/validatorSet.ts";
+import type { Vote } from "#storage/types/vote.ts";
+import { nextHeight } from "./blockChecks.ts";
+import type { ChainState } from "./chainState.ts";
+
+export interface EvidencePorts {
+  readonly chainId: string;
+  /** Undefined when that height is not kept any more. */
+  loadValidators(height: number): Promise<ValidatorSet | undefined>;
+  loadBlockTime(height: number): Promise<Timestamp | undefined>;
+}
+
+/** Evidence that some block carries already. */
+export interface CommittedEvidence {
+  readonly hash: Uint8Array;
+  readonly height: number;
+  readonly time: Timestamp;
+}
+
+export interface EvidencePool {
+  /** Two conflicting votes of the current or the last height; they become evidence once that height's block time is known. */
+  addConflict(voteA: Vote, voteB: Vote): void;
+  /** Evidence from a peer. */
+  add(evidence: Evidence, state: ChainState): Promise<Verdict>;
+  /** What a proposer puts into its block, oldest first. */
+  pending(maxBytes: number): readonly Evidence[];
+  /** The evidence of a proposed block: each verified, not committed before, not twice. */
+  check(evidence: readonly Evidence[], state: ChainState): Promise<Verdict>;
+  /** After a block: what it carries is committed, what is too old is forgotten, conflicts of its height become evidence. Returns the new evidence. */
+  update(committed: readonly Evidence[], before: ChainState, after: ChainState): Promise<readonly Evidence[]>;
+}
+
+/** Evidence kept that no block carries yet: each costs two signature checks, and an honest net has none. */
+export const PENDING_EVIDENCE_MAX = 1000;
+
+/** Conflicts of the heights in progress: one per validator, round and type is reported by the vote keeper. */
+const CONFLICTS_MAX = 1000;
+
+/**
+ * Evidence of double votes (CometBFT evidence/pool.go). Its time and powers are taken from the chain, never from a peer or from the
+ * votes (CVE-2021-21271): the time is that of the block at the votes' height.
+ */
+export function createEvidencePool(ports: EvidencePorts, known: readonly CommittedEvidence[] = []): EvidencePool {
+  const pendingByHash = new Map<string, Evidence>();
+  const committed = new Map(known.map((entry) => [keyOf(entry.hash), entry]));
+  let conflicts: { voteA: Vote; voteB: Vote }[] = [];
+
+  /** a) kind: EVIDENCE_UNSUPPORTED  b) age: EVIDENCE_EXPIRED, EVIDENCE_FUTURE  c) committed: EVIDENCE_COMMITTED  d) chain: EVIDENCE_UNKNOWN_HEIGHT  e) votes, powers and time: the code of verifyDuplicateVote */
+  async function verify(evidence: Evidence, state: ChainState): Promise<Verdict> {
+    if (evidence.type !== "duplicateVote") return rejected("EVIDENCE_UNSUPPORTED", evidence.type);
+    const height = evidence.voteA.height;
+    if (height >= nextHeight(state)) return rejected("EVIDENCE_FUTURE", `height ${height}`);
+    if (isExpired(height, evidence.timestamp, state)) return rejected("EVIDENCE_EXPIRED", `height ${height}`);
+    if (committed.has(keyOf(hashEvidence(evidence)))) return rejected("EVIDENCE_COMMITTED", `height ${height}`);
+    const [validators, time] = await Promise.all([ports.loadValidators(height), ports.loadBlockTime(height)]);
+    if (validators === undefined || time === undefined) return rejected("EVIDENCE_UNKNOWN_HEIGHT", `height ${height}`);
+    return verifyDuplicateVote(evidence, ports.chainId, validators, time);
+  }
+
+  function keep(evidence: Evidence): void {
+    if (pendingByHash.size < PENDING_EVIDENCE_MAX) pendingByHash.set(keyOf(hashEvidence(evidence)), evidence);
+  }
+
+  return {
+    addConflict(voteA, voteB) {
+      if (conflicts.length < CONFLICTS_MAX) conflicts.push({ voteA, voteB });
+    },
+
+    async add(evidence, state) {
+      const key = keyOf(hashEvidence(evidence));
+      if (pendingByHash.has(key) || committed.has(key)) return ACCEPTED;
+      if (pendingByHash.size >= PENDING_EVIDENCE_MAX) return rejected("EVIDENCE_POOL_FULL", `${PENDING_EVIDENCE_MAX}`);
+      const verdict = await verify(evidence, state);
+      if (verdict.accepted) keep(evidence);
+      return verdict;
+    },
+
+    pending(maxBytes) {
+      const chosen: Evidence[] = [];
+      let bytes = 0;
+      for (const evidence of pendingByHash.values()) {
+        // Each entry of the list costs its field tag and length in the block.
+        bytes += encodeEvidence(evidence).length + EVIDENCE_FRAME_BYTES;
+        if (bytes > maxBytes) break;
+        chosen.push(evidence);
+      }
+      return chosen;
+    },
+
+    async check(list, state) {
+      const seen = new Set<string>();
+      for (const evidence of list) {
+        const key = keyOf(hashEvidence(evidence));
+        if (seen.has(key)) return rejected("EVIDENCE_DUPLICATE", "twice in one block");
+        seen.add(key);
+        // Verified when it came; only its age and that it is not committed can have changed.
+        const isKnown = pendingByHash.has(key) && !isExpired(heightOf(evidence), evidence.timestamp, state);
+        const verdict = isKnown ? ACCEPTED : await verify(evidence, state);
+        if (!verdict.accepted) return verdict;
+      }
+      return ACCEPTED;
+    },
+
+    async update(list, before, after) {
+      for (const evidence of list) {
+        const hash = hashEvidence(evidence);
+        pendingByHash.delete(keyOf(hash));
+        committed.set(keyOf(hash), { hash, height: heightOf(evidence), time: evidence.timestamp });
+      }
+      for (const [key, evidence] of pendingByHash)
+        if (isExpired(heightOf(evidence), evidence.timestamp, after)) pendingByHash.delete(key);
+      for (const [key, entry] of committed) if (isExpired(entry.height, entry.time, after)) committed.delete(key);
+
+      const fresh: Evidence[] = [];
+      const ripe = conflicts.filter(({ voteA }) => voteA.height <= after.lastBlockHeight);
+      conflicts = conflicts.filter(({ voteA }) => voteA.height > after.lastBlockHeight);
+      for (const { voteA, voteB } of ripe) {
+        const isLast = voteA.height === after.lastBlockHeight;
+        const validators = isLast ? before.validators : await ports.loadValidators(voteA.height);
+        const time = isLast ? after.lastBlockTime : await ports.loadBlockTime(voteA.height);
+        if (validators === undefined || time === undefined) continue;
+        const evidence = makeDuplicateVoteEvidence(voteA, voteB, time, validators);
+        const key = keyOf(hashEvidence(evidence));
+        if (pendingByHash.has(key) || committed.has(key)) continue;
+        keep(evidence);
+        fresh.push(evidence);
+      }
+      return fresh;
+    },
+  };
+}
+
+/** Field tag and length around one evidence of a block's list. */
+const EVIDENCE_FRAME_BYTES = 8;
+
+/** Too old by both measures (CometBFT: a chain that stands still keeps its evidence, a fast chain keeps it for the duration). */
+export function isExpiredEvidence(
+  height: number,
+  time: Timestamp,
+  now: { readonly height: number; readonly time: Timestamp },
+  params: ConsensusParams["evidence"],
+): boolean {
+  const ageMs = timestampToMs(now.time) - timestampToMs(time);
+  return now.height - height > params.maxAgeNumBlocks && ageMs > params.maxAgeDurationMs;
+}
+
+function isExpired(height: number, time: Timestamp, state: ChainState): boolean {
+  const now = { height: state.lastBlockHeight, time: state.lastBlockTime };
+  return isExpiredEvidence(height, time, now, state.consensusParams.evidence);
+}
+
+function heightOf(evidence: Evidence): number {
+  return evidence.type === "duplicateVote" ? evidence.voteA.height : evidence.commonHeight;
+}
+
+function keyOf(hash: Uint8Array): string {
+  return Buffer.from(hash.buffer, hash.byteOffset, hash.byteLength).toString("latin1");
+}
