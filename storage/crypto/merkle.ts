@@ -1,0 +1,155 @@
+import { ACCEPTED, rejected, type Verdict } from "../error.ts";
+import { MAX_PROOF_AUNTS } from "../limits.ts";
+import { latin1Bytes, sha256, sha256Latin1 } from "./hash.ts";
+
+/**
+ * Merkle trees of RFC 6962 §2.1 as CometBFT builds them (crypto/merkle): leaf SHA256(0x00 ‖ item), inner SHA256(0x01 ‖ left ‖ right),
+ * split at the largest power of two below the number of items, empty tree SHA256("").
+ */
+export interface MerkleProof {
+  /** Items of the tree. */
+  readonly total: number;
+  /** Position of the item, from 0. */
+  readonly index: number;
+  /** 32 bytes. */
+  readonly leafHash: Uint8Array;
+  /** Sibling hashes from the leaf to the root, 32 bytes each, at most MAX_PROOF_AUNTS. */
+  readonly aunts: readonly Uint8Array[];
+}
+
+const EMPTY_ROOT = sha256(new Uint8Array(0));
+
+/** Scratch for one inner node: 0x01, left, right. The program has one thread per module instance, and hashing does not yield. */
+const innerScratch = Buffer.alloc(65);
+innerScratch[0] = 1;
+
+function leafHash(item: Uint8Array): string {
+  const bytes = Buffer.allocUnsafe(item.length + 1);
+  bytes[0] = 0;
+  bytes.set(item, 1);
+  return sha256Latin1(bytes);
+}
+
+function innerHash(left: string, right: string): string {
+  innerScratch.write(left, 1, "latin1");
+  innerScratch.write(right, 33, "latin1");
+  return sha256Latin1(innerScratch);
+}
+
+/** Hash of one leaf, 32 bytes. */
+export function merkleLeafHash(item: Uint8Array): Uint8Array {
+  return latin1Bytes(leafHash(item));
+}
+
+/** Root over the items, 32 bytes. */
+export function merkleRoot(items: readonly Uint8Array[]): Uint8Array {
+  if (items.length === 0) return EMPTY_ROOT;
+  return latin1Bytes(rootOf(items.map(leafHash)));
+}
+
+/** Root over leaf hashes already computed, 32 bytes each. */
+export function merkleRootOfHashes(leafHashes: readonly Uint8Array[]): Uint8Array {
+  if (leafHashes.length === 0) return EMPTY_ROOT;
+  return latin1Bytes(rootOf(leafHashes.map(latin1Of)));
+}
+
+/**
+ * Level by level; an odd last node is carried up unhashed, which is the RFC's split. All levels are kept, so that every
+ * proof is read off without hashing again.
+ */
+function levelsOf(leafHashes: string[]): string[][] {
+  const levels = [leafHashes];
+  for (let level = leafHashes; level.length > 1; ) {
+    const above: string[] = [];
+    for (let i = 0; i + 1 < level.length; i += 2) above.push(innerHash(level[i] ?? "", level[i + 1] ?? ""));
+    if (level.length % 2 === 1) above.push(level[level.length - 1] ?? "");
+    levels.push(above);
+    level = above;
+  }
+  return levels;
+}
+
+function rootOf(leafHashes: string[]): string {
+  let level = leafHashes;
+  while (level.length > 1) {
+    const above: string[] = [];
+    for (let i = 0; i + 1 < level.length; i += 2) above.push(innerHash(level[i] ?? "", level[i + 1] ?? ""));
+    if (level.length % 2 === 1) above.push(level[level.length - 1] ?? "");
+    level = above;
+  }
+  return level[0] ?? "";
+}
+
+/** Proof that item `index` is in the tree; O(n) hashes. */
+export function proveMerkle(items: readonly Uint8Array[], index: number): MerkleProof {
+  const proof = proofsFrom(levelsOf(items.map(leafHash)), [index])[0];
+  if (proof === undefined) throw new RangeError(`item ${index} of ${items.length}`);
+  return proof;
+}
+
+/** A proof for every item; O(n) hashes in all. */
+export function proveAll(items: readonly Uint8Array[]): readonly MerkleProof[] {
+  return proofsFrom(levelsOf(items.map(leafHash)), items.keys());
+}
+
+function proofsFrom(levels: readonly (readonly string[])[], indexes: Iterable<number>): MerkleProof[] {
+  const leaves = levels[0] ?? [];
+  const proofs: MerkleProof[] = [];
+  for (const index of indexes) {
+    const leaf = leaves[index];
+    if (leaf === undefined) continue;
+    const aunts: Uint8Array[] = [];
+    let position = index;
+    for (const level of levels.slice(0, -1)) {
+      const sibling = level[position ^ 1];
+      if (sibling !== undefined) aunts.push(latin1Bytes(sibling));
+      position >>= 1;
+    }
+    proofs.push({ total: leaves.length, index, leafHash: latin1Bytes(leaf), aunts });
+  }
+  return proofs;
+}
+
+/**
+ * Verifies that `item` is item `proof.index` of the `proof.total` items under `root` (RFC 6962 §2.1.1, with item counts).
+ * Total: any input is answered. Checks in order, with the code of each:
+ * a) the root has 32 bytes: MERKLE_ROOT_MALFORMED
+ * b) 0 ≤ index < total: MERKLE_INDEX_OUT_OF_RANGE
+ * c) as many aunts as a tree of this size has on this path, 32 bytes each: MERKLE_PATH_MALFORMED
+ * d) the item has the proof's leaf hash: MERKLE_LEAF_MISMATCH
+ * e) the path leads to the root: MERKLE_ROOT_MISMATCH
+ */
+export function verifyMerkle(root: Uint8Array, proof: MerkleProof, item: Uint8Array): Verdict {
+  const { total, index, aunts } = proof;
+  if (root.length !== 32) return rejected("MERKLE_ROOT_MALFORMED", `root has ${root.length} bytes, not 32`);
+  if (!Number.isSafeInteger(total) || !Number.isSafeInteger(index) || index < 0 || index >= total)
+    return rejected("MERKLE_INDEX_OUT_OF_RANGE", `item ${index} of ${total}`);
+  if (proof.leafHash.length !== 32 || aunts.length > MAX_PROOF_AUNTS || aunts.some((aunt) => aunt.length !== 32))
+    return rejected("MERKLE_PATH_MALFORMED", `${aunts.length} aunts, all hashes must have 32 bytes`);
+  const leaf = leafHash(item);
+  if (leaf !== latin1Of(proof.leafHash)) return rejected("MERKLE_LEAF_MISMATCH", "the item has another leaf hash");
+
+  let hash = leaf;
+  let used = 0;
+  let position = index;
+  let width = total;
+  while (width > 1) {
+    const isLonelyLast = position === width - 1 && width % 2 === 1;
+    if (!isLonelyLast) {
+      const aunt = aunts[used];
+      if (aunt === undefined) return rejected("MERKLE_PATH_MALFORMED", `only ${aunts.length} aunts for ${total} items`);
+      hash = position % 2 === 0 ? innerHash(hash, latin1Of(aunt)) : innerHash(latin1Of(aunt), hash);
+      used += 1;
+    }
+    position = Math.floor(position / 2);
+    width = Math.ceil(width / 2);
+  }
+  if (used !== aunts.length)
+    return rejected("MERKLE_PATH_MALFORMED", `${aunts.length} aunts where ${used} lead to the root`);
+  if (hash !== latin1Of(root)) return rejected("MERKLE_ROOT_MISMATCH", "the path leads to another root");
+  return ACCEPTED;
+}
+
+function latin1Of(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+}

@@ -1,0 +1,55 @@
+import { createRequire } from "node:module";
+import { secp256k1 } from "@noble/curves/secp256k1.js";
+
+/** ECDSA over secp256k1 with 64-byte r ‖ s signatures of a 32-byte hash; s must be low, so that a signature cannot be changed by others. */
+export interface Secp256k1 {
+  readonly implementation: "native" | "noble";
+  isPrivateKey(scalar: Uint8Array): boolean;
+  publicKey(scalar: Uint8Array): Uint8Array;
+  sign(scalar: Uint8Array, hash: Uint8Array): Uint8Array;
+  verify(publicKey: Uint8Array, hash: Uint8Array, signature: Uint8Array): boolean;
+}
+
+const require = createRequire(import.meta.url);
+
+/**
+ * libsecp256k1 through N-API. The package's own entry falls back to a JavaScript library 35 times slower without saying so;
+ * its native part is therefore loaded by name, and our fallback is visible in `nativeCrypto()`.
+ */
+function loadNative(): Secp256k1 | undefined {
+  let native: typeof import("secp256k1/bindings.js").default;
+  try {
+    native = require("secp256k1/bindings.js") as typeof native;
+  } catch {
+    return undefined;
+  }
+  return {
+    implementation: "native",
+    isPrivateKey: (scalar) => native.privateKeyVerify(scalar),
+    publicKey: (scalar) => native.publicKeyCreate(scalar, true),
+    sign: (scalar, hash) => native.ecdsaSign(hash, scalar).signature,
+    verify(publicKey, hash, signature) {
+      try {
+        return native.ecdsaVerify(signature, hash, publicKey);
+      } catch {
+        return false;
+      }
+    },
+  };
+}
+
+export const nobleSecp256k1: Secp256k1 = {
+  implementation: "noble",
+  isPrivateKey: (scalar) => secp256k1.utils.isValidSecretKey(scalar),
+  publicKey: (scalar) => secp256k1.getPublicKey(scalar, true),
+  sign: (scalar, hash) => secp256k1.sign(hash, scalar, { prehash: false, lowS: true }),
+  verify(publicKey, hash, signature) {
+    try {
+      return secp256k1.verify(signature, hash, publicKey, { prehash: false, lowS: true });
+    } catch {
+      return false;
+    }
+  },
+};
+
+export const secp256k1Implementation: Secp256k1 = loadNative() ?? nobleSecp256k1;
