@@ -1,5 +1,7 @@
 import { ACCEPTED, rejected, type Verdict } from "../error.ts";
 import { MAX_PROOF_AUNTS } from "../limits.ts";
+import { FormatError } from "../types/formatError.ts";
+import { EMPTY_BYTES, FieldReader, FieldWriter, HASH_BYTES, type Mutable } from "../types/wire.ts";
 import { latin1Bytes, sha256, sha256Latin1 } from "./hash.ts";
 
 /**
@@ -23,14 +25,14 @@ const EMPTY_ROOT = sha256(new Uint8Array(0));
 const innerScratch = Buffer.alloc(65);
 innerScratch[0] = 1;
 
-function leafHash(item: Uint8Array): string {
+function leafHashOf(item: Uint8Array): string {
   const bytes = Buffer.allocUnsafe(item.length + 1);
   bytes[0] = 0;
   bytes.set(item, 1);
   return sha256Latin1(bytes);
 }
 
-function innerHash(left: string, right: string): string {
+function innerHashOf(left: string, right: string): string {
   innerScratch.write(left, 1, "latin1");
   innerScratch.write(right, 33, "latin1");
   return sha256Latin1(innerScratch);
@@ -38,13 +40,13 @@ function innerHash(left: string, right: string): string {
 
 /** Hash of one leaf, 32 bytes. */
 export function merkleLeafHash(item: Uint8Array): Uint8Array {
-  return latin1Bytes(leafHash(item));
+  return latin1Bytes(leafHashOf(item));
 }
 
 /** Root over the items, 32 bytes. */
 export function merkleRoot(items: readonly Uint8Array[]): Uint8Array {
   if (items.length === 0) return EMPTY_ROOT;
-  return latin1Bytes(rootOf(items.map(leafHash)));
+  return latin1Bytes(rootOf(items.map(leafHashOf)));
 }
 
 /** Root over leaf hashes already computed, 32 bytes each. */
@@ -61,7 +63,7 @@ function levelsOf(leafHashes: string[]): string[][] {
   const levels = [leafHashes];
   for (let level = leafHashes; level.length > 1; ) {
     const above: string[] = [];
-    for (let i = 0; i + 1 < level.length; i += 2) above.push(innerHash(level[i] ?? "", level[i + 1] ?? ""));
+    for (let i = 0; i + 1 < level.length; i += 2) above.push(innerHashOf(level[i] ?? "", level[i + 1] ?? ""));
     if (level.length % 2 === 1) above.push(level[level.length - 1] ?? "");
     levels.push(above);
     level = above;
@@ -73,7 +75,7 @@ function rootOf(leafHashes: string[]): string {
   let level = leafHashes;
   while (level.length > 1) {
     const above: string[] = [];
-    for (let i = 0; i + 1 < level.length; i += 2) above.push(innerHash(level[i] ?? "", level[i + 1] ?? ""));
+    for (let i = 0; i + 1 < level.length; i += 2) above.push(innerHashOf(level[i] ?? "", level[i + 1] ?? ""));
     if (level.length % 2 === 1) above.push(level[level.length - 1] ?? "");
     level = above;
   }
@@ -82,14 +84,14 @@ function rootOf(leafHashes: string[]): string {
 
 /** Proof that item `index` is in the tree; O(n) hashes. */
 export function proveMerkle(items: readonly Uint8Array[], index: number): MerkleProof {
-  const proof = proofsFrom(levelsOf(items.map(leafHash)), [index])[0];
+  const proof = proofsFrom(levelsOf(items.map(leafHashOf)), [index])[0];
   if (proof === undefined) throw new RangeError(`item ${index} of ${items.length}`);
   return proof;
 }
 
 /** A proof for every item; O(n) hashes in all. */
 export function proveAll(items: readonly Uint8Array[]): readonly MerkleProof[] {
-  return proofsFrom(levelsOf(items.map(leafHash)), items.keys());
+  return proofsFrom(levelsOf(items.map(leafHashOf)), items.keys());
 }
 
 function proofsFrom(levels: readonly (readonly string[])[], indexes: Iterable<number>): MerkleProof[] {
@@ -126,28 +128,67 @@ export function verifyMerkle(root: Uint8Array, proof: MerkleProof, item: Uint8Ar
     return rejected("MERKLE_INDEX_OUT_OF_RANGE", `item ${index} of ${total}`);
   if (proof.leafHash.length !== 32 || aunts.length > MAX_PROOF_AUNTS || aunts.some((aunt) => aunt.length !== 32))
     return rejected("MERKLE_PATH_MALFORMED", `${aunts.length} aunts, all hashes must have 32 bytes`);
-  const leaf = leafHash(item);
+  const leaf = leafHashOf(item);
   if (leaf !== latin1Of(proof.leafHash)) return rejected("MERKLE_LEAF_MISMATCH", "the item has another leaf hash");
 
-  let hash = leaf;
+  const computed = pathRoot(proof);
+  if (computed === undefined)
+    return rejected("MERKLE_PATH_MALFORMED", `${aunts.length} aunts do not fit item ${index} of ${total}`);
+  if (computed !== latin1Of(root)) return rejected("MERKLE_ROOT_MISMATCH", "the path leads to another root");
+  return ACCEPTED;
+}
+
+/** The root a proof's leaf hash and path lead to, 32 bytes; undefined for a path that does not fit its index and total. */
+export function merkleProofRoot(proof: MerkleProof): Uint8Array | undefined {
+  const root = pathRoot(proof);
+  return root === undefined ? undefined : latin1Bytes(root);
+}
+
+function pathRoot({ leafHash: leaf, aunts, total, index }: MerkleProof): string | undefined {
+  let hash = latin1Of(leaf);
   let used = 0;
   let position = index;
-  let width = total;
-  while (width > 1) {
+  for (let width = total; width > 1; width = Math.ceil(width / 2)) {
     const isLonelyLast = position === width - 1 && width % 2 === 1;
     if (!isLonelyLast) {
       const aunt = aunts[used];
-      if (aunt === undefined) return rejected("MERKLE_PATH_MALFORMED", `only ${aunts.length} aunts for ${total} items`);
-      hash = position % 2 === 0 ? innerHash(hash, latin1Of(aunt)) : innerHash(latin1Of(aunt), hash);
+      if (aunt === undefined) return undefined;
+      hash = position % 2 === 0 ? innerHashOf(hash, latin1Of(aunt)) : innerHashOf(latin1Of(aunt), hash);
       used += 1;
     }
     position = Math.floor(position / 2);
-    width = Math.ceil(width / 2);
   }
-  if (used !== aunts.length)
-    return rejected("MERKLE_PATH_MALFORMED", `${aunts.length} aunts where ${used} lead to the root`);
-  if (hash !== latin1Of(root)) return rejected("MERKLE_ROOT_MISMATCH", "the path leads to another root");
-  return ACCEPTED;
+  return used === aunts.length ? hash : undefined;
+}
+
+/** Hash of an inner node over two 32-byte hashes. */
+export function innerHash(left: Uint8Array, right: Uint8Array): Uint8Array {
+  return latin1Bytes(innerHashOf(latin1Of(left), latin1Of(right)));
+}
+
+/** tendermint.crypto.Proof {total = 1, index = 2, leaf_hash = 3, aunts = 4}. */
+export function encodeMerkleProof(proof: MerkleProof): Uint8Array {
+  const writer = new FieldWriter().int(1, proof.total).int(2, proof.index).bytes(3, proof.leafHash);
+  for (const aunt of proof.aunts) writer.message(4, aunt);
+  return writer.finish();
+}
+
+/** @throws FormatError for what is no proof; whether it proves anything is `verifyMerkle`'s to say */
+export function decodeMerkleProof(bytes: Uint8Array): MerkleProof {
+  const aunts: Uint8Array[] = [];
+  const proof: Mutable<MerkleProof> = { total: 0, index: 0, leafHash: EMPTY_BYTES, aunts };
+  const fields = new FieldReader("merkleProof", bytes);
+  while (fields.next()) {
+    if (fields.number === 1) proof.total = fields.count("merkleProof.total");
+    else if (fields.number === 2) proof.index = fields.count("merkleProof.index");
+    else if (fields.number === 3) proof.leafHash = fields.bytesOf("merkleProof.leafHash", HASH_BYTES);
+    else if (fields.number === 4) {
+      if (aunts.length === MAX_PROOF_AUNTS)
+        throw new FormatError({ code: "FORMAT_TOO_MANY", field: "merkleProof.aunts", max: MAX_PROOF_AUNTS });
+      aunts.push(fields.bytesOf("merkleProof.aunts", HASH_BYTES));
+    } else fields.refuse();
+  }
+  return proof;
 }
 
 function latin1Of(bytes: Uint8Array): string {

@@ -1,6 +1,6 @@
 import { LedgerError } from "../error.ts";
 import { concatBytes, sha256 } from "./hash.ts";
-import { merkleLeafHash } from "./merkle.ts";
+import { innerHash, merkleLeafHash } from "./merkle.ts";
 
 export class MountainRangeError extends LedgerError<{ code: "MOUNTAIN_RANGE_MALFORMED"; reason: string }> {}
 
@@ -25,7 +25,7 @@ export function appendToMountainRange(range: MountainRange, item: Uint8Array): M
   for (let size = range.count; size % 2 === 1; size = Math.floor(size / 2)) {
     const left = peaks.pop();
     if (left === undefined) break;
-    peak = inner(left, peak);
+    peak = innerHash(left, peak);
   }
   peaks.push(peak);
   return { count: range.count + 1, peaks };
@@ -34,8 +34,10 @@ export function appendToMountainRange(range: MountainRange, item: Uint8Array): M
 /** 32 bytes; of no items SHA256(""). */
 export function mountainRoot(range: MountainRange): Uint8Array {
   return (
-    range.peaks.reduceRight<Uint8Array | undefined>((right, left) => (right ? inner(left, right) : left), undefined) ??
-    EMPTY_ROOT
+    range.peaks.reduceRight<Uint8Array | undefined>(
+      (right, left) => (right ? innerHash(left, right) : left),
+      undefined,
+    ) ?? EMPTY_ROOT
   );
 }
 
@@ -62,8 +64,4 @@ export function decodeMountainRange(bytes: Uint8Array): MountainRange {
     });
   const peaks = Array.from({ length: expected }, (_, i) => Uint8Array.from(buffer.subarray(8 + 32 * i, 40 + 32 * i)));
   return { count, peaks };
-}
-
-function inner(left: Uint8Array, right: Uint8Array): Uint8Array {
-  return sha256(concatBytes(Uint8Array.of(1), left, right));
 }

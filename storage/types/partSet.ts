@@ -1,9 +1,16 @@
-import { type MerkleProof, merkleRoot, proveAll, verifyMerkle } from "../crypto/merkle.ts";
+import {
+  decodeMerkleProof,
+  encodeMerkleProof,
+  type MerkleProof,
+  merkleRoot,
+  proveAll,
+  verifyMerkle,
+} from "../crypto/merkle.ts";
 import { ACCEPTED, type ErrorDetails, LedgerError, rejected, type Verdict } from "../error.ts";
 import { BLOCK_PART_BYTES, MAX_BLOCK_BYTES, MAX_PROOF_AUNTS } from "../limits.ts";
 import type { PartSetHeader } from "./blockId.ts";
 import { FormatError } from "./formatError.ts";
-import { decodeCanonical, EMPTY_BYTES, FieldReader, FieldWriter, HASH_BYTES, type Mutable } from "./wire.ts";
+import { decodeCanonical, EMPTY_BYTES, FieldReader, FieldWriter } from "./wire.ts";
 
 /** One piece of a block's bytes, with the proof that it is piece `index` of the part set that a block id names. */
 export interface Part {
@@ -125,7 +132,7 @@ export class PartSetBuilder {
 
 /** tendermint.types.Part {index = 1 uint32, bytes = 2, proof = 3}. */
 export function encodePart(part: Part): Uint8Array {
-  return new FieldWriter().int(1, part.index).bytes(2, part.bytes).message(3, encodeProof(part.proof)).finish();
+  return new FieldWriter().int(1, part.index).bytes(2, part.bytes).message(3, encodeMerkleProof(part.proof)).finish();
 }
 
 /** @throws FormatError when `bytes` are not the one encoding of a part; the proof is not checked here */
@@ -141,36 +148,11 @@ function readPart(bytes: Uint8Array): Part {
   while (fields.next()) {
     if (fields.number === 1) index = fields.count("part.index", 0xffff_ffff);
     else if (fields.number === 2) content = fields.bytesUpTo("part.bytes", BLOCK_PART_BYTES);
-    else if (fields.number === 3) proof = readProof(fields.message());
+    else if (fields.number === 3) proof = decodeMerkleProof(fields.message());
     else fields.refuse();
   }
   if (proof === undefined) throw new FormatError({ code: "FORMAT_FIELD_MISSING", field: "part.proof" });
   return { index, bytes: content, proof };
-}
-
-/** tendermint.crypto.Proof {total = 1, index = 2, leaf_hash = 3, aunts = 4}. */
-function encodeProof(proof: MerkleProof): Uint8Array {
-  const writer = new FieldWriter().int(1, proof.total).int(2, proof.index).bytes(3, proof.leafHash);
-  for (const aunt of proof.aunts) writer.message(4, aunt);
-  return writer.finish();
-}
-
-function readProof(bytes: Uint8Array): MerkleProof {
-  const aunts: Uint8Array[] = [];
-  const proof: Mutable<MerkleProof> = { total: 0, index: 0, leafHash: EMPTY_BYTES, aunts };
-  const fields = new FieldReader("part.proof", bytes);
-  while (fields.next()) {
-    if (fields.number === 1) proof.total = fields.count("part.proof.total");
-    else if (fields.number === 2) proof.index = fields.count("part.proof.index");
-    else if (fields.number === 3) proof.leafHash = fields.bytesOf("part.proof.leafHash", HASH_BYTES);
-    else if (fields.number === 4) {
-      if (aunts.length === MAX_PROOF_AUNTS) {
-        throw new FormatError({ code: "FORMAT_TOO_MANY", field: "part.proof.aunts", max: MAX_PROOF_AUNTS });
-      }
-      aunts.push(fields.bytesOf("part.proof.aunts", HASH_BYTES));
-    } else fields.refuse();
-  }
-  return proof;
 }
 
 function piecesOf(blockBytes: Uint8Array): readonly Uint8Array[] {
