@@ -3,7 +3,7 @@
  * A number is never given to another bucket later; a retired one stays here with a note.
  */
 export const BUCKETS = {
-  /** (none) -> base and height of the stored blocks */
+  /** (none) -> lowest header, lowest and highest block */
   blockRange: 0x01,
   /** height -> block id, size in bytes, number of transactions, header */
   blockMeta: 0x02,
@@ -11,9 +11,9 @@ export const BUCKETS = {
   block: 0x03,
   /** block hash -> height */
   blockHeight: 0x04,
-  /** height -> Commit for that height, as the next block carries it */
+  /** height -> Commit for that height, as the next block carries it; kept as long as the header */
   commit: 0x05,
-  /** height -> Commit for that height, as this node saw it */
+  /** height -> Commit for the last block, as this node saw it */
   seenCommit: 0x06,
   /** height -> block hash, of blocks whose header was pruned: the leaves of the mountain range */
   prunedBlockHash: 0x07,
@@ -22,12 +22,14 @@ export const BUCKETS = {
   chainState: 0x10,
   /** height from which the set is in force -> ValidatorSet, written when members or powers change */
   validatorSet: 0x11,
-  /** height -> proposer and proposer priorities of that height's set */
+  /** height -> proposer and proposer priorities of that height's set, when it has the members and powers of the height before */
   validatorPriorities: 0x12,
   /** height from which they are in force -> ConsensusParams, written when they change */
   consensusParams: 0x13,
   /** height -> results of the block's transactions, events, validator updates, app hash */
   blockResults: 0x14,
+  /** evidence hash -> height and time of the misbehaviour, for evidence that a block carries */
+  committedEvidence: 0x15,
 
   /** state key of the application -> its value */
   appState: 0x20,

@@ -6,7 +6,7 @@ import { type FileSystem, NODE_FILE_SYSTEM } from "./fileSystem.ts";
 import { createSimulatedFileSystem, SimulatedCrash, type SimulatedFileSystem } from "./simulatedFileSystem.ts";
 import { openWal, WAL_BUFFER_BYTES, type Wal } from "./wal.ts";
 import { segmentPath } from "./walOpen.ts";
-import { encodeWalRecord, MAX_WAL_PAYLOAD_BYTES } from "./walSegment.ts";
+import { encodeWalRecord, findWalRecordAfter, MAX_WAL_PAYLOAD_BYTES } from "./walSegment.ts";
 
 const DIRECTORY = "node/wal";
 const FIRST = segmentPath(DIRECTORY, 1);
@@ -297,4 +297,25 @@ test("whatever effect a crash falls on, and whatever the disk loses: synced mess
       }
     }
   }
+});
+
+test("sectors that a power loss left out within unsynced messages are a torn tail, whatever good records lie behind them", () => {
+  let holesBeforeGood = 0;
+  for (let seed = 0; seed < 300; seed++) {
+    const disk = newDisk(seed);
+    const wal = openWal({ fileSystem: disk, directory: DIRECTORY });
+    wal.endHeight(0);
+    for (let index = 0; index < 4; index++) wal.append(long(index));
+    disk.crashAt(2, "before");
+    expect(() => wal.sync()).toThrow(SimulatedCrash);
+    disk.restart("power");
+    const left = disk.read(FIRST);
+    const again = openWal({ fileSystem: disk, directory: DIRECTORY });
+    const seen = replayed(again, 0);
+    expect(seen).toEqual(seen.map((_, index) => Buffer.from(long(index)).toString("hex")));
+    if (again.recovery === undefined) continue;
+    expect(again.recovery.kind).toBe("torn");
+    if (findWalRecordAfter(left, 1, again.recovery.offset) !== undefined) holesBeforeGood++;
+  }
+  expect(holesBeforeGood).toBeGreaterThan(0);
 });
