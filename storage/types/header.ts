@@ -15,6 +15,9 @@ import {
 /** Upper bound of any header's encoding (CometBFT MaxHeaderBytes). */
 export const MAX_HEADER_BYTES = 626;
 
+/** Block protocol of CometBFT 0.38 to 0.40. */
+export const BLOCK_PROTOCOL = 11n;
+
 /** CometBFT lets the application choose the length of its hash; ours has 32 bytes. */
 const MAX_APP_HASH_BYTES = 64;
 
@@ -135,6 +138,33 @@ export function readHeader(bytes: Uint8Array): Header {
     else fields.refuse();
   }
   return header;
+}
+
+/**
+ * What is wrong with a header that needs no state to see, or undefined (CometBFT Header.ValidateBasic): for headers that came as
+ * JSON or were built, where no decoder has checked the lengths.
+ */
+export function headerProblem(header: Header): string | undefined {
+  if (header.version.block !== BLOCK_PROTOCOL) return `the block protocol is ${header.version.block}`;
+  const chainIdBytes = Buffer.byteLength(header.chainId, "utf8");
+  if (chainIdBytes === 0 || chainIdBytes > MAX_CHAIN_ID_BYTES) return `the chain id has ${chainIdBytes} bytes`;
+  if (!Number.isSafeInteger(header.height) || header.height < 1) return `the height is ${header.height}`;
+  for (const [name, hash] of [
+    ["lastBlockId.hash", header.lastBlockId.hash],
+    ["lastBlockId.partSetHeader.hash", header.lastBlockId.partSetHeader.hash],
+    ["lastCommitHash", header.lastCommitHash],
+    ["dataHash", header.dataHash],
+    ["nextValidatorsHash", header.nextValidatorsHash],
+    ["consensusHash", header.consensusHash],
+    ["lastResultsHash", header.lastResultsHash],
+    ["evidenceHash", header.evidenceHash],
+  ] as const) {
+    if (hash.length !== HASH_BYTES && hash.length !== 0) return `${name} has ${hash.length} bytes`;
+  }
+  if (header.validatorsHash.length !== HASH_BYTES) return `validatorsHash has ${header.validatorsHash.length} bytes`;
+  if (header.appHash.length > MAX_APP_HASH_BYTES) return `appHash has ${header.appHash.length} bytes`;
+  const proposerBytes = header.proposerAddress.length;
+  return proposerBytes === ADDRESS_BYTES ? undefined : `proposerAddress has ${proposerBytes} bytes`;
 }
 
 function readVersion(bytes: Uint8Array): Header["version"] {
