@@ -1,0 +1,221 @@
+import { sha256 } from "../crypto/hash.ts";
+import type { PublicKey } from "../crypto/keys.ts";
+import { MAX_MEMO_BYTES, MAX_TX_BYTES, MAX_TX_MESSAGES, MAX_TX_SIGNERS } from "../limits.ts";
+import type { AuthInfo, Fee, SignerInfo, TxBody } from "../proto/gen/cosmos/tx/v1beta1/tx_pb.ts";
+import { AuthInfoSchema, TxBodySchema } from "../proto/gen/cosmos/tx/v1beta1/tx_pb.ts";
+import type { StrictDecodeFault } from "../proto/strictDecode.ts";
+import { decodeStrict } from "../proto/strictDecode.ts";
+import { accountOfKey, canonicalAccount } from "./transactionAccounts.ts";
+import { readEnvelope } from "./transactionEnvelope.ts";
+import { readPublicKey, SIGN_MODE_DIRECT } from "./transactionKeys.ts";
+import type { LedgerMessage } from "./transactionMessages.ts";
+import { MESSAGE_SCHEMAS, messageNameOf, signersOfMessage } from "./transactionMessages.ts";
+import { signBytes } from "./transactionSign.ts";
+
+/** A decoded transaction: well-formed and within the limits; nothing is said about its signatures or its sense. */
+export interface Transaction {
+  /** 32 bytes: SHA256 of the TxRaw bytes. */
+  readonly id: Uint8Array;
+  readonly sizeBytes: number;
+  /** As signed; views of the transaction's bytes, like every byte field of the messages. */
+  readonly bodyBytes: Uint8Array;
+  readonly authInfoBytes: Uint8Array;
+  readonly messages: readonly LedgerMessage[];
+  readonly memo: string;
+  /** The last height at which the transaction may be executed; 0 for no limit. */
+  readonly timeoutHeight: number;
+  /** In the order in which the messages first name them; the first one's quota is charged. */
+  readonly signers: readonly TransactionSigner[];
+}
+
+export interface TransactionSigner {
+  /** bech32; always the account of `publicKey`. */
+  readonly account: string;
+  readonly publicKey: PublicKey;
+  readonly sequence: bigint;
+  readonly signature: Uint8Array;
+}
+
+/** One signature to check: what the verifier needs, with no state behind it. */
+export interface SignatureCheck {
+  readonly publicKey: PublicKey;
+  readonly message: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+export type TransactionCode =
+  | "TX_TOO_LARGE"
+  | "TX_MALFORMED"
+  | "TX_NOT_CANONICAL"
+  | "TX_UNKNOWN_FIELD"
+  | "TX_LIMIT_EXCEEDED"
+  | "TX_NO_MESSAGES"
+  | "TX_MESSAGE_UNKNOWN"
+  | "TX_SIGN_MODE_UNSUPPORTED"
+  | "TX_FEE_REFUSED"
+  | "TX_PUBLIC_KEY_INVALID"
+  | "TX_ACCOUNT_MALFORMED"
+  | "TX_SIGNERS_MISMATCH";
+
+export type DecodedTransaction =
+  | { readonly accepted: true; readonly tx: Transaction }
+  | { readonly accepted: false; readonly code: TransactionCode; readonly reason: string };
+
+/** 32 bytes: SHA256 of the TxRaw bytes, as in CometBFT. */
+export function txId(txBytes: Uint8Array): Uint8Array {
+  return sha256(txBytes);
+}
+
+/**
+ * Decodes the bytes of one transaction. `id`: their SHA256, where the caller has it already. Checks in this order, the cheapest first; never throws:
+ *   a) at most MAX_TX_BYTES (TX_TOO_LARGE)
+ *   b) the envelope is TxRaw in its one canonical encoding (TX_NOT_CANONICAL): it is not signed, and another spelling of it
+ *      would be the same transaction under another id
+ *   c) body and auth info decode, without unknown or repeated fields (TX_MALFORMED, TX_UNKNOWN_FIELD, TX_LIMIT_EXCEEDED)
+ *   d) counts and lengths are within storage/limits.ts (TX_LIMIT_EXCEEDED, TX_NO_MESSAGES)
+ *   e) no fee is offered: the ledger has quotas instead, and money must not seem to be taken (TX_FEE_REFUSED)
+ *   f) every message is known and decodes like c) (TX_MESSAGE_UNKNOWN)
+ *   g) every signer signs directly with a key of a known type (TX_SIGN_MODE_UNSUPPORTED, TX_PUBLIC_KEY_INVALID)
+ *   h) the signers are the distinct signers of the messages in order of appearance (TX_ACCOUNT_MALFORMED, TX_SIGNERS_MISMATCH)
+ */
+export function decodeTransaction(bytes: Uint8Array, id?: Uint8Array): DecodedTransaction {
+  if (bytes.length > MAX_TX_BYTES) return refuse("TX_TOO_LARGE", `${bytes.length} bytes, at most ${MAX_TX_BYTES}`);
+  const envelope = readEnvelope(bytes, MAX_TX_SIGNERS);
+  if (envelope === undefined) return refuse("TX_NOT_CANONICAL", "not TxRaw in canonical form");
+  const body = decodeStrict(TxBodySchema, envelope.bodyBytes);
+  if ("fault" in body) return refuseFault(body.fault, "TxBody");
+  const authInfo = decodeStrict(AuthInfoSchema, envelope.authInfoBytes);
+  if ("fault" in authInfo) return refuseFault(authInfo.fault, "AuthInfo");
+
+  const limits = checkLimits(body.message, authInfo.message, envelope.signatures.length);
+  if (limits !== undefined) return limits;
+  if (isFeeOffered(authInfo.message.fee))
+    return refuse("TX_FEE_REFUSED", "this ledger takes no fees: leave amount empty");
+
+  const messages: LedgerMessage[] = [];
+  for (const any of body.message.messages) {
+    const name = messageNameOf(any.typeUrl);
+    if (name === undefined)
+      return refuse("TX_MESSAGE_UNKNOWN", `no message ${JSON.stringify(any.typeUrl.slice(0, 80))}`);
+    const decoded = decodeStrict(MESSAGE_SCHEMAS[name], any.value);
+    if ("fault" in decoded) return refuseFault(decoded.fault, name);
+    messages.push({ name, value: decoded.message } as LedgerMessage);
+  }
+
+  const signers: TransactionSigner[] = [];
+  for (const [index, info] of authInfo.message.signerInfos.entries()) {
+    const signer = readSigner(info, envelope.signatures[index] as Uint8Array);
+    if ("accepted" in signer) return signer;
+    signers.push(signer);
+  }
+  const mismatch = checkSigners(messages, signers);
+  if (mismatch !== undefined) return mismatch;
+
+  const tx: Transaction = {
+    id: id ?? txId(bytes),
+    sizeBytes: bytes.length,
+    bodyBytes: envelope.bodyBytes,
+    authInfoBytes: envelope.authInfoBytes,
+    messages,
+    memo: body.message.memo,
+    timeoutHeight: Number(body.message.timeoutHeight),
+    signers,
+  };
+  return { accepted: true, tx };
+}
+
+/**
+ * The signatures of a transaction as checks that a worker can do; undefined while an account is unknown, because the account
+ * number is part of what was signed.
+ */
+export function signatureChecks(
+  tx: Transaction,
+  chainId: string,
+  accountNumberOf: (account: string) => bigint | undefined,
+): readonly SignatureCheck[] | undefined {
+  const checks: SignatureCheck[] = [];
+  for (const { account, publicKey, signature } of tx.signers) {
+    const accountNumber = accountNumberOf(account);
+    if (accountNumber === undefined) return undefined;
+    checks.push({ publicKey, message: signBytes(tx.bodyBytes, tx.authInfoBytes, chainId, accountNumber), signature });
+  }
+  return checks;
+}
+
+type Refusal = Extract<DecodedTransaction, { accepted: false }>;
+
+function refuse(code: TransactionCode, reason: string): Refusal {
+  return { accepted: false, code, reason };
+}
+
+const FAULTS: Record<StrictDecodeFault, readonly [TransactionCode, string]> = {
+  malformed: ["TX_MALFORMED", "is not valid protobuf"],
+  unknownField: ["TX_UNKNOWN_FIELD", "has an unknown field"],
+  repeatedField: ["TX_MALFORMED", "gives a singular field twice"],
+  tooManyEntries: ["TX_LIMIT_EXCEEDED", "has too many entries in a list"],
+};
+
+function refuseFault(fault: StrictDecodeFault, where: string): Refusal {
+  const [code, what] = FAULTS[fault];
+  return refuse(code, `${where} ${what}`);
+}
+
+function checkLimits(body: TxBody, authInfo: AuthInfo, signatures: number): Refusal | undefined {
+  if (body.messages.length === 0) return refuse("TX_NO_MESSAGES", "a transaction carries at least one message");
+  if (body.messages.length > MAX_TX_MESSAGES)
+    return refuse("TX_LIMIT_EXCEEDED", `${body.messages.length} messages, at most ${MAX_TX_MESSAGES}`);
+  if (Buffer.byteLength(body.memo) > MAX_MEMO_BYTES)
+    return refuse("TX_LIMIT_EXCEEDED", `memo longer than ${MAX_MEMO_BYTES} bytes`);
+  if (body.timeoutHeight > BigInt(Number.MAX_SAFE_INTEGER))
+    return refuse("TX_LIMIT_EXCEEDED", "timeout height beyond 2^53 - 1");
+  const signers = authInfo.signerInfos.length;
+  if (signers > MAX_TX_SIGNERS) return refuse("TX_LIMIT_EXCEEDED", `${signers} signers, at most ${MAX_TX_SIGNERS}`);
+  if (signers !== signatures)
+    return refuse("TX_SIGNERS_MISMATCH", `${signers} signer infos and ${signatures} signatures`);
+  return undefined;
+}
+
+/** CosmJS always sends a fee with a gas limit; a zero amount is not an offer. */
+function isFeeOffered(fee: Fee | undefined): boolean {
+  if (fee === undefined) return false;
+  return fee.payer !== "" || fee.granter !== "" || fee.amount.some((coin) => !/^0*$/.test(coin.amount));
+}
+
+function readSigner(info: SignerInfo, signature: Uint8Array): TransactionSigner | Refusal {
+  if (info.modeInfo?.single?.mode !== SIGN_MODE_DIRECT)
+    return refuse("TX_SIGN_MODE_UNSUPPORTED", "only SIGN_MODE_DIRECT is supported");
+  const publicKey =
+    info.publicKey === undefined ? undefined : readPublicKey(info.publicKey.typeUrl, info.publicKey.value);
+  if (publicKey === undefined)
+    return refuse("TX_PUBLIC_KEY_INVALID", "a signer needs its secp256k1 (33 bytes) or Ed25519 (32 bytes) public key");
+  return { account: accountOfKey(publicKey), publicKey, sequence: info.sequence, signature };
+}
+
+function checkSigners(messages: readonly LedgerMessage[], signers: readonly TransactionSigner[]): Refusal | undefined {
+  const expected = new Set<string>();
+  // A concentrator's 400 messages all spell the same signer: the text is looked up once.
+  let lastText: string | undefined;
+  for (const message of messages) {
+    for (const text of signersOfMessage(message)) {
+      if (text === lastText) continue;
+      const account = canonicalAccount(text);
+      if (account === undefined)
+        return refuse("TX_ACCOUNT_MALFORMED", `${message.name}: no account ${JSON.stringify(text.slice(0, 80))}`);
+      expected.add(account);
+      lastText = text;
+    }
+  }
+  if (expected.size === 0) return refuse("TX_SIGNERS_MISMATCH", "no message names a signer");
+  if (expected.size !== signers.length)
+    return refuse("TX_SIGNERS_MISMATCH", `the messages need ${expected.size} signers, ${signers.length} signed`);
+  let index = 0;
+  for (const account of expected) {
+    if (signers[index]?.account !== account)
+      return refuse(
+        "TX_SIGNERS_MISMATCH",
+        `signer ${index} is ${signers[index]?.account}, the messages name ${account}`,
+      );
+    index += 1;
+  }
+  return undefined;
+}
