@@ -1,0 +1,170 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
+import type { FastifyInstance } from "fastify";
+import type { Logger } from "pino";
+import type { NodeOptions } from "../options.ts";
+import { API_PREFIX } from "./apiPrefix.ts";
+import { createCommitWaiters } from "./commitWaiters.ts";
+import { ApiStartError } from "./errors.ts";
+import { createEventStream } from "./eventStream.ts";
+import type { Metrics } from "./metrics.ts";
+import type { ApiPorts } from "./ports.ts";
+import { createRateLimiter } from "./rateLimit.ts";
+import { blockRoutes } from "./routes/blocks.ts";
+import { monitoringRoutes, nodeRoutes } from "./routes/node.ts";
+import type { RouteContext } from "./routes/routeContext.ts";
+import { stateRoutes } from "./routes/state.ts";
+import { transactionRoutes } from "./routes/transactions.ts";
+import { createServer, MAX_REQUEST_CONNECTIONS } from "./server.ts";
+
+export type ApiOptions = Pick<
+  NodeOptions,
+  | "apiHost"
+  | "apiPort"
+  | "apiTokenFile"
+  | "apiDocs"
+  | "apiRequestsPerSecond"
+  | "apiMaxBodyBytes"
+  | "apiRequestTimeoutMs"
+  | "apiCommitTimeoutMs"
+  | "apiMaxEventClients"
+>;
+
+export interface Api {
+  /** For example `http://127.0.0.1:26680`. */
+  readonly url: string;
+  readonly server: FastifyInstance;
+  /** Ends event streams and waiting requests, then the server. */
+  readonly close: () => Promise<void>;
+}
+
+/** Characters an API token must have at least: 128 bits in hex. */
+export const MIN_TOKEN_CHARS = 32;
+
+/**
+ * Starts the REST API. It binds to loopback unless told otherwise, and then needs a token file for POST requests.
+ * @throws ApiStartError API_TOKEN_REQUIRED, API_TOKEN_UNREADABLE, API_ADDRESS_UNAVAILABLE
+ */
+export async function createApi(
+  options: ApiOptions,
+  ports: ApiPorts,
+  parts: { readonly metrics: Metrics; readonly log: Logger },
+): Promise<Api> {
+  const { metrics, log } = parts;
+  const isTokenValid = readToken(options);
+  const rateLimiter = createRateLimiter({
+    perSecond: options.apiRequestsPerSecond,
+    nowMs: () => performance.now(),
+  });
+  const server = createServer(
+    {
+      maxBodyBytes: options.apiMaxBodyBytes,
+      requestTimeoutMs: options.apiRequestTimeoutMs,
+      maxConnections: MAX_REQUEST_CONNECTIONS + options.apiMaxEventClients,
+      isTokenValid,
+    },
+    { log, metrics, rateLimiter },
+  );
+  const events = createEventStream({ epoch: Date.now().toString(36), maxClients: options.apiMaxEventClients });
+  const waiters = createCommitWaiters({ timeoutMs: options.apiCommitTimeoutMs });
+  const context: RouteContext = { ports, metrics, events, waiters };
+
+  const paths = new Set<string>();
+  server.addHook("onRoute", (route) => void paths.add(route.url));
+  if (options.apiDocs) await registerDocs(server);
+  await server.register(
+    async (scope) => {
+      nodeRoutes(scope, context);
+      transactionRoutes(scope, context);
+      blockRoutes(scope, context);
+      stateRoutes(scope, context);
+    },
+    { prefix: API_PREFIX },
+  );
+  await server.register(async (scope) => monitoringRoutes(scope, context));
+  server.decorate(
+    "printedRoutes",
+    [...paths].filter((path) => !path.startsWith("/docs/")),
+  );
+
+  const unsubscribe = ports.subscribe((event) => {
+    events.publish(event);
+    if (event.type === "tx") waiters.decide(event);
+  });
+  const close = async () => {
+    unsubscribe();
+    events.close();
+    waiters.close();
+    await server.close();
+  };
+  try {
+    await server.listen({ host: options.apiHost, port: options.apiPort });
+  } catch (error) {
+    await close();
+    const reason = (error as NodeJS.ErrnoException).code ?? String(error);
+    const { apiHost: host, apiPort: port } = options;
+    throw new ApiStartError({ code: "API_ADDRESS_UNAVAILABLE", host, port, reason }, { cause: error });
+  }
+  return { url: serverUrl(server, options.apiHost), server, close };
+}
+
+/** Loaded only when wanted: the page's files and the document take about 10 MB that a light node does not have to spend. */
+async function registerDocs(server: FastifyInstance): Promise<void> {
+  const [{ default: swagger }, { default: swaggerUi }] = await Promise.all([
+    import("@fastify/swagger"),
+    import("@fastify/swagger-ui"),
+  ]);
+  await server.register(swagger, {
+    openapi: {
+      openapi: "3.1.0",
+      info: {
+        title: "Energy ledger node",
+        version: "1",
+        description:
+          "Hashes, keys and addresses are lower-case hex, transaction bytes base64, 64-bit quantities decimal texts, times RFC 3339 in UTC. Every error is {code, message, hint}.",
+      },
+      components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },
+    },
+  });
+  await server.register(swaggerUi, { routePrefix: "/docs", staticCSP: true });
+}
+
+function readToken(options: ApiOptions): ((token: string) => boolean) | undefined {
+  const { apiTokenFile: file, apiHost: host } = options;
+  if (file === "") {
+    if (isLoopback(host)) return undefined;
+    const hint = "set apiTokenFile to a file with a long random token, or bind to 127.0.0.1";
+    throw new ApiStartError({ code: "API_TOKEN_REQUIRED", host, hint });
+  }
+  let token: string;
+  try {
+    token = readFileSync(file, "utf8").trim();
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code ?? String(error);
+    throw new ApiStartError({ code: "API_TOKEN_UNREADABLE", file, reason }, { cause: error });
+  }
+  if (token.length < MIN_TOKEN_CHARS)
+    throw new ApiStartError({
+      code: "API_TOKEN_UNREADABLE",
+      file,
+      reason: `shorter than ${MIN_TOKEN_CHARS} characters`,
+    });
+  const expected = digest(token);
+  return (given) => timingSafeEqual(digest(given), expected);
+}
+
+function digest(text: string): Uint8Array {
+  return createHash("sha256").update(text).digest();
+}
+
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
+}
+
+function serverUrl(server: FastifyInstance, host: string): string {
+  const address = server.server.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
+  return `http://${isIP(reachable) === 6 ? `[${reachable}]` : reachable}:${port}`;
+}
