@@ -7,7 +7,7 @@ import { createLruCache } from "../verifierCache.ts";
 import type { NetworkClock } from "./clock.ts";
 import type { NetworkCounters } from "./counters.ts";
 import type { GossipInternals } from "./gossipGuard.ts";
-import { guardGossip } from "./gossipGuard.ts";
+import { guardGossip, hasOpenStream } from "./gossipGuard.ts";
 import { createGossipOutbox } from "./gossipOutbox.ts";
 import { gossipScore } from "./gossipScore.ts";
 import {
@@ -60,7 +60,7 @@ export interface Gossip {
 }
 
 /** Heartbeats, one a second, that a connected peer may be without a gossip stream. */
-const STALLED_HEARTBEATS = 5;
+const STALLED_HEARTBEATS = 3;
 
 const DECISIONS: Readonly<Record<GossipDecision, TopicValidatorResult>> = {
   accept: TopicValidatorResult.Accept,
@@ -129,11 +129,11 @@ export function createGossip(options: GossipOptions, protocols: Protocols, ports
   };
 
   const findStalled = () => {
-    const beats = internals;
-    if (beats === undefined) return;
-    for (const peer of stalledBeats.keys()) if (!beats.peers.has(peer)) stalledBeats.delete(peer);
-    for (const peer of beats.peers.keys()) {
-      if (beats.streamsOutbound.has(peer)) {
+    const library = internals;
+    if (library === undefined) return;
+    for (const peer of stalledBeats.keys()) if (!library.peers.has(peer)) stalledBeats.delete(peer);
+    for (const peer of library.peers.keys()) {
+      if (hasOpenStream(library, peer)) {
         stalledBeats.delete(peer);
         continue;
       }
@@ -149,7 +149,9 @@ export function createGossip(options: GossipOptions, protocols: Protocols, ports
   const outbox = createGossipOutbox({
     counters: ports.counters,
     canSend: (topic) =>
-      gossip?.getSubscribers(topic).some((peer) => internals?.streamsOutbound.has(peer.toString())) === true,
+      internals !== undefined &&
+      gossip?.getSubscribers(topic).some((peer) => hasOpenStream(internals as GossipInternals, peer.toString())) ===
+        true,
     send: async (topic, bytes) => (await gossip?.publish(topic, bytes))?.recipients.length ?? 0,
   });
 

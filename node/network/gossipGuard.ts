@@ -5,7 +5,7 @@ import { NetworkError } from "./networkError.ts";
 /** What the guard needs of the GossipSub object beyond its published type; `guardGossip` checks that it is there. */
 export interface GossipInternals {
   readonly peers: Map<string, PeerId>;
-  readonly streamsOutbound: Map<string, unknown>;
+  readonly streamsOutbound: Map<string, { readonly rawStream?: { readonly status: string } }>;
   pipePeerReadStream(from: PeerId, source: AsyncIterable<{ subarray(): Uint8Array }>): Promise<void>;
   decodeRpc(bytes: Uint8Array): unknown;
   handleReceivedRpc(from: PeerId, rpc: unknown): Promise<void>;
@@ -64,4 +64,9 @@ export function guardGossip(gossip: GossipSub, ports: GossipGuardPorts): GossipI
 /** it-length-prefixed's errors about a length, by name, because libp2p does not export the classes. A lost connection is none. */
 function isFramingError(error: unknown): boolean {
   return error instanceof Error && /^InvalidDataLength/.test(error.name);
+}
+
+/** Whether gossip can reach the peer. The map alone does not tell: a stream that breaks while it is opened stays in it. */
+export function hasOpenStream(internals: GossipInternals, peer: string): boolean {
+  return internals.streamsOutbound.get(peer)?.rawStream?.status === "open";
 }

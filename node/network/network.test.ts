@@ -145,6 +145,7 @@ test("requests are answered, refused with the handler's code, or fail with ours"
   const ask = (protocol: typeof blocks, options = {}) =>
     b.network.request(a.network.peerId, protocol, new Uint8Array(2), options);
   await expect(ask(blocks, { maxResponseBytes: 1000 })).rejects.toMatchObject({ code: "FRAME_TOO_LARGE" });
+  expect(b.network.pointsOf(a.network.peerId)).toBe(0);
   const internal = { code: "REQUEST_REFUSED", refusal: "INTERNAL", reason: "the request could not be answered" };
   await expect(ask(proof)).rejects.toMatchObject({ details: internal });
   await expect(ask(light)).rejects.toMatchObject({ code: "REQUEST_FAILED" });

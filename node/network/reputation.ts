@@ -10,8 +10,8 @@ export const OFFENCE_POINTS = {
   GOSSIP_INVALID: 10,
   /** Bytes that are no GossipSub RPC. */
   GOSSIP_GARBAGE: 20,
-  /** A frame that breaks the framing or a limit, on any protocol. */
-  FRAME_VIOLATION: 50,
+  /** A frame that breaks the framing or a limit, on any protocol. The second one is the last. */
+  FRAME_VIOLATION: 60,
   /** Consensus bytes beyond the rate, per message. */
   CONSENSUS_FLOOD: 0.5,
   /** A consensus message the engine cannot accept from any honest peer. */

@@ -94,7 +94,7 @@ export function createRequestResponse(ports: RequestResponsePorts): RequestRespo
 
   const refusalOf = (peer: string, error: unknown): Uint8Array => {
     if (error instanceof RefusalError) return encodeRefusal(error.details.code, error.details.reason);
-    if (error instanceof NetworkError && error.code.startsWith("FRAME_")) {
+    if (error instanceof NetworkError && isFrameViolation(error)) {
       counters.frameViolations += 1;
       penalise(peer, "FRAME_VIOLATION");
     } else if (error instanceof NetworkError && error.code.endsWith("_MALFORMED")) penalise(peer, "REQUEST_INVALID");
@@ -176,7 +176,9 @@ export function createRequestResponse(ports: RequestResponsePorts): RequestRespo
         counters.requestsFailed += 1;
         if (error instanceof Error) stream?.abort(error);
         if (error instanceof NetworkError) {
-          if (error.code === "FRAME_TOO_LARGE" || error.code === "FRAME_LENGTH_MALFORMED")
+          // An answer within the protocol's limit is honest, even where this caller wanted less.
+          const bytes = error.details.code === "FRAME_TOO_LARGE" ? error.details.bytes : Number.POSITIVE_INFINITY;
+          if (isFrameViolation(error) && bytes > RESPONSE_HEAD_BYTES + protocol.maxResponseBytes)
             penalise(peer, "FRAME_VIOLATION");
           throw error;
         }
@@ -188,4 +190,9 @@ export function createRequestResponse(ports: RequestResponsePorts): RequestRespo
       }
     },
   };
+}
+
+/** Whether the other side broke the framing; a frame cut short is no violation but what a lost connection looks like. */
+function isFrameViolation({ code }: NetworkError): boolean {
+  return code === "FRAME_TOO_LARGE" || code === "FRAME_LENGTH_MALFORMED";
 }

@@ -87,7 +87,10 @@ export interface FrameReceiverOptions {
   onViolation?(error: NetworkError): void;
 }
 
-/** Reads frames off a stream until it ends. Bytes that are no frames abort the stream. */
+/**
+ * Reads frames off a stream until it ends. Bytes that are no frames abort the stream. An end inside a frame is no violation:
+ * it is what a lost connection looks like.
+ */
 export function receiveFrames(stream: Stream, { maxFrameBytes, onFrame, onViolation }: FrameReceiverOptions): void {
   let unfinished = 0;
   const resume = () => {
@@ -101,9 +104,9 @@ export function receiveFrames(stream: Stream, { maxFrameBytes, onFrame, onViolat
     if (stream.readStatus === "readable") stream.pause();
     done.then(resume, resume);
   });
-  const guarded = (read: () => void) => {
+  const onMessage = ({ data }: { data: Uint8Array | { subarray(): Uint8Array } }) => {
     try {
-      read();
+      reader.push(data instanceof Uint8Array ? data : data.subarray());
     } catch (error) {
       if (!(error instanceof NetworkError)) throw error;
       stream.removeEventListener("message", onMessage);
@@ -111,12 +114,7 @@ export function receiveFrames(stream: Stream, { maxFrameBytes, onFrame, onViolat
       stream.abort(error);
     }
   };
-  const onMessage = (event: { data: Uint8Array | { subarray(): Uint8Array } }) => {
-    const { data } = event;
-    guarded(() => reader.push(data instanceof Uint8Array ? data : data.subarray()));
-  };
   stream.addEventListener("message", onMessage);
-  stream.addEventListener("end", () => guarded(() => reader.end()), { once: true });
 }
 
 /**
@@ -127,15 +125,16 @@ export async function receiveOneFrame(stream: Stream, maxFrameBytes: number, sig
   signal.throwIfAborted();
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
   const onAbort = () => reject(signal.reason);
-  const onClose = (event: Event & { error?: Error | undefined }) =>
-    reject(event.error ?? new NetworkError({ code: "FRAME_TRUNCATED", have: 0, need: 1 }));
-  // An orderly end without a frame must fail too, but only after the bytes that came with it have been read.
+  // An orderly end without a frame must fail too, but only after the bytes that came before it have been read.
   const onEnd = () => setImmediate(() => reject(new NetworkError({ code: "FRAME_TRUNCATED", have: 0, need: 1 })));
+  const onClose = (event: Event & { error?: Error | undefined }) =>
+    event.error === undefined ? onEnd() : reject(event.error);
   signal.addEventListener("abort", onAbort, { once: true });
   stream.addEventListener("close", onClose, { once: true });
   stream.addEventListener("end", onEnd, { once: true });
   receiveFrames(stream, { maxFrameBytes, onFrame: resolve, onViolation: reject });
-  if (stream.readableEnded) onEnd();
+  // A refusal may have come and its stream have ended before anybody listened.
+  if (stream.readableEnded || stream.status !== "open") onEnd();
   try {
     return await promise;
   } finally {
