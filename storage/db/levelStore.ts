@@ -34,9 +34,13 @@ export async function openLevelStore(
 ): Promise<LevelStore> {
   // Node cannot lock files and LevelDB locks only when it opens, which is too late for the check. So an empty database is the lock:
   // the kernel releases it whatever becomes of this process.
-  const guard = new Level(join(directory, "guard"), { cacheSize: 0, writeBufferSize: 65_536 });
+  const guardDirectory = join(directory, "guard");
+  const guard = new Level(guardDirectory, { cacheSize: 0, writeBufferSize: 65_536 });
   try {
-    await guard.open();
+    await guard.open().catch((error: unknown) => {
+      const known = levelError(error, guardDirectory, "open");
+      throw known.code === "STORE_LOCKED" ? levelError(error, directory, "open") : known;
+    });
     const { torn } = await checkLevelDirectory(directory);
     await checkClosedMark(directory, torn);
     const database = new Level<Uint8Array, Uint8Array>(directory, {
