@@ -1,0 +1,61 @@
+import assert from "node:assert";
+import type { AbciEvent } from "#consensus/abci.ts";
+import type { Params, Validators } from "#storage/proto/gen/edream/ledger/v1/state_pb.ts";
+import type { Transaction } from "#storage/types/transaction.ts";
+import { canonicalAccount } from "#storage/types/transactionAccounts.ts";
+import type { Failure } from "./codes.ts";
+import { fail } from "./codes.ts";
+import type { Right, Standing } from "./roles.ts";
+import { hasRight, isRole } from "./roles.ts";
+import { newRecord, SINGLE } from "./stateRecords.ts";
+import type { WorkingState } from "./workingState.ts";
+
+/** What the rules of one message see. They change `state` only when they succeed as a whole: a failed transaction's changes are dropped. */
+export interface MessageContext {
+  readonly state: WorkingState;
+  readonly params: Params;
+  readonly tx: Transaction;
+  /** The transaction's id as lower-case hex. */
+  readonly txIdHex: string;
+  /** Unix ms of the block; undefined in CheckTx without a clock, where rules about time are left to the block. */
+  readonly timeMs: number | undefined;
+  /** The validators before the block. */
+  readonly validatorsBefore: Validators;
+  readonly events: AbciEvent[];
+  /** Index of the next output this transaction creates. */
+  nextOutputIndex: number;
+}
+
+/** The canonical account of a signer field: decoding has checked it already. */
+export function signerAccount(text: string): string {
+  const account = canonicalAccount(text);
+  assert(account !== undefined);
+  return account;
+}
+
+export function isSigner(context: MessageContext, account: string): boolean {
+  return context.tx.signers.some((signer) => signer.account === account);
+}
+
+/** As what the account acts, other than as a device. The owner of the ledger acts as owner even if it is a member as well. */
+function standingsOf(context: MessageContext, account: string): Standing[] {
+  const standings: Standing[] = [];
+  if (account === context.params.owner) standings.push("owner");
+  const role = context.state.get("member", account)?.role;
+  if (role !== undefined && isRole(role)) standings.push(role);
+  return standings;
+}
+
+export function requireRight(context: MessageContext, account: string, right: Right): Failure | undefined {
+  const standings = standingsOf(context, account);
+  if (standings.some((standing) => hasRight(standing, right))) return undefined;
+  return fail("ROLE_FORBIDDEN", `${right} is not for ${standings.length === 0 ? "strangers" : standings.join(", ")}`);
+}
+
+/** Gives the account its number, for good: removing a member keeps it, so that no sequence is ever used twice. */
+export function ensureAccount(state: WorkingState, account: string): void {
+  if (state.get("account", account) !== undefined) return;
+  const counters = state.get("counters", SINGLE) ?? newRecord("counters", {});
+  state.put("account", account, newRecord("account", { number: counters.nextAccountNumber }));
+  state.put("counters", SINGLE, { ...counters, nextAccountNumber: counters.nextAccountNumber + 1n });
+}

@@ -1,0 +1,62 @@
+import type { Output } from "#storage/proto/gen/edream/ledger/v1/state_pb.ts";
+import type { AnyRecord, RecordKind } from "./stateRecords.ts";
+import { recordKindOf } from "./stateRecords.ts";
+import type { StateChange, StateReader } from "./workingState.ts";
+
+/** Lists that queries walk and rules never read: derived from the state, kept in memory, built anew at start. */
+export class QueryIndex {
+  readonly #ids = { member: new Set<string>(), meter: new Set<string>(), vote: new Set<string>() };
+  readonly #outputs = new Map<string, Set<string>>();
+
+  /** Whether records of this kind are in any list. */
+  static lists(kind: RecordKind): boolean {
+    return kind === "member" || kind === "meter" || kind === "vote" || kind === "output";
+  }
+
+  /** To be called before the committed state takes the changes: of a deleted output only that still knows the accounts. */
+  apply(changes: ReadonlyMap<string, StateChange>, before: StateReader): void {
+    for (const [key, { kind, record }] of changes) {
+      if (record === undefined) this.remove(kind, key, before.read(kind, key));
+      else this.add(kind, key, record);
+    }
+  }
+
+  add(kind: RecordKind, key: string, record: AnyRecord): void {
+    const id = recordKindOf(key)?.id ?? "";
+    if (kind === "member" || kind === "meter" || kind === "vote") this.#ids[kind].add(id);
+    if (kind !== "output") return;
+    for (const account of (record as Output).accounts) {
+      const ids = this.#outputs.get(account);
+      if (ids === undefined) this.#outputs.set(account, new Set([id]));
+      else ids.add(id);
+    }
+  }
+
+  remove(kind: RecordKind, key: string, record: AnyRecord | undefined): void {
+    const id = recordKindOf(key)?.id ?? "";
+    if (kind === "member" || kind === "meter" || kind === "vote") this.#ids[kind].delete(id);
+    if (kind !== "output" || record === undefined) return;
+    for (const account of (record as Output).accounts) {
+      const ids = this.#outputs.get(account);
+      ids?.delete(id);
+      if (ids?.size === 0) this.#outputs.delete(account);
+    }
+  }
+
+  /** At most `limit` ids behind `after`, in order. */
+  list(kind: "member" | "meter" | "vote", after: string, limit: number): string[] {
+    return page(this.#ids[kind], after, limit);
+  }
+
+  /** Ids of the unspent outputs that `account` can sign for, `<tx id>/<index>`. */
+  outputsOf(account: string, after: string, limit: number): string[] {
+    return page(this.#outputs.get(account) ?? [], after, limit);
+  }
+}
+
+/** One pass that keeps the `limit` smallest: a member's list is rarely long, and queries are not consensus. */
+function page(ids: Iterable<string>, after: string, limit: number): string[] {
+  const behind: string[] = [];
+  for (const id of ids) if (id > after) behind.push(id);
+  return behind.sort().slice(0, limit);
+}

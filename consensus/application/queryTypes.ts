@@ -1,0 +1,40 @@
+import type { QueryResponse } from "#consensus/abci.ts";
+import type { StateTree } from "#storage/crypto/stateTree.ts";
+import type { Ancestors } from "./ancestors.ts";
+import type { AppRoots } from "./appHash.ts";
+import type { LedgerCode } from "./codes.ts";
+import { CODE_OK, CODESPACE, codeNumber } from "./codes.ts";
+import type { QueryIndex } from "./queryIndex.ts";
+
+/** One committed state: trees share what did not change, so that a few of them cost little. */
+export interface QueryVersion {
+  readonly height: number;
+  readonly tree: StateTree;
+  /** Leaves of the mountain range. */
+  readonly ancestorCount: number;
+  readonly roots: AppRoots;
+}
+
+export interface QuerySource {
+  /** Oldest first; the last is the latest commit. */
+  readonly versions: readonly QueryVersion[];
+  readonly ancestors: Ancestors;
+  readonly index: QueryIndex;
+  /** The sequence behind the transactions that passed CheckTx; undefined where none did. */
+  pendingSequence(account: string): bigint | undefined;
+}
+
+const EMPTY = new Uint8Array(0);
+
+export function found(
+  height: number,
+  answer: { readonly key?: Uint8Array; readonly value: Uint8Array; readonly proof?: Uint8Array },
+): QueryResponse {
+  const { key = EMPTY, value, proof = EMPTY } = answer;
+  return { code: CODE_OK, codespace: "", log: "", key, value, proof, height };
+}
+
+export function notFound(height: number, code: LedgerCode, reason: string): QueryResponse {
+  const log = `${code}: ${reason}`;
+  return { code: codeNumber(code), codespace: CODESPACE, log, key: EMPTY, value: EMPTY, proof: EMPTY, height };
+}

@@ -1,0 +1,188 @@
+import type { ExecTxResult, FinalizeBlockRequest, FinalizeBlockResponse } from "#consensus/abci.ts";
+import { sha256 } from "#storage/crypto/hash.ts";
+import type { KeyType, PrivateKey } from "#storage/crypto/keys.ts";
+import { generatePrivateKey, publicKeyOf } from "#storage/crypto/keys.ts";
+import { timestampFromMs } from "#storage/types/time.ts";
+import { accountOfKey } from "#storage/types/transactionAccounts.ts";
+import type { LedgerMessage } from "#storage/types/transactionMessages.ts";
+import { ledgerMessage } from "#storage/types/transactionMessages.ts";
+import { signTransaction } from "#storage/types/transactionSign.ts";
+import { LEDGER_CODES } from "./codes.ts";
+import type { GenesisAppState, GenesisKey, GenesisParams } from "./genesisState.ts";
+import type { LedgerApplication, LedgerApplicationOptions } from "./ledgerApplication.ts";
+import { createLedgerApplication } from "./ledgerApplication.ts";
+
+/** A small ledger for tests and benches: one account of every role, one meter of either direction, blocks a second apart. */
+export const CHAIN_ID = "edream-test";
+export const INTERVAL_MS = 15 * 60 * 1000;
+export const DAY_MS = 24 * 3600 * 1000;
+/** 2023-11-15T00:00:00Z, the start of a period. */
+export const START_MS = 1_700_006_400_000;
+
+export const PEOPLE = ["owner", "regulator", "dso", "aggregator", "producer", "consumer", "prosumer"] as const;
+export type Person = (typeof PEOPLE)[number] | (string & {});
+
+export const EXPORT_METER = "lcl:MAC000002";
+export const IMPORT_METER = "modbus:site/1/7";
+
+/** The same name gives the same key. Names that begin with "device" have Ed25519 keys. */
+export function keyOf(name: Person): PrivateKey {
+  const known = keys.get(name);
+  if (known !== undefined) return known;
+  const type: KeyType = name.startsWith("device") ? "ed25519" : "secp256k1";
+  const key = generatePrivateKey(type, () => sha256(Buffer.from(name)));
+  keys.set(name, key);
+  return key;
+}
+const keys = new Map<string, PrivateKey>();
+
+export function accountOf(name: Person): string {
+  return accountOfKey(publicKeyOf(keyOf(name)));
+}
+
+export function genesisKey(name: Person): GenesisKey {
+  const { type, bytes } = publicKeyOf(keyOf(name));
+  return { type, value: Buffer.from(bytes).toString("base64") };
+}
+
+export function testGenesis(params: Partial<GenesisParams> = {}): GenesisAppState {
+  const meter = { quantity: "electricity", seedCommitment: "ab".repeat(32), intervalMs: INTERVAL_MS, owner: accountOf("prosumer") };
+  return {
+    owner: accountOf("owner"),
+    members: PEOPLE.slice(1).map((name) => ({ account: accountOf(name), role: name as "dso" })),
+    meters: [
+      { ...meter, meterId: EXPORT_METER, deviceKey: genesisKey("device"), direction: "export" },
+      { ...meter, meterId: IMPORT_METER, deviceKey: genesisKey("device import"), direction: "import" },
+    ],
+    params,
+  };
+}
+
+export interface TestLedger {
+  readonly app: LedgerApplication;
+  /** Everything on "disk", by key as latin1. */
+  readonly disk: Map<string, Uint8Array>;
+  height: number;
+  /** Signs with the accounts' next sequences, `ahead` of the committed ones; by default with the names given first in the messages. */
+  sign(messages: readonly LedgerMessage[], by: readonly Person[], ahead?: number): Uint8Array;
+  /** Decides one block and commits it. */
+  block(txs: readonly Uint8Array[], timeMs?: number): FinalizeBlockResponse;
+  /** One transaction in one block: "OK", or the name of the code. */
+  send(message: LedgerMessage | readonly LedgerMessage[], by: Person | readonly Person[], timeMs?: number): string;
+  /** JSON of a query, undefined when it fails. */
+  query(path: string, data?: string): Record<string, unknown> | undefined;
+}
+
+export function createTestLedger(
+  options: { params?: Partial<GenesisParams>; app?: Partial<LedgerApplicationOptions>; validators?: number } = {},
+): TestLedger {
+  const app = createLedgerApplication({ chainId: CHAIN_ID, ...options.app });
+  app.initChain(initChainRequest(testGenesis(options.params), options.validators));
+  const disk = new Map<string, Uint8Array>();
+  const ledger: TestLedger = {
+    app,
+    disk,
+    height: 0,
+    sign(messages, by, ahead = 0) {
+      const signers = by.map((name) => {
+        const record = ledger.query("/edream/account", accountOf(name));
+        return {
+          privateKey: keyOf(name),
+          accountNumber: BigInt(String(record?.number ?? 0)),
+          sequence: BigInt(String(record?.sequence ?? 0)) + BigInt(ahead),
+        };
+      });
+      return signTransaction({ messages, chainId: CHAIN_ID, signers });
+    },
+    block(txs, timeMs) {
+      const request = blockRequest(ledger.height + 1, txs, timeMs);
+      const response = app.finalizeBlock(request);
+      for (const { key, value } of app.commit().writes) {
+        const name = Buffer.from(key).toString("latin1");
+        if (value === undefined) disk.delete(name);
+        else disk.set(name, value);
+      }
+      ledger.height += 1;
+      return response;
+    },
+    send(message, by, timeMs) {
+      const messages = Array.isArray(message) ? message : [message as LedgerMessage];
+      const tx = ledger.sign(messages, typeof by === "string" ? [by] : (by as readonly Person[]));
+      return codeName(ledger.block([tx], timeMs).txResults[0]);
+    },
+    query(path, data = "") {
+      const response = app.query({ path, data: Buffer.from(data), height: 0, prove: false });
+      return response.code === 0 ? JSON.parse(Buffer.from(response.value).toString()) : undefined;
+    },
+  };
+  return ledger;
+}
+
+export function initChainRequest(appState: unknown, validators = 4) {
+  return {
+    time: timestampFromMs(START_MS),
+    chainId: CHAIN_ID,
+    initialHeight: 1,
+    validators: Array.from({ length: validators }, (_, i) => ({ publicKey: validatorKey(i), power: 10n })),
+    consensusParams: {
+      block: { maxBytes: 2 ** 21, maxGas: -1 },
+      evidence: { maxAgeNumBlocks: 100, maxAgeDurationMs: DAY_MS, maxBytes: 1000 },
+      validator: { pubKeyTypes: ["ed25519"] },
+      version: { app: 1 },
+      abci: { voteExtensionsEnableHeight: 0 },
+    },
+    appState,
+  };
+}
+
+export function validatorKey(index: number) {
+  return publicKeyOf(keyOf(`device validator ${index}`));
+}
+
+/** Blocks a second apart, half a day after START_MS: intervals of that morning are in the past. */
+export function blockRequest(
+  height: number,
+  txs: readonly Uint8Array[],
+  timeMs: number = START_MS + DAY_MS / 2 + height * 1000,
+): FinalizeBlockRequest {
+  return {
+    height,
+    time: timestampFromMs(timeMs),
+    proposerAddress: new Uint8Array(20),
+    misbehavior: [],
+    nextValidatorsHash: new Uint8Array(32),
+    txs,
+    hash: sha256(Buffer.from(`block ${height}`)),
+    decidedLastCommit: { round: 0, votes: [] },
+  };
+}
+
+const NAMES = new Map<number, string>(Object.entries(LEDGER_CODES).map(([name, [number]]) => [number, name]));
+
+export function codeName(result: Pick<ExecTxResult, "code"> | undefined): string {
+  return result === undefined ? "NO_RESULT" : result.code === 0 ? "OK" : (NAMES.get(result.code) ?? `${result.code}`);
+}
+
+/** Interval number `index` of START_MS' day, sealed by the device of the export meter unless told otherwise. */
+export function sealMessage(
+  index: number,
+  fields: Partial<Parameters<typeof ledgerMessage<"MsgSealInterval">>[1]> = {},
+): LedgerMessage {
+  return ledgerMessage("MsgSealInterval", {
+    signer: accountOf("device"),
+    meterId: EXPORT_METER,
+    intervalStartMs: BigInt(START_MS + index * INTERVAL_MS),
+    intervalEndMs: BigInt(START_MS + (index + 1) * INTERVAL_MS),
+    readingCount: 15,
+    fingerprint: sha256(Buffer.from(`fingerprint ${index}`)),
+    readingsRoot: sha256(Buffer.from(`readings ${index}`)),
+    energy: { case: "sumMwh", value: 1000n },
+    ...(fields as object),
+  });
+}
+
+/** An output for one person, or with an m-of-n lock. */
+export function output(amountMwh: bigint, to: Person | readonly Person[], threshold = 1) {
+  const names = typeof to === "string" ? [to] : (to as readonly Person[]);
+  return { amountMwh, lock: { threshold, accounts: names.map(accountOf) } };
+}
