@@ -5,7 +5,6 @@ import type { Identify } from "@libp2p/identify";
 import { identify } from "@libp2p/identify";
 import type { Libp2p } from "@libp2p/interface";
 import type { KadDHT } from "@libp2p/kad-dht";
-import { kadDHT, passthroughMapper } from "@libp2p/kad-dht";
 import type { Ping } from "@libp2p/ping";
 import { ping } from "@libp2p/ping";
 import { tcp } from "@libp2p/tcp";
@@ -60,12 +59,7 @@ export async function createHost(
 ): Promise<Host> {
   const light = options.role === "light";
   const withDht = !light && options.discover !== false;
-  const dht = kadDHT({
-    protocol: protocols.kademlia,
-    clientMode: false,
-    // Operators' nets have private addresses, which the default would hide.
-    peerInfoMapper: passthroughMapper,
-  });
+  const dht = withDht ? await loadKademlia(protocols.kademlia) : undefined;
   return createLibp2p<HostServices>({
     start: false,
     privateKey: await nodeKeyOf(options.nodeKey),
@@ -96,6 +90,13 @@ export async function createHost(
       denyDialPeer: (peer) => ports.isBanned(peer.toString()),
       denyInboundEncryptedConnection: (peer) => ports.isBanned(peer.toString()),
     },
-    services: { identify: identify(), ping: ping(), gossip: ports.gossip, ...(withDht ? { dht } : {}) },
+    services: { identify: identify(), ping: ping(), gossip: ports.gossip, ...(dht === undefined ? {} : { dht }) },
   });
+}
+
+/** Kademlia, loaded only where it runs: the library takes 4 MB, which a light node does not have to spare. */
+async function loadKademlia(protocol: string) {
+  const { kadDHT, passthroughMapper } = await import("@libp2p/kad-dht");
+  // Operators' nets have private addresses, which the default mapper would hide.
+  return kadDHT({ protocol, clientMode: false, peerInfoMapper: passthroughMapper });
 }

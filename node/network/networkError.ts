@@ -21,8 +21,7 @@ export type NetworkErrorDetails =
       readonly refusal: string;
       readonly reason: string;
     }
-  | { readonly code: "GOSSIP_LIBRARY_CHANGED"; readonly missing: string }
-  | { readonly code: "NETWORK_CLOSED" };
+  | { readonly code: "GOSSIP_LIBRARY_CHANGED"; readonly missing: string };
 
 export class NetworkError extends LedgerError<NetworkErrorDetails> {}
 

@@ -17,6 +17,9 @@ export interface TestNode extends AsyncDisposable {
   readonly address: string;
 }
 
+// Sockets and handshakes of up to four nodes on a machine that runs the other tests at the same time.
+vi.setConfig({ testTimeout: 30_000 });
+
 export const textOf = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 export const bytesOf = (text: string) => new TextEncoder().encode(text);
 
