@@ -1,3 +1,4 @@
+import type { ChainState } from "#storage/db/chainState.ts";
 import type { Verdict } from "#storage/error.ts";
 import { ACCEPTED, rejected } from "#storage/error.ts";
 import type { Block } from "#storage/types/block.ts";
@@ -11,7 +12,6 @@ import { hashConsensusParams } from "#storage/types/params.ts";
 import type { Timestamp } from "#storage/types/time.ts";
 import { compareTimestamps } from "#storage/types/time.ts";
 import { findValidator, hashValidatorSet } from "#storage/types/validatorSet.ts";
-import type { ChainState } from "./chainState.ts";
 
 /** CometBFT's block protocol version. */
 export const BLOCK_PROTOCOL = 11n;

@@ -1,3 +1,5 @@
+import type { ChainState } from "#storage/db/chainState.ts";
+import type { CommittedEvidence } from "#storage/db/committedEvidence.ts";
 import type { Verdict } from "#storage/error.ts";
 import { ACCEPTED, rejected } from "#storage/error.ts";
 import { makeDuplicateVoteEvidence, verifyDuplicateVote } from "#storage/types/duplicateVote.ts";
@@ -9,20 +11,12 @@ import { timestampToMs } from "#storage/types/time.ts";
 import type { ValidatorSet } from "#storage/types/validatorSet.ts";
 import type { Vote } from "#storage/types/vote.ts";
 import { nextHeight } from "./blockChecks.ts";
-import type { ChainState } from "./chainState.ts";
 
 export interface EvidencePorts {
   readonly chainId: string;
   /** Undefined when that height is not kept any more. */
   loadValidators(height: number): Promise<ValidatorSet | undefined>;
   loadBlockTime(height: number): Promise<Timestamp | undefined>;
-}
-
-/** Evidence that some block carries already. */
-export interface CommittedEvidence {
-  readonly hash: Uint8Array;
-  readonly height: number;
-  readonly time: Timestamp;
 }
 
 export interface EvidencePool {

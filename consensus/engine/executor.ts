@@ -1,3 +1,5 @@
+import type { ChainState } from "#storage/db/chainState.ts";
+import type { CommittedEvidence } from "#storage/db/committedEvidence.ts";
 import type { Verdict } from "#storage/error.ts";
 import { ACCEPTED, LedgerError, rejected } from "#storage/error.ts";
 import { MAX_BLOCK_BYTES } from "#storage/limits.ts";
@@ -22,8 +24,7 @@ import {
 } from "#storage/types/validatorSet.ts";
 import type { Application, BlockContext, CommitInfo, FinalizeBlockResponse, Misbehavior, StateWrite } from "../abci.ts";
 import { BLOCK_PROTOCOL, blockTimeAfter, checkBlock, nextHeight } from "./blockChecks.ts";
-import type { ChainState } from "./chainState.ts";
-import type { CommittedEvidence, EvidencePool } from "./evidencePool.ts";
+import type { EvidencePool } from "./evidencePool.ts";
 import { ExecutorError } from "./executorError.ts";
 
 /** Everything that one committed height changes; the driver stores it in ONE synced batch. */

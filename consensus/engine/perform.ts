@@ -165,7 +165,7 @@ async function propose(tip: Tip, { round, value, polRound }: Extract<Effect, { t
   assert(signer !== undefined, "only a validator proposes");
   const entry = value === null ? await newBlock(tip, signer.address) : tip.blocks.get(value);
   if (entry === undefined) return;
-  const timestamp = timestampFromMs(ports.nowMs());
+  const timestamp = timestampFromMs(Math.floor(ports.nowMs()));
   const unsigned: Proposal = { height, round, polRound, blockId: entry.blockId, timestamp, signature: NO_SIGNATURE };
   const proposal = await ports.signer?.signProposal(unsigned);
   if (proposal === undefined) {
@@ -248,7 +248,7 @@ function sendOwn(tip: Tip, message: Uint8Array): void {
 /** Now, but later than the block it is about: the median of the votes' times is the next block's time and must grow. */
 function voteTime(tip: Tip): Timestamp {
   const { machine, ports } = tip;
-  const now = timestampFromMs(ports.nowMs());
+  const now = timestampFromMs(Math.floor(ports.nowMs()));
   const value = machine.lockedValue ?? machine.proposals.get(machine.round)?.value;
   const block = value === undefined ? undefined : tip.blocks.get(value)?.complete?.block;
   if (block === undefined) return now;

@@ -1,9 +1,9 @@
+import type { ChainState } from "#storage/db/chainState.ts";
 import type { Block } from "#storage/types/block.ts";
 import type { BlockId } from "#storage/types/blockId.ts";
 import type { Commit } from "#storage/types/commit.ts";
 import type { Proposal, Vote } from "#storage/types/vote.ts";
 import type { FinalizeBlockResponse } from "../abci.ts";
-import type { ChainState } from "./chainState.ts";
 import type { EvidencePool } from "./evidencePool.ts";
 import type { BlockExecutor } from "./executor.ts";
 

@@ -3,7 +3,7 @@ import type { Application, ExecTxResult, ValidatorUpdate } from "../abci.ts";
 
 /**
  * A trivial application for the tests of the engine: it keeps the list of the transactions it executed, so that one lost or applied
- * twice shows. "val HEX POWER" changes a validator; a block with "refuse" is refused by processProposal; "hidden" is not prepared.
+ * twice shows. "val HEX POWER" changes a validator; a block with "refuse" is refused by processProposal.
  */
 export interface TestApplication extends Application {
   /** Texts of all committed transactions. */
@@ -29,7 +29,7 @@ export function createTestApplication(stored?: { height: number; txs: readonly s
     }),
     initChain: () => ({ appHash: hashOf([]), validators: [] }),
     checkTx: () => ({ code: 0, codespace: "", log: "", gasWanted: 0n }),
-    prepareProposal: ({ txs }) => ({ txs: txs.filter((tx) => textOf(tx) !== "hidden") }),
+    prepareProposal: ({ txs }) => ({ txs: txs.filter((tx) => !committed.includes(textOf(tx))) }),
     processProposal: ({ txs }) => ({ accepted: !txs.some((tx) => textOf(tx) === "refuse"), reason: "refuse" }),
     finalizeBlock(request) {
       const texts = request.txs.map(textOf);

@@ -1,17 +1,22 @@
 import type { PrivateKey } from "#storage/crypto/keys.ts";
+import type { ChainState } from "#storage/db/chainState.ts";
+import type { CommittedEvidence } from "#storage/db/committedEvidence.ts";
+import { stripTimestamp } from "#storage/db/signBytes.ts";
+import type { SignState } from "#storage/db/signState.ts";
+import { createSignState, openSignState } from "#storage/db/signState.ts";
+import type { SimulatedFileSystem } from "#storage/db/simulatedFileSystem.ts";
+import { createSimulatedFileSystem, SimulatedCrash } from "#storage/db/simulatedFileSystem.ts";
+import { openWal } from "#storage/db/wal.ts";
 import type { ValidatorSet } from "#storage/types/validatorSet.ts";
 import type { Vote } from "#storage/types/vote.ts";
 import { blockKey, votedValue } from "../tendermint/value.ts";
-import type { ChainState } from "./chainState.ts";
 import type { Engine } from "./engine.ts";
 import { createEngine } from "./engine.ts";
-import type { CommittedEvidence } from "./evidencePool.ts";
 import { createEvidencePool } from "./evidencePool.ts";
 import type { HeightRecord } from "./executor.ts";
 import { createExecutor, handshake } from "./executor.ts";
 import { decodeMessage } from "./messages.ts";
-import type { EngineLog, EngineOptions, SignerPort, StoredBlock, WalPort } from "./ports.ts";
-import type { SignRecord } from "./signer.ts";
+import type { EngineLog, EngineOptions, StoredBlock, WalPort } from "./ports.ts";
 import { createSigner } from "./signer.ts";
 import type { TestApplication } from "./testApplication.ts";
 import { createTestApplication } from "./testApplication.ts";
@@ -24,13 +29,10 @@ export interface TestDisk {
     { readonly record: HeightRecord; readonly app: { height: number; txs: readonly string[] } }
   >;
   state: ChainState | undefined;
-  signRecord: SignRecord | undefined;
-  wal: WalEntry[];
-  walSynced: number;
+  /** The write-ahead log and the sign state. */
+  readonly files: SimulatedFileSystem;
   readonly committedEvidence: CommittedEvidence[];
 }
-
-type WalEntry = { readonly payload: Uint8Array } | { readonly endHeight: number };
 
 export interface TestNode {
   readonly index: number;
@@ -44,17 +46,25 @@ export interface TestNode {
   failure: unknown;
   /** Waiting transactions, oldest first. */
   readonly mempool: Map<string, Uint8Array>;
-  readonly reports: { readonly peer: string; readonly code: string }[];
+  readonly reports: { readonly peer: string; readonly code: string; readonly reason: string }[];
   /** Votes of this node that left it, by height, round and type: the double-sign check. */
   readonly votesSent: Map<string, string>;
   readonly deaths: number;
+  /** It dies when it is about to mark a stored height in its write-ahead log. */
+  diesBeforeMark: boolean;
   addTx(text: string): void;
   start(): Promise<void>;
   crash(): void;
   height(): number;
 }
 
+/** Thrown out of whatever a dead node was doing. */
 class Died extends Error {}
+
+const SIGN_STATE_PATH = "node/priv_validator_state.json";
+
+/** Small, so that the simulated disk, which copies a file at each append, stays quick. */
+const WAL_SEGMENT_BYTES = 64 * 1024;
 
 export function createTestNode(
   net: TestNet,
@@ -65,11 +75,10 @@ export function createTestNode(
   const disk: TestDisk = {
     blocks: new Map(),
     state: undefined,
-    signRecord: undefined,
-    wal: [],
-    walSynced: 0,
+    files: createSimulatedFileSystem({ random: net.random }),
     committedEvidence: [],
   };
+  createSignState(disk.files, SIGN_STATE_PATH);
   /** Everything of one life; what is left of an earlier one does nothing any more. */
   let life = 0;
   let die: () => void = () => {};
@@ -86,6 +95,7 @@ export function createTestNode(
     reports: [],
     votesSent: new Map(),
     deaths: 0,
+    diesBeforeMark: false,
 
     addTx(text) {
       node.mempool.set(text, Buffer.from(text));
@@ -100,10 +110,7 @@ export function createTestNode(
       node.engine = undefined;
       node.deaths++;
       life++;
-      // Of what was not synced any beginning may have reached the disk.
-      const kept = disk.walSynced + Math.floor(net.random() * (disk.wal.length - disk.walSynced + 1));
-      disk.wal.length = kept;
-      disk.walSynced = kept;
+      disk.files.restart(net.random() < 0.5 ? "kill" : "power");
       for (const other of net.nodes) if (other.isRunning) other.engine?.peerDisconnected(`n${index}`);
       die();
     },
@@ -113,12 +120,32 @@ export function createTestNode(
       node.death = new Promise((resolve) => {
         die = resolve;
       });
-      await Promise.race([startLife(++life), node.death]);
+      await Promise.race([startLife(++life).catch(onStartFailed), node.death]);
     },
   };
 
+  function onStartFailed(error: unknown): void {
+    if (error instanceof SimulatedCrash) node.crash();
+    else if (!(error instanceof Died)) node.failure = error;
+  }
+
   async function startLife(own: number): Promise<void> {
     const isAlive = () => own === life && node.isRunning;
+    /** An operation on files, which the simulated disk may stop at any effect. */
+    const onFiles = <T>(run: () => T, isRisky: boolean): T => {
+      if (!isAlive()) throw new Died();
+      if (isRisky && net.random() < net.crashRate) {
+        const point = (["before", "during", "after"] as const)[Math.floor(net.random() * 3)] ?? "before";
+        disk.files.crashAt(1 + Math.floor(net.random() * 4), point);
+      }
+      try {
+        return run();
+      } catch (error) {
+        if (!(error instanceof SimulatedCrash)) throw error;
+        node.crash();
+        throw new Died();
+      }
+    };
     /** A disk operation: the node may die before it and after it. Dead code waits for ever, as that of a killed process. */
     const onDisk = async (write: () => void): Promise<void> => {
       for (const act of [() => {}, write]) {
@@ -149,16 +176,23 @@ export function createTestNode(
           disk.committedEvidence.push(...record.committedEvidence);
         }),
     });
-    const signer: SignerPort | undefined =
-      key === undefined
-        ? undefined
-        : createSigner(key, options.chainId, {
-            load: () => disk.signRecord,
-            save: (record) =>
-              onDisk(() => {
-                disk.signRecord = record;
-              }),
-          });
+    const { files } = disk;
+    const signState = openSignState({ fileSystem: files, path: SIGN_STATE_PATH, stripTimestamp });
+    const guarded: Pick<SignState, "checkAndRecord"> = {
+      checkAndRecord: (request, sign) => onFiles(() => signState.checkAndRecord(request, sign), true),
+    };
+    const signer = key === undefined ? undefined : createSigner(key, options.chainId, guarded);
+    const log = openWal({ fileSystem: files, directory: "wal", maxSegmentBytes: WAL_SEGMENT_BYTES });
+    const wal: WalPort = {
+      append: (payload) => onFiles(() => log.append(payload), false),
+      sync: () => onFiles(() => log.sync(), true),
+      endHeight(height) {
+        if (node.diesBeforeMark) node.crash();
+        onFiles(() => log.endHeight(height), true);
+      },
+      replay: (height) => log.replay(height),
+      prune: (height) => onFiles(() => log.prune(height), true),
+    };
     const engine = createEngine(options, {
       nowMs: net.nowMs,
       schedule: (delayMs, run) => net.schedule(delayMs, () => isAlive() && run()),
@@ -170,7 +204,7 @@ export function createTestNode(
         noteVoteSent(node, bytes);
         for (const other of net.nodes) if (other.index !== index) net.send(index, other.index, bytes);
       },
-      wal: memoryWal(disk, onDisk, isAlive),
+      wal,
       signer,
       executor,
       evidence,
@@ -182,7 +216,7 @@ export function createTestNode(
       onBlock: ({ block }) => {
         for (const tx of block.txs) node.mempool.delete(Buffer.from(tx).toString());
       },
-      reportPeer: (peer, code) => node.reports.push({ peer, code }),
+      reportPeer: (peer, code, reason) => node.reports.push({ peer, code, reason }),
       onFatal: (error) => {
         if (isAlive() && !(error instanceof Died)) node.failure = error;
       },
@@ -214,35 +248,6 @@ function noteVoteSent(node: TestNode, bytes: Uint8Array): void {
   const before = node.votesSent.get(step);
   if (before !== undefined && before !== said) throw new Error(`n${node.index} signed twice at ${step}`);
   node.votesSent.set(step, said);
-}
-
-function memoryWal(disk: TestDisk, onDisk: (write: () => void) => Promise<void>, isAlive: () => boolean): WalPort {
-  const sync = () => {
-    disk.walSynced = disk.wal.length;
-  };
-  return {
-    append(payload) {
-      if (!isAlive()) throw new Died();
-      disk.wal.push({ payload });
-    },
-    sync: () => onDisk(sync),
-    endHeight: (height) =>
-      onDisk(() => {
-        disk.wal.push({ endHeight: height });
-        sync();
-      }),
-    replay(height) {
-      const mark = disk.wal.findLastIndex((entry) => "endHeight" in entry && entry.endHeight === height);
-      if (mark === -1) return undefined;
-      return disk.wal.slice(mark + 1).flatMap((entry) => ("payload" in entry ? [entry.payload] : []));
-    },
-    prune(height) {
-      const mark = disk.wal.findLastIndex((entry) => "endHeight" in entry && entry.endHeight === height);
-      if (mark <= 0) return;
-      disk.wal.splice(0, mark);
-      disk.walSynced -= mark;
-    },
-  };
 }
 
 function storedBlock(disk: TestDisk, height: number): StoredBlock | undefined {

@@ -1,3 +1,4 @@
+import type { ChainState } from "#storage/db/chainState.ts";
 import { MAX_BLOCK_BYTES } from "#storage/limits.ts";
 import type { Commit } from "#storage/types/commit.ts";
 import { EMPTY_COMMIT } from "#storage/types/commit.ts";
@@ -12,7 +13,6 @@ import { EMPTY_VOTE_SET } from "../tendermint/voteSet.ts";
 import { nextHeight } from "./blockChecks.ts";
 import type { BlockEntry, BlockTable } from "./blockTable.ts";
 import { createBlockTable } from "./blockTable.ts";
-import type { ChainState } from "./chainState.ts";
 import { makeCommit } from "./commits.ts";
 import type { GossipView } from "./gossip.ts";
 import type { EngineOptions, EnginePorts, StoredBlock } from "./ports.ts";
