@@ -224,6 +224,17 @@ test("routes that a light node cannot serve answer 501 and name the way out", as
     });
 });
 
+test("a fault of the node is answered without its details", async () => {
+  const { ports } = createTestNode();
+  const status = async () => {
+    throw new Error("secret path /home/x");
+  };
+  await using api = await startTestApi({ ports: { ...ports, status } });
+  const { status: got, body } = await getJson(`${api.url}/ledger/v1/status`);
+  expect([got, body.code]).toEqual([500, "INTERNAL"]);
+  expect(JSON.stringify(body)).not.toContain("secret");
+});
+
 test("health answers while the node is behind, ready says why it is not", async () => {
   const node = createTestNode();
   await using api = await startTestApi(node);

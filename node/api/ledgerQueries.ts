@@ -30,7 +30,9 @@ export async function queryPage(
   options: { readonly after?: string | undefined; readonly limit: number; readonly account?: string },
 ): Promise<RecordPage> {
   const data = Buffer.from(JSON.stringify(options));
-  const { entries, next } = parseAnswer(await stateQuery({ path, data, height: 0, prove: false })) as Partial<RecordPage>;
+  const { entries, next } = parseAnswer(
+    await stateQuery({ path, data, height: 0, prove: false }),
+  ) as Partial<RecordPage>;
   return { entries: entries ?? [], next: next ?? null };
 }
 

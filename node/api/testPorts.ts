@@ -19,6 +19,8 @@ export interface TestNode {
   readonly submitted: Uint8Array[];
   readonly committed: Map<string, CommittedTransaction>;
   readonly emit: (event: NodeEvent) => void;
+  /** State records by `PATH DATA`, in the form of the ledger application's answers. */
+  readonly records: Map<string, unknown>;
   /** How many listeners `subscribe` has now. */
   readonly listeners: () => number;
   /** What the next submissions are answered; undefined accepts them. */
@@ -36,9 +38,14 @@ const SPENDER = new Uint8Array(32).fill(9);
 
 const OUTPUT_ID = `${"07".repeat(32)}:0`;
 const OUTPUT = { amountMwh: "5000000", quantity: "electricity", threshold: 1, accounts: [TEST_ACCOUNT] };
-const METER = { owner: TEST_ACCOUNT, quantity: "electricity", direction: "export", intervalMs: "900000", revoked: false };
+const METER = {
+  owner: TEST_ACCOUNT,
+  quantity: "electricity",
+  direction: "export",
+  intervalMs: "900000",
+  revoked: false,
+};
 
-/** Records by query path and data, in the form of the ledger application's answers. */
 const RECORDS: Readonly<Record<string, unknown>> = {
   [`/edream/account ${TEST_ACCOUNT}`]: { id: TEST_ACCOUNT, number: "4", sequence: "9", pendingSequence: "11" },
   [`/edream/member ${TEST_ACCOUNT}`]: { id: TEST_ACCOUNT, role: "prosumer" },
@@ -50,12 +57,17 @@ const RECORDS: Readonly<Record<string, unknown>> = {
 const LISTS: Readonly<Record<string, unknown>> = {
   "/edream/members": { entries: [{ id: TEST_ACCOUNT, role: "prosumer" }] },
   "/edream/meters": { entries: [{ id: "m1", ...METER }], next: "m1" },
+  "/edream/meters after m1": { entries: [{ id: "m2", ...METER, revoked: true }] },
   "/edream/outputs": { entries: [{ id: OUTPUT_ID, ...OUTPUT }] },
 };
 
-function testStateQuery({ path, data, height }: QueryRequest): QueryResponse {
-  const known = LISTS[path] ?? RECORDS[`${path} ${Buffer.from(data).toString()}`];
-  const code = known !== undefined ? 0 : path === "/unknown" ? codeNumber("QUERY_PATH_UNKNOWN") : codeNumber("QUERY_NOT_FOUND");
+function testStateQuery(records: ReadonlyMap<string, unknown>, { path, data, height }: QueryRequest): QueryResponse {
+  const { after } =
+    path.endsWith("s") && data.length > 0 ? (JSON.parse(Buffer.from(data).toString()) as { after?: string }) : {};
+  const list = LISTS[after === undefined ? path : `${path} after ${after}`];
+  const known = list ?? records.get(`${path} ${Buffer.from(data).toString()}`);
+  const code =
+    known !== undefined ? 0 : path === "/unknown" ? codeNumber("QUERY_PATH_UNKNOWN") : codeNumber("QUERY_NOT_FOUND");
   const log = code === 0 ? "" : path;
   const value = Buffer.from(known === undefined ? "" : JSON.stringify(known));
   return { code, codespace: "", log, key: data, value, proof: new Uint8Array(0), height: height === 0 ? 5 : height };
@@ -139,12 +151,14 @@ export function testBlock(height: number): Block {
 export function createTestNode(): TestNode {
   const listeners = new Set<(event: NodeEvent) => void>();
   const committed = new Map<string, CommittedTransaction>();
+  const records = new Map(Object.entries(RECORDS));
   const atHeight = <T>(build: (height: number) => T) => {
     return (height: number) => (height >= 1 && height <= TEST_STATUS.height ? build(height) : undefined);
   };
   const node: TestNode = {
     submitted: [],
     committed,
+    records,
     refusal: undefined,
     ready: true,
     emit: (event) => {
@@ -194,7 +208,7 @@ export function createTestNode(): TestNode {
         };
       },
       spenderOf: () => SPENDER,
-      stateQuery: testStateQuery,
+      stateQuery: (query) => testStateQuery(records, query),
     },
   };
   return node;

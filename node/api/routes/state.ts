@@ -49,7 +49,10 @@ export function stateRoutes(server: FastifyInstance, context: RouteContext): voi
     },
   });
   server.get<{ Params: { meterId: string } }>("/meters/:meterId", {
-    schema: { ...describe("One meter: certificate, latest interval, totals"), params: nameParams("meterId", "Meter id", 96) },
+    schema: {
+      ...describe("One meter: certificate, latest interval, totals"),
+      params: nameParams("meterId", "Meter id", 96),
+    },
     handler: async ({ params: { meterId } }) => {
       const stateQuery = need(ports, "stateQuery");
       const meter = found(await queryRecord(stateQuery, "/edream/meter", meterId), `meter ${meterId}`);
@@ -68,7 +71,14 @@ export function stateRoutes(server: FastifyInstance, context: RouteContext): voi
       );
       const member = await queryRecord(stateQuery, "/edream/member", account);
       const nextSequence = pendingSequence ?? sequence;
-      return { account, role: member?.role ?? null, accountNumber: number, sequence, nextSequence, publicKey: publicKey ?? null };
+      return {
+        account,
+        role: member?.role ?? null,
+        accountNumber: number,
+        sequence,
+        nextSequence,
+        publicKey: publicKey ?? null,
+      };
     },
   });
   server.get<AccountParams & PageQuery>("/accounts/:account/outputs", {
@@ -89,7 +99,10 @@ export function stateRoutes(server: FastifyInstance, context: RouteContext): voi
     },
   });
   server.get<OutputParams>("/assets/:txId/:index", {
-    schema: { ...describe("Where the energy of an output comes from, back to its registrations"), params: OUTPUT_PARAMS },
+    schema: {
+      ...describe("Where the energy of an output comes from, back to its registrations"),
+      params: OUTPUT_PARAMS,
+    },
     handler: async ({ params: { txId, index } }) => {
       const asset = await traceAsset(bytesOfHex(txId), index, need(ports, "transaction"));
       const { output, ...trace } = found(asset, `output ${txId}:${index}`);
@@ -97,7 +110,10 @@ export function stateRoutes(server: FastifyInstance, context: RouteContext): voi
     },
   });
   server.get<{ Querystring: { path: string; data: string; height: number; prove: boolean } }>("/state", {
-    schema: { ...describe("Any query of the ledger application, with a state proof on request"), querystring: STATE_QUERY },
+    schema: {
+      ...describe("Any query of the ledger application, with a state proof on request"),
+      querystring: STATE_QUERY,
+    },
     handler: async (request) => {
       const { path, data, height, prove } = request.query;
       const query = { path, data: bytesOfHex(data), height, prove };

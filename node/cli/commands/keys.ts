@@ -1,0 +1,74 @@
+import { type Command, Option } from "commander";
+import { generatePrivateKey, type KeyType } from "#storage/crypto/keys.ts";
+import { commandContext, example } from "../context.ts";
+import type { CliIo } from "../io.ts";
+import { accountOf, type KeyEntry, listKeys, saveKey, showKey } from "../keyStore.ts";
+import { facts, show, table } from "../output.ts";
+import { readNewPassphrase } from "../passphrase.ts";
+
+export function keysCommand(program: Command, io: CliIo): void {
+  const keys = program
+    .command("keys")
+    .description("Keys of this home, encrypted at rest")
+    .addHelpText("after", example("keys list"));
+
+  keys
+    .command("new")
+    .description("Make a key; only its public parts are shown")
+    .argument("<name>", "small letters, digits, - and _")
+    .addOption(new Option("--type <type>", "kind of key").choices(["secp256k1", "ed25519"]).default("secp256k1"))
+    .addHelpText("after", example("keys new alice", "keys new meter --type ed25519 --passphrase-file ~/passphrase"))
+    .action(async (name: string, flags: { type: KeyType }, command: Command) => {
+      const { json, paths, options } = commandContext(io, command);
+      const passphrase = await readNewPassphrase(io, options.passphraseFile);
+      const entry = await saveKey(paths.keys, name, generatePrivateKey(flags.type), passphrase);
+      showEntry(io, json, entry);
+    });
+
+  keys
+    .command("list")
+    .description("Names, kinds and accounts of all keys")
+    .addHelpText("after", example("keys list --json"))
+    .action((_flags: object, command: Command) => {
+      const { json, paths } = commandContext(io, command);
+      const entries = listKeys(paths.keys);
+      show(io, json, { keys: entries.map(entryJson) }, () =>
+        table(
+          ["NAME", "TYPE", "ACCOUNT"],
+          entries.map((entry) => [entry.name, entry.publicKey.type, accountOf(entry.publicKey).account]),
+        ),
+      );
+    });
+
+  keys
+    .command("show")
+    .description("Public key, account and identity of one key")
+    .argument("<name>")
+    .addHelpText("after", example("keys show alice"))
+    .action((name: string, _flags: object, command: Command) => {
+      const { json, paths } = commandContext(io, command);
+      showEntry(io, json, showKey(paths.keys, name));
+    });
+}
+
+function showEntry(io: CliIo, json: boolean, entry: KeyEntry): void {
+  const view = entryJson(entry);
+  show(io, json, view, () =>
+    facts([
+      ["name", view.name],
+      ["type", view.type],
+      ["account", view.account],
+      ["identity", view.identity],
+      ["public key", view.publicKey],
+    ]),
+  );
+}
+
+function entryJson({ name, publicKey }: KeyEntry) {
+  return {
+    name,
+    type: publicKey.type,
+    ...accountOf(publicKey),
+    publicKey: Buffer.from(publicKey.bytes).toString("hex"),
+  };
+}

@@ -1,0 +1,122 @@
+import { Command, CommanderError } from "commander";
+import { LedgerError } from "#storage/error.ts";
+import { ConfigurationError } from "../configuration.ts";
+import { CliError } from "./cliError.ts";
+import { initCommand } from "./commands/init.ts";
+import { keysCommand } from "./commands/keys.ts";
+import { membersCommand } from "./commands/members.ts";
+import { metersCommand } from "./commands/meters.ts";
+import { proveCommand, verifyCommand } from "./commands/prove.ts";
+import { queryCommand } from "./commands/query.ts";
+import { startCommand } from "./commands/start.ts";
+import { statusCommand } from "./commands/status.ts";
+import { txCommand } from "./commands/tx.ts";
+import { validatorsCommand } from "./commands/validators.ts";
+import { EXIT_CODES } from "./exitCodes.ts";
+import type { CliIo } from "./io.ts";
+import { paint, printable } from "./output.ts";
+
+export const PROGRAM_NAME = "energy-ledger";
+
+/** Runs one command line (without the program's own path) and answers its exit code. Never throws. */
+export async function runCli(args: readonly string[], io: CliIo): Promise<number> {
+  const program = createProgram(io);
+  try {
+    await program.parseAsync([...args], { from: "user" });
+    return EXIT_CODES.ok;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_CODES.ok : EXIT_CODES.usage;
+    return reportError(io, args.includes("--json"), error);
+  }
+}
+
+export function createProgram(io: CliIo): Command {
+  const program = new Command(PROGRAM_NAME)
+    .description("A node for a permissioned ledger of signed energy transactions, and the commands to work with it")
+    .exitOverride()
+    .configureOutput({ writeOut: io.out, writeErr: io.err })
+    .configureHelp({ showGlobalOptions: true })
+    .showHelpAfterError("(add --help to see how this command is used)")
+    .option("--home <path>", "folder with configuration, keys and data (default: ~/.energy-ledger)")
+    .option("--node <url>", "node to ask (default: the API address in the home's config.json)")
+    .option("--token-file <path>", "file with the node's API token")
+    .option("--passphrase-file <path>", "file whose first line opens the key files")
+    .option("--json", "answer in JSON");
+  for (const command of [
+    initCommand,
+    keysCommand,
+    startCommand,
+    statusCommand,
+    membersCommand,
+    metersCommand,
+    txCommand,
+    queryCommand,
+    proveCommand,
+    verifyCommand,
+    validatorsCommand,
+  ])
+    command(program, io);
+  program.addHelpText(
+    "after",
+    `
+Exit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 refused by the ledger, 5 verification failed, 6 cannot reach node
+
+Example:
+  $ ${PROGRAM_NAME} init --chain-id my-ledger && ${PROGRAM_NAME} start`,
+  );
+  return program;
+}
+
+/** What happened, then what to do next, on standard error: as text, or with `--json` as one object. */
+function reportError(io: CliIo, json: boolean, error: unknown): number {
+  const { code, message, hint, exitCode, facts } = describeError(error);
+  if (json) io.err(`${JSON.stringify({ code, message, hint, ...(facts === undefined ? {} : { details: facts }) })}\n`);
+  else io.err(`${paint(io, "red", "error:")} ${printable(message)} [${code}]\n  ${printable(hint)}\n`);
+  return exitCode;
+}
+
+function describeError(error: unknown): {
+  code: string;
+  message: string;
+  hint: string;
+  exitCode: number;
+  facts?: unknown;
+} {
+  if (error instanceof CliError) {
+    const { code, message, hint, facts } = error.details;
+    return { code, message, hint, exitCode: error.exitCode, facts };
+  }
+  if (error instanceof ConfigurationError)
+    return { code: error.code, ...configurationAdvice(error), exitCode: EXIT_CODES.usage };
+  if (error instanceof LedgerError) {
+    const hint =
+      typeof error.details.hint === "string" ? error.details.hint : "the README of the part explains the code";
+    return { code: error.code, message: error.message, hint, exitCode: EXIT_CODES.failure };
+  }
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return {
+    code: "UNEXPECTED",
+    message,
+    hint: "this is a fault of the program; please report it",
+    exitCode: EXIT_CODES.failure,
+  };
+}
+
+function configurationAdvice({ details }: ConfigurationError): { message: string; hint: string } {
+  switch (details.code) {
+    case "OPTION_UNKNOWN":
+      return {
+        message: `${details.where}: there is no option ${details.name}`,
+        hint: `did you mean ${details.nearest}?`,
+      };
+    case "OPTION_INVALID": {
+      const value = JSON.stringify(details.value);
+      return { message: `${details.where}: ${details.name} is ${value}`, hint: `it must be ${details.expected}` };
+    }
+    case "OPTION_FORBIDDEN":
+      return { message: `${details.where}: ${details.name} is not allowed`, hint: details.hint };
+    case "CONFIG_UNREADABLE":
+    case "CONFIG_MALFORMED":
+      return { message: `${details.file} cannot be used: ${details.reason}`, hint: "correct the file or remove it" };
+  }
+}

@@ -1,0 +1,104 @@
+import type { PrivateKey } from "#storage/crypto/keys.ts";
+import { publicKeyOf } from "#storage/crypto/keys.ts";
+import { txId } from "#storage/types/transaction.ts";
+import type { LedgerMessage } from "#storage/types/transactionMessages.ts";
+import { signTransaction } from "#storage/types/transactionSign.ts";
+import { transactionJson } from "../api/transactionJson.ts";
+import { NODE_KEY_NAME, VALIDATOR_KEY_NAME } from "../configurationHome.ts";
+import { CliError, cliError } from "./cliError.ts";
+import type { CommandContext } from "./context.ts";
+import { OPERATOR_KEY_NAME, PROSUMER_KEY_NAME } from "./keyNames.ts";
+import { accountOf, listKeys, loadKey, showKey } from "./keyStore.ts";
+import type { LedgerClient } from "./ledgerClient.ts";
+import { facts, paint, printable, show } from "./output.ts";
+import { readPassphrase } from "./passphrase.ts";
+
+/** Flags of every command that sends a transaction. */
+export interface SubmitFlags {
+  readonly key?: string;
+  readonly memo?: string;
+  readonly wait: boolean;
+  readonly dryRun?: boolean;
+}
+
+/** Keys that sign when none is named: those that `init` makes for it. */
+const DEFAULT_SIGNERS = [OPERATOR_KEY_NAME, PROSUMER_KEY_NAME] as const;
+
+/**
+ * The account in whose name a command acts: that of `--key`, else of the first of `preferred` that is in the home, else of its only account key.
+ * @throws CliError KEY_MISSING, KEY_AMBIGUOUS, KEY_UNKNOWN
+ */
+export function signingAccount(
+  context: CommandContext,
+  keyName: string | undefined,
+  preferred: readonly string[] = DEFAULT_SIGNERS,
+): { readonly name: string; readonly account: string } {
+  const name = keyName ?? defaultKey(context, preferred);
+  return { name, account: accountOf(showKey(context.paths.keys, name).publicKey).account };
+}
+
+function defaultKey({ paths }: CommandContext, preferred: readonly string[]): string {
+  const names = listKeys(paths.keys)
+    .map((key) => key.name)
+    .filter((name) => name !== VALIDATOR_KEY_NAME && name !== NODE_KEY_NAME);
+  const chosen = preferred.find((name) => names.includes(name)) ?? (names.length === 1 ? names[0] : undefined);
+  if (chosen !== undefined) return chosen;
+  if (names.length === 0) {
+    const hint = "make one with `energy-ledger keys new NAME`, or name another --home";
+    throw cliError("usage", "KEY_MISSING", `there is no account key in ${paths.keys}`, hint);
+  }
+  throw cliError("usage", "KEY_AMBIGUOUS", `there are several keys: ${names.join(", ")}`, "choose one with --key NAME");
+}
+
+interface AccountAnswer {
+  readonly accountNumber: string;
+  /** Behind the account's transactions that wait for a block. */
+  readonly nextSequence: string;
+}
+
+/** Signs the messages with the named keys, sends them and, unless told otherwise, waits until they are in a block. */
+export async function signAndSubmit(
+  context: CommandContext,
+  messages: readonly LedgerMessage[],
+  keyNames: readonly string[],
+  flags: SubmitFlags,
+): Promise<void> {
+  const { io, json } = context;
+  const client = context.client();
+  const { chainId } = await client.get<{ chainId: string }>("/status");
+  const passphrase = await readPassphrase(io, context.options.passphraseFile);
+  const signers = [];
+  for (const name of keyNames) {
+    const privateKey = await loadKey(context.paths.keys, name, passphrase);
+    signers.push({ privateKey, ...(await accountState(client, name, privateKey)) });
+  }
+  const unsigned = { messages, chainId, signers };
+  const tx = signTransaction(flags.memo === undefined ? unsigned : { ...unsigned, memo: flags.memo });
+  const id = Buffer.from(txId(tx)).toString("hex");
+  if (flags.dryRun === true) {
+    const view = { txId: id, sizeBytes: tx.length, ...transactionJson(tx), tx: Buffer.from(tx).toString("base64") };
+    show(io, json, view, () => `${JSON.stringify(view, null, 2)}\n`);
+    return;
+  }
+  const answer = await client.submit(tx, flags.wait ? "commit" : "sync");
+  show(io, json, answer, () =>
+    facts([
+      ["transaction", answer.txId],
+      ["block", answer.height],
+      ["result", paint(io, "green", answer.height === undefined ? "waiting for a block" : "took effect")],
+      ["log", answer.log === "" ? undefined : printable(answer.log)],
+    ]),
+  );
+}
+
+async function accountState(client: LedgerClient, name: string, key: PrivateKey) {
+  const { account } = accountOf(publicKeyOf(key));
+  try {
+    const state = await client.get<AccountAnswer>(`/accounts/${account}`);
+    return { accountNumber: BigInt(state.accountNumber), sequence: BigInt(state.nextSequence) };
+  } catch (error) {
+    if (!(error instanceof CliError) || error.details.exit !== "notFound") throw error;
+    const hint = `ask a regulator to run \`energy-ledger members enrol ${account} --role ROLE\``;
+    throw cliError("refused", "ACCOUNT_UNKNOWN", `the ledger does not know the account of key ${name}`, hint);
+  }
+}

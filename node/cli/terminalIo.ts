@@ -1,0 +1,73 @@
+import type { CliIo } from "./io.ts";
+
+const CTRL_C = "\u0003";
+const CTRL_D = "\u0004";
+const BACKSPACES = ["\u007f", "\b"];
+
+/** Exit code of a process that was interrupted by SIGINT. */
+const EXIT_INTERRUPTED = 130;
+
+/** The real world: this process's streams, environment, signals and terminal. */
+export function terminalIo(): CliIo {
+  const { stdin, stdout, stderr, env } = process;
+  return {
+    out: (text) => void stdout.write(text),
+    err: (text) => void stderr.write(text),
+    environment: env,
+    colour: stdout.isTTY === true && (env.NO_COLOR ?? "") === "",
+    fetch,
+    nowMs: Date.now,
+    askSecret: stdin.isTTY && stderr.isTTY ? askSecret : undefined,
+    startNode: async (options, parts) => {
+      // Loaded only here: every other command starts without libp2p and the database.
+      const { startNode } = await import("../startNode.ts");
+      return startNode(options, parts);
+    },
+    onInterrupt,
+  };
+}
+
+/** The first signal asks the node to stop; a second one does not wait for it. A parent that started us with a channel and died counts as a signal. */
+function onInterrupt(listener: () => void): () => void {
+  let signals = 0;
+  const interrupt = () => {
+    signals++;
+    if (signals > 1) process.exit(EXIT_INTERRUPTED);
+    listener();
+  };
+  process.on("SIGINT", interrupt);
+  process.on("SIGTERM", interrupt);
+  process.on("disconnect", listener);
+  return () => {
+    process.off("SIGINT", interrupt);
+    process.off("SIGTERM", interrupt);
+    process.off("disconnect", listener);
+  };
+}
+
+/** Reads one line from the terminal in raw mode, so that nothing typed is echoed. */
+async function askSecret(question: string): Promise<string> {
+  const { stdin, stderr } = process;
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  let typed = "";
+  const onData = (chunk: string) => {
+    for (const character of chunk) {
+      if (character === "\r" || character === "\n" || character === CTRL_D) return resolve(typed);
+      if (character === CTRL_C) return reject(new Error("interrupted"));
+      typed = BACKSPACES.includes(character) ? typed.slice(0, -1) : typed + character;
+    }
+  };
+  stderr.write(question);
+  stdin.setRawMode(true);
+  stdin.setEncoding("utf8");
+  stdin.on("data", onData);
+  stdin.resume();
+  try {
+    return await promise;
+  } finally {
+    stdin.off("data", onData);
+    stdin.setRawMode(false);
+    stdin.pause();
+    stderr.write("\n");
+  }
+}
