@@ -31,6 +31,9 @@ export const SYNC_BATCH_BLOCKS = 16;
 const BACKOFF_MS = 2_000;
 const BACKOFF_MAX_MS = 60_000;
 
+/** Names of liars remembered: whoever can make up peers without end gains one request each. */
+const LIARS_MAX = 1000;
+
 interface SyncPeer {
   base: number;
   last: number;
@@ -87,7 +90,11 @@ export function createBlockSync(): BlockSync {
 
     onFailure(peer, isLie, nowMs) {
       if (underWay?.peer === peer) underWay = undefined;
-      if (isLie) liars.add(peer);
+      if (isLie) {
+        liars.add(peer);
+        const [oldest] = liars;
+        if (liars.size > LIARS_MAX && oldest !== undefined) liars.delete(oldest);
+      }
       fail(peer, nowMs);
     },
 

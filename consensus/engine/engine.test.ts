@@ -185,6 +185,42 @@ describe("the application", () => {
   });
 });
 
+describe("a node that cannot go on stops", () => {
+  test("when its application computes another state than the others, at the next block", async () => {
+    const net = await createTestNet({ seed: 50, validators: 4 });
+    const app = net.nodes[2]?.app;
+    if (app === undefined) throw new TypeError("no app");
+    const { finalizeBlock } = app;
+    Object.assign(app, {
+      finalizeBlock: (request: Parameters<typeof finalizeBlock>[0]) => ({
+        ...finalizeBlock(request),
+        appHash: new Uint8Array(32),
+      }),
+    });
+    const stopped = net.runUntil(() => net.height() >= 10, MINUTE_MS);
+    await expect(stopped).rejects.toMatchObject({
+      details: { code: "EXECUTOR_BLOCK_INVALID", blockCode: "BLOCK_APP_HASH" },
+    });
+    expect(net.nodes[2]?.height()).toBe(1);
+  });
+
+  test("when executing fails, and says nothing any more", async () => {
+    const net = await createTestNet({ seed: 51, validators: 4 });
+    const [node] = net.nodes;
+    if (node === undefined) throw new TypeError("no node");
+    Object.assign(node.app, {
+      commit() {
+        throw new RangeError("disk on fire");
+      },
+    });
+    await expect(net.runUntil(() => false, MINUTE_MS)).rejects.toThrow("disk on fire");
+    node.failure = undefined;
+    const sent = node.votesSent.size;
+    await net.runUntil(() => Math.min(...net.nodes.slice(1).map((other) => other.height())) >= 5, MINUTE_MS);
+    expect([node.votesSent.size, node.height()]).toEqual([sent, 0]);
+  });
+});
+
 describe("an equivocating validator", () => {
   test("is reported in a block once, with the time and power of its height, and the chain goes on", async () => {
     const net = await createTestNet({ seed: 40, validators: 4 });
