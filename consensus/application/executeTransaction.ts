@@ -17,7 +17,7 @@ import { deviceKeyOf, enrolMeter, revokeMeter } from "./meters.ts";
 import type { BlockQuotas } from "./quotas.ts";
 import { newRecord } from "./stateRecords.ts";
 import { updateValidators } from "./validators.ts";
-import { WorkingState } from "./workingState.ts";
+import type { WorkingState } from "./workingState.ts";
 
 /** What transactions are executed in: the state so far, and the facts that every node agrees on. */
 export interface ExecutionSite {
@@ -56,8 +56,15 @@ const RULES: Rules = {
  *   e) the messages' own rules, in order
  */
 export function executeTransaction(site: ExecutionSite, tx: Transaction): readonly AbciEvent[] | Failure {
-  const state = new WorkingState(site.state);
-  const refused = admitSigners(site, state, tx);
+  site.state.begin();
+  const outcome = executeOrFail(site, tx);
+  if ("code" in outcome) site.state.rollback();
+  else site.quotas?.charge(tx);
+  return outcome;
+}
+
+function executeOrFail(site: ExecutionSite, tx: Transaction): readonly AbciEvent[] | Failure {
+  const refused = admitSigners(site, tx);
   if (refused !== undefined) return refused;
   if (tx.timeoutHeight > 0 && site.height > tx.timeoutHeight)
     return fail("TX_EXPIRED", `height ${site.height}, timeout height ${tx.timeoutHeight}`);
@@ -66,7 +73,7 @@ export function executeTransaction(site: ExecutionSite, tx: Transaction): readon
 
   const events: AbciEvent[] = tx.signers.map(({ account }) => event("tx", { signer: account }));
   const context: MessageContext = {
-    state,
+    state: site.state,
     params: site.params,
     tx,
     txIdHex: Buffer.from(tx.id.buffer, tx.id.byteOffset, tx.id.length).toString("hex"),
@@ -79,12 +86,11 @@ export function executeTransaction(site: ExecutionSite, tx: Transaction): readon
     const failure = execute(context, message);
     if (failure !== undefined) return failure;
   }
-  site.state.merge(state.changes);
-  site.quotas?.charge(tx);
   return events;
 }
 
-function admitSigners(site: ExecutionSite, state: WorkingState, tx: Transaction): Failure | undefined {
+function admitSigners(site: ExecutionSite, tx: Transaction): Failure | undefined {
+  const { state } = site;
   for (const { account, publicKey, signature } of tx.signers) {
     const record = state.get("account", account);
     if (record === undefined) return fail("ACCOUNT_UNKNOWN", account);

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { codeName, createTestLedger, sealMessage } from "./testLedger.ts";
+import { createTestLedger, sealMessage } from "./testLedger.ts";
+
 test("smoke", () => {
   const l = createTestLedger();
   expect(l.send(sealMessage(0), "device")).toBe("OK");

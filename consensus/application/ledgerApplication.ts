@@ -129,7 +129,7 @@ class Ledger implements LedgerApplication {
     assert(request.chainId === this.#chainId, `InitChain for chain ${request.chainId}`);
     const genesis = new WorkingState(new CommittedState(EMPTY_TREE));
     writeGenesisState(genesis, request.appState, request.validators);
-    const { tree, writes } = encodeChanges(EMPTY_TREE, genesis.changes);
+    const { tree, writes } = encodeChanges(EMPTY_TREE, genesis.changes());
     this.#genesisWrites = writes;
     this.#ancestors = new Ancestors(request.initialHeight);
     const appHash = this.#appHash(tree, this.#ancestors.range);
@@ -152,7 +152,7 @@ class Ledger implements LedgerApplication {
     const { decoded } = this.#decoded.decode(tx);
     if (!decoded.accepted) return checkResponse(decoded);
     const payer = decoded.tx.signers[0]?.account ?? "";
-    const committed = new WorkingState(this.#committed).get("account", payer);
+    const committed = this.#committed.get("account", payer);
     const tooMany = checkPending(decoded.tx, committed?.sequence ?? 0n, site.params);
     if (tooMany !== undefined) return checkResponse(tooMany);
     const outcome = executeTransaction(site, decoded.tx);
@@ -181,7 +181,7 @@ class Ledger implements LedgerApplication {
     assert(request.height === expected, `block ${request.height} where ${expected} is next`);
     const { site, results } = this.#execute(request);
     const isEmpty = request.txs.length === 0;
-    const { tree, writes } = encodeChanges(this.#committed.tree, site.state.changes);
+    const { tree, writes } = encodeChanges(this.#committed.tree, site.state.changes());
     const range = isEmpty ? this.#ancestors.range : this.#ancestors.extendedRange();
     const appHash = isEmpty ? before.appHash : this.#appHash(tree, range);
     const position: AppPosition = {
@@ -210,8 +210,8 @@ class Ledger implements LedgerApplication {
       ...positionWrites(block.position, block.range.count, block.blockHash),
     ];
     this.#genesisWrites = [];
-    this.#index.apply(block.site.state.changes, this.#committed);
-    this.#committed.advance(block.tree, block.site.state.changes);
+    this.#index.apply(block.site.state.changes(), this.#committed);
+    this.#committed.advance(block.tree, block.site.state.changes());
     this.#ancestors.commit(block.range, block.blockHash);
     this.#advance(block.position);
     return { retainHeight: 0, writes };
@@ -245,9 +245,10 @@ class Ledger implements LedgerApplication {
     this.#index = new QueryIndex();
     for (const [keyBytes, value] of treeEntries(tree)) {
       const key = Buffer.from(keyBytes).toString("latin1");
-      const kind = recordKindOf(key)?.kind;
-      assert(kind !== undefined, `unknown state key ${key}`);
-      if (QueryIndex.lists(kind)) this.#index.add(kind, key, decodeRecord(kind, value));
+      const record = recordKindOf(key);
+      assert(record !== undefined, `unknown state key ${key}`);
+      const { kind, id } = record;
+      if (QueryIndex.lists(kind)) this.#index.add(kind, id, decodeRecord(kind, value));
     }
     this.#versions = [];
     this.#advance(position);

@@ -10,7 +10,7 @@ import { hasRight, isRole } from "./roles.ts";
 import { newRecord, SINGLE } from "./stateRecords.ts";
 import type { WorkingState } from "./workingState.ts";
 
-/** What the rules of one message see. They change `state` only when they succeed as a whole: a failed transaction's changes are dropped. */
+/** What the rules of one message see. They may write before they fail: a failed transaction's writes are taken back. */
 export interface MessageContext {
   readonly state: WorkingState;
   readonly params: Params;

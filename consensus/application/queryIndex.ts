@@ -1,6 +1,5 @@
 import type { Output } from "#storage/proto/gen/edream/ledger/v1/state_pb.ts";
 import type { AnyRecord, RecordKind } from "./stateRecords.ts";
-import { recordKindOf } from "./stateRecords.ts";
 import type { StateChange, StateReader } from "./workingState.ts";
 
 /** Lists that queries walk and rules never read: derived from the state, kept in memory, built anew at start. */
@@ -14,15 +13,15 @@ export class QueryIndex {
   }
 
   /** To be called before the committed state takes the changes: of a deleted output only that still knows the accounts. */
-  apply(changes: ReadonlyMap<string, StateChange>, before: StateReader): void {
-    for (const [key, { kind, record }] of changes) {
-      if (record === undefined) this.remove(kind, key, before.read(kind, key));
-      else this.add(kind, key, record);
+  apply(changes: Iterable<StateChange>, before: StateReader): void {
+    for (const { kind, id, record } of changes) {
+      if (!QueryIndex.lists(kind)) continue;
+      if (record === undefined) this.remove(kind, id, before.get(kind, id));
+      else this.add(kind, id, record);
     }
   }
 
-  add(kind: RecordKind, key: string, record: AnyRecord): void {
-    const id = recordKindOf(key)?.id ?? "";
+  add(kind: RecordKind, id: string, record: AnyRecord): void {
     if (kind === "member" || kind === "meter" || kind === "vote") this.#ids[kind].add(id);
     if (kind !== "output") return;
     for (const account of (record as Output).accounts) {
@@ -32,8 +31,7 @@ export class QueryIndex {
     }
   }
 
-  remove(kind: RecordKind, key: string, record: AnyRecord | undefined): void {
-    const id = recordKindOf(key)?.id ?? "";
+  remove(kind: RecordKind, id: string, record: AnyRecord | undefined): void {
     if (kind === "member" || kind === "meter" || kind === "vote") this.#ids[kind].delete(id);
     if (kind !== "output" || record === undefined) return;
     for (const account of (record as Output).accounts) {

@@ -46,7 +46,12 @@ export function genesisKey(name: Person): GenesisKey {
 }
 
 export function testGenesis(params: Partial<GenesisParams> = {}): GenesisAppState {
-  const meter = { quantity: "electricity", seedCommitment: "ab".repeat(32), intervalMs: INTERVAL_MS, owner: accountOf("prosumer") };
+  const meter = {
+    quantity: "electricity",
+    seedCommitment: "ab".repeat(32),
+    intervalMs: INTERVAL_MS,
+    owner: accountOf("prosumer"),
+  };
   return {
     owner: accountOf("owner"),
     members: PEOPLE.slice(1).map((name) => ({ account: accountOf(name), role: name as "dso" })),

@@ -5,7 +5,7 @@ import type { AuthInfo, Fee, SignerInfo, TxBody } from "../proto/gen/cosmos/tx/v
 import { AuthInfoSchema, TxBodySchema } from "../proto/gen/cosmos/tx/v1beta1/tx_pb.ts";
 import type { StrictDecodeFault } from "../proto/strictDecode.ts";
 import { decodeStrict } from "../proto/strictDecode.ts";
-import { accountOfKey, canonicalAccount } from "./transactionAccounts.ts";
+import { accountOfKey, canonicalAccount, isKeyOfAccount } from "./transactionAccounts.ts";
 import { readEnvelope } from "./transactionEnvelope.ts";
 import { readPublicKey, SIGN_MODE_DIRECT } from "./transactionKeys.ts";
 import type { LedgerMessage } from "./transactionMessages.ts";
@@ -75,8 +75,9 @@ export function txId(txBytes: Uint8Array): Uint8Array {
  *   d) counts and lengths are within storage/limits.ts (TX_LIMIT_EXCEEDED, TX_NO_MESSAGES)
  *   e) no fee is offered: the ledger has quotas instead, and money must not seem to be taken (TX_FEE_REFUSED)
  *   f) every message is known and decodes like c) (TX_MESSAGE_UNKNOWN)
- *   g) every signer signs directly with a key of a known type (TX_SIGN_MODE_UNSUPPORTED, TX_PUBLIC_KEY_INVALID)
- *   h) the signers are the distinct signers of the messages in order of appearance (TX_ACCOUNT_MALFORMED, TX_SIGNERS_MISMATCH)
+ *   g) the messages name accounts as signers (TX_ACCOUNT_MALFORMED), as many as signed (TX_SIGNERS_MISMATCH)
+ *   h) each of them, in order of appearance, signs directly with its own key (TX_SIGN_MODE_UNSUPPORTED, TX_PUBLIC_KEY_INVALID,
+ *      TX_SIGNERS_MISMATCH)
  */
 export function decodeTransaction(bytes: Uint8Array, id?: Uint8Array): DecodedTransaction {
   if (bytes.length > MAX_TX_BYTES) return refuse("TX_TOO_LARGE", `${bytes.length} bytes, at most ${MAX_TX_BYTES}`);
@@ -102,14 +103,18 @@ export function decodeTransaction(bytes: Uint8Array, id?: Uint8Array): DecodedTr
     messages.push({ name, value: decoded.message } as LedgerMessage);
   }
 
+  const accounts = accountsOfSigners(messages);
+  if ("accepted" in accounts) return accounts;
+  const { signerInfos } = authInfo.message;
+  if (accounts.length !== signerInfos.length)
+    return refuse("TX_SIGNERS_MISMATCH", `the messages need ${accounts.length} signers, ${signerInfos.length} signed`);
   const signers: TransactionSigner[] = [];
-  for (const [index, info] of authInfo.message.signerInfos.entries()) {
-    const signer = readSigner(info, envelope.signatures[index] as Uint8Array);
+  for (const [index, account] of accounts.entries()) {
+    const info = signerInfos[index] as SignerInfo;
+    const signer = readSigner(account, info, envelope.signatures[index] as Uint8Array);
     if ("accepted" in signer) return signer;
     signers.push(signer);
   }
-  const mismatch = checkSigners(messages, signers);
-  if (mismatch !== undefined) return mismatch;
 
   const tx: Transaction = {
     id: id ?? txId(bytes),
@@ -181,41 +186,35 @@ function isFeeOffered(fee: Fee | undefined): boolean {
   return fee.payer !== "" || fee.granter !== "" || fee.amount.some((coin) => !/^0*$/.test(coin.amount));
 }
 
-function readSigner(info: SignerInfo, signature: Uint8Array): TransactionSigner | Refusal {
+function readSigner(account: string, info: SignerInfo, signature: Uint8Array): TransactionSigner | Refusal {
   if (info.modeInfo?.single?.mode !== SIGN_MODE_DIRECT)
     return refuse("TX_SIGN_MODE_UNSUPPORTED", "only SIGN_MODE_DIRECT is supported");
-  const publicKey =
-    info.publicKey === undefined ? undefined : readPublicKey(info.publicKey.typeUrl, info.publicKey.value);
+  const { publicKey: any } = info;
+  const publicKey = any === undefined ? undefined : readPublicKey(any.typeUrl, any.value);
   if (publicKey === undefined)
     return refuse("TX_PUBLIC_KEY_INVALID", "a signer needs its secp256k1 (33 bytes) or Ed25519 (32 bytes) public key");
-  return { account: accountOfKey(publicKey), publicKey, sequence: info.sequence, signature };
+  if (!isKeyOfAccount(publicKey, account))
+    return refuse("TX_SIGNERS_MISMATCH", `the messages name ${account}, ${accountOfKey(publicKey)} signed`);
+  return { account, publicKey, sequence: info.sequence, signature };
 }
 
-function checkSigners(messages: readonly LedgerMessage[], signers: readonly TransactionSigner[]): Refusal | undefined {
-  const expected = new Set<string>();
+/** The distinct signers of the messages, in the order in which they appear. */
+function accountsOfSigners(messages: readonly LedgerMessage[]): string[] | Refusal {
+  const accounts: string[] = [];
   // A concentrator's 400 messages all spell the same signer: the text is looked up once.
   let lastText: string | undefined;
   for (const message of messages) {
     for (const text of signersOfMessage(message)) {
       if (text === lastText) continue;
+      lastText = text;
       const account = canonicalAccount(text);
       if (account === undefined)
         return refuse("TX_ACCOUNT_MALFORMED", `${message.name}: no account ${JSON.stringify(text.slice(0, 80))}`);
-      expected.add(account);
-      lastText = text;
+      if (accounts.includes(account)) continue;
+      accounts.push(account);
+      if (accounts.length > MAX_TX_SIGNERS)
+        return refuse("TX_LIMIT_EXCEEDED", `the messages name more than ${MAX_TX_SIGNERS} signers`);
     }
   }
-  if (expected.size === 0) return refuse("TX_SIGNERS_MISMATCH", "no message names a signer");
-  if (expected.size !== signers.length)
-    return refuse("TX_SIGNERS_MISMATCH", `the messages need ${expected.size} signers, ${signers.length} signed`);
-  let index = 0;
-  for (const account of expected) {
-    if (signers[index]?.account !== account)
-      return refuse(
-        "TX_SIGNERS_MISMATCH",
-        `signer ${index} is ${signers[index]?.account}, the messages name ${account}`,
-      );
-    index += 1;
-  }
-  return undefined;
+  return accounts.length > 0 ? accounts : refuse("TX_SIGNERS_MISMATCH", "no message names a signer");
 }
