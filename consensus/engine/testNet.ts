@@ -187,7 +187,7 @@ export async function createTestNet(options: TestNetOptions): Promise<TestNet> {
 
 /** Lets every engine finish what it is doing; a node that died never finishes. */
 async function settle(nodes: readonly TestNode[]): Promise<void> {
-  for (let turn = 0; turn < SETTLE_TURNS; turn++) await null;
+  for (let turn = 0; turn < SETTLE_TURNS; turn++) await Promise.resolve();
   for (const node of nodes) {
     const engine: Engine | undefined = node.engine;
     if (engine !== undefined) await Promise.race([engine.idle(), node.death]);
