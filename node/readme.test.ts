@@ -4,7 +4,7 @@ import { PROOF_CHECKS } from "#storage/types/proofFile.ts";
 import { API_ERRORS } from "./api/errors.ts";
 import { EVENT_RING_SIZE, MAX_EVENT_BACKLOG_BYTES, MAX_EVENT_CLIENTS_PER_ADDRESS } from "./api/eventStream.ts";
 import { MAX_JSON_DEPTH } from "./api/jsonBody.ts";
-import { MAX_HEADER_BYTES } from "./api/server.ts";
+import { MAX_HEADER_BYTES } from "./api/serverLimits.ts";
 import { createTestNode, startTestApi } from "./api/testPorts.ts";
 import { EXIT_CODES } from "./cli/exitCodes.ts";
 import { optionsTable } from "./optionsTable.ts";

@@ -8,7 +8,7 @@ import { parseProofFile } from "#storage/types/proofFileJson.ts";
 import type { ApiErrorBody } from "./errors.ts";
 import { MAX_JSON_DEPTH } from "./jsonBody.ts";
 import { txIdOf } from "./routes/routeContext.ts";
-import { MAX_HEADER_BYTES } from "./server.ts";
+import { MAX_HEADER_BYTES } from "./serverLimits.ts";
 import { BYTES_32, createTestNode, OK_RESULT, startTestApi, TEST_ACCOUNT, TEST_IDENTITY } from "./testPorts.ts";
 
 const HASH = Buffer.from(BYTES_32).toString("hex");

@@ -1,9 +1,7 @@
-import { createHash, timingSafeEqual } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { isIP } from "node:net";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import type { NodeOptions } from "../options.ts";
+import { readToken, serverUrl } from "./access.ts";
 import { API_PREFIX } from "./apiPrefix.ts";
 import { createCommitWaiters } from "./commitWaiters.ts";
 import { ApiStartError } from "./errors.ts";
@@ -16,7 +14,8 @@ import { monitoringRoutes, nodeRoutes } from "./routes/node.ts";
 import type { RouteContext } from "./routes/routeContext.ts";
 import { stateRoutes } from "./routes/state.ts";
 import { transactionRoutes } from "./routes/transactions.ts";
-import { createServer, MAX_REQUEST_CONNECTIONS } from "./server.ts";
+import { createServer } from "./server.ts";
+import { MAX_REQUEST_CONNECTIONS } from "./serverLimits.ts";
 
 export type ApiOptions = Pick<
   NodeOptions,
@@ -38,9 +37,6 @@ export interface Api {
   /** Ends event streams and waiting requests, then the server. */
   readonly close: () => Promise<void>;
 }
-
-/** Characters an API token must have at least: 128 bits in hex. */
-export const MIN_TOKEN_CHARS = 32;
 
 /**
  * Starts the REST API. It binds to loopback unless told otherwise, and then needs a token file for POST requests.
@@ -106,7 +102,7 @@ export async function createApi(
     const { apiHost: host, apiPort: port } = options;
     throw new ApiStartError({ code: "API_ADDRESS_UNAVAILABLE", host, port, reason }, { cause: error });
   }
-  return { url: serverUrl(server, options.apiHost), server, close };
+  return { url: serverUrl(server.server, options.apiHost), server, close };
 }
 
 /** Loaded only when wanted: the page's files and the document take about 10 MB that a light node does not have to spend. */
@@ -128,43 +124,4 @@ async function registerDocs(server: FastifyInstance): Promise<void> {
     },
   });
   await server.register(swaggerUi, { routePrefix: "/docs", staticCSP: true });
-}
-
-function readToken(options: ApiOptions): ((token: string) => boolean) | undefined {
-  const { apiTokenFile: file, apiHost: host } = options;
-  if (file === "") {
-    if (isLoopback(host)) return undefined;
-    const hint = "set apiTokenFile to a file with a long random token, or bind to 127.0.0.1";
-    throw new ApiStartError({ code: "API_TOKEN_REQUIRED", host, hint });
-  }
-  let token: string;
-  try {
-    token = readFileSync(file, "utf8").trim();
-  } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code ?? String(error);
-    throw new ApiStartError({ code: "API_TOKEN_UNREADABLE", file, reason }, { cause: error });
-  }
-  if (token.length < MIN_TOKEN_CHARS)
-    throw new ApiStartError({
-      code: "API_TOKEN_UNREADABLE",
-      file,
-      reason: `shorter than ${MIN_TOKEN_CHARS} characters`,
-    });
-  const expected = digest(token);
-  return (given) => timingSafeEqual(digest(given), expected);
-}
-
-function digest(text: string): Uint8Array {
-  return createHash("sha256").update(text).digest();
-}
-
-export function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
-}
-
-function serverUrl(server: FastifyInstance, host: string): string {
-  const address = server.server.address();
-  const port = typeof address === "object" && address !== null ? address.port : 0;
-  const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
-  return `http://${isIP(reachable) === 6 ? `[${reachable}]` : reachable}:${port}`;
 }

@@ -5,15 +5,7 @@ import { ApiError, type ApiErrorCode, apiError, errorBody } from "./errors.ts";
 import { parseJsonBody } from "./jsonBody.ts";
 import type { Metrics } from "./metrics.ts";
 import type { RateLimiter } from "./rateLimit.ts";
-
-/** Bytes of all request headers; ours are under 1 KiB. */
-export const MAX_HEADER_BYTES = 16 * 1024;
-
-/** Characters of one path parameter: the longest are meter ids and accounts. */
-export const MAX_PARAM_CHARS = 128;
-
-/** Sockets open at once beside the event streams. */
-export const MAX_REQUEST_CONNECTIONS = 1024;
+import { MAX_HEADER_BYTES, MAX_PARAM_CHARS } from "./serverLimits.ts";
 
 export interface ServerOptions {
   readonly maxBodyBytes: number;

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
-import { isLoopback } from "../api/createApi.ts";
+import { isLoopback } from "../api/access.ts";
 import { type FlagValues, loadConfiguration } from "../configuration.ts";
 import { type HomePaths, homePaths } from "../configurationHome.ts";
 import type { NodeOptions } from "../options.ts";

@@ -1,0 +1,183 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Logger } from "pino";
+import { formatProofFile } from "#storage/types/proofFileJson.ts";
+import type { NodeOptions } from "../options.ts";
+import { readToken, serverUrl } from "./access.ts";
+import { API_PREFIX } from "./apiPrefix.ts";
+import { ApiError, ApiStartError, apiError, errorBody } from "./errors.ts";
+import { createEventStream, type EventStream, type EventType } from "./eventStream.ts";
+import { statusJson } from "./json.ts";
+import type { ApiPorts } from "./ports.ts";
+import { createRateLimiter } from "./rateLimit.ts";
+import { MAX_HEADER_BYTES, MAX_REQUEST_CONNECTIONS } from "./serverLimits.ts";
+
+export type SmallApiOptions = Pick<
+  NodeOptions,
+  "apiHost" | "apiPort" | "apiTokenFile" | "apiRequestsPerSecond" | "apiRequestTimeoutMs" | "apiMaxEventClients"
+>;
+
+export type SmallApiPorts = Pick<ApiPorts, "status" | "readiness" | "peers" | "proof" | "subscribe"> & {
+  /** Prometheus text. */
+  readonly metrics: () => string | Promise<string>;
+};
+
+type Route = (match: RegExpExecArray, url: URL, request: IncomingMessage, response: ServerResponse) => Promise<unknown>;
+
+/**
+ * The routes a light node needs, with the paths, answers and errors of the full API, on node:http alone: Fastify with its validators
+ * takes 28 MB of a Raspberry Pi's memory (Node 24.21), this nothing to speak of. It only reads: no route takes a body.
+ * @throws ApiStartError API_TOKEN_REQUIRED, API_TOKEN_UNREADABLE, API_ADDRESS_UNAVAILABLE
+ */
+export async function createSmallApi(
+  options: SmallApiOptions,
+  ports: SmallApiPorts,
+  parts: { readonly log: Logger },
+): Promise<{ readonly url: string; readonly close: () => Promise<void> }> {
+  // Nothing here needs the token, but an address beyond loopback without one is the same mistake for every role.
+  readToken(options);
+  const events = createEventStream({ epoch: Date.now().toString(36), maxClients: options.apiMaxEventClients });
+  const routes = routesOf(ports, events);
+  const rateLimiter = createRateLimiter({ perSecond: options.apiRequestsPerSecond, nowMs: () => performance.now() });
+  const { apiRequestTimeoutMs: timeoutMs } = options;
+  const server = createServer(
+    {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      requestTimeout: timeoutMs,
+      headersTimeout: timeoutMs,
+      keepAliveTimeout: timeoutMs,
+      connectionsCheckingInterval: Math.min(1000, Math.ceil(timeoutMs / 2)),
+    },
+    async (request, response) => {
+      try {
+        const waitMs = rateLimiter.take(request.socket.remoteAddress ?? "");
+        if (waitMs > 0) {
+          response.setHeader("retry-after", Math.ceil(waitMs / 1000));
+          throw apiError("RATE_LIMITED", "too many requests from this address");
+        }
+        await answerRequest(routes, request, response);
+      } catch (error) {
+        const known =
+          error instanceof ApiError ? error : apiError("INTERNAL", "the node could not answer this request");
+        if (known !== error) parts.log.error({ err: error, path: request.url }, "Request failed");
+        sendJson(response, known.status, known.body);
+      }
+    },
+  );
+  server.maxConnections = MAX_REQUEST_CONNECTIONS + options.apiMaxEventClients;
+  const unsubscribe = ports.subscribe(events.publish);
+  const close = async () => {
+    unsubscribe();
+    events.close();
+    if (!server.listening) return;
+    const closed = once(server, "close");
+    server.close();
+    server.closeAllConnections();
+    await closed;
+  };
+  try {
+    await listen(server, options);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { url: serverUrl(server, options.apiHost), close };
+}
+
+function routesOf(ports: SmallApiPorts, events: EventStream): readonly (readonly [RegExp, Route])[] {
+  return [
+    [/^\/health$/, async () => ({ status: "ok" })],
+    [
+      /^\/ready$/,
+      async () => {
+        const readiness = await ports.readiness();
+        if (!readiness.ready) throw apiError("NOT_READY", readiness.reason);
+        return { status: "ready" };
+      },
+    ],
+    [
+      /^\/metrics$/,
+      async (_match, _url, _request, response) => {
+        const text = await ports.metrics();
+        sendText(response, 200, "text/plain; version=0.0.4; charset=utf-8", text);
+      },
+    ],
+    [/^\/ledger\/v1\/status$/, async () => statusJson(await ports.status())],
+    [/^\/ledger\/v1\/peers$/, async () => ({ peers: await ports.peers() })],
+    [
+      /^\/ledger\/v1\/transactions\/([0-9a-fA-F]{64})\/proof$/,
+      async ([, txId = ""], _url, _request, response) => {
+        if (ports.proof === undefined) throw apiError("NOT_SERVED_BY_ROLE", "this node's role has no proof");
+        const proof = await ports.proof(new Uint8Array(Buffer.from(txId, "hex")));
+        if (proof === undefined) throw apiError("NOT_FOUND", `there is no proof of transaction ${txId} here`);
+        sendText(response, 200, "application/json; charset=utf-8", formatProofFile(proof));
+      },
+    ],
+    [
+      /^\/ledger\/v1\/events$/,
+      async (_match, url, request, response) => {
+        const types = url.searchParams.get("types")?.split(",");
+        if (types?.some((type) => !EVENT_TYPES.includes(type as EventType)))
+          throw apiError("BAD_REQUEST", `types are ${EVENT_TYPES.join(", ")}`);
+        const lastEventId = request.headers["last-event-id"];
+        events.add(response, {
+          address: request.socket.remoteAddress ?? "",
+          lastEventId: typeof lastEventId === "string" ? lastEventId : undefined,
+          types: types && new Set(types as EventType[]),
+        });
+      },
+    ],
+  ];
+}
+
+const EVENT_TYPES: readonly EventType[] = ["block", "tx", "status"];
+
+async function answerRequest(
+  routes: readonly (readonly [RegExp, Route])[],
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const target = request.url ?? "/";
+  if (!URL.canParse(target, "http://localhost")) throw apiError("BAD_REQUEST", "this is not a path");
+  const url = new URL(target, "http://localhost");
+  for (const [pattern, route] of request.method === "GET" ? routes : []) {
+    const match = pattern.exec(url.pathname);
+    if (match === null) continue;
+    const answer = await route(match, url, request, response);
+    if (answer !== undefined) sendJson(response, 200, answer);
+    return;
+  }
+  if (url.pathname.startsWith(`${API_PREFIX}/`))
+    throw apiError("NOT_SERVED_BY_ROLE", "a light node does not serve this route");
+  throw apiError("ROUTE_UNKNOWN", `there is no ${request.method} ${url.pathname.slice(0, 200)}`);
+}
+
+function sendJson(response: ServerResponse, status: number, body: unknown): void {
+  sendText(response, status, "application/json; charset=utf-8", JSON.stringify(body));
+}
+
+function sendText(response: ServerResponse, status: number, type: string, text: string): void {
+  if (response.headersSent) return void response.destroy();
+  response.writeHead(status, { "content-type": type, "content-length": Buffer.byteLength(text) });
+  response.end(text);
+}
+
+async function listen(server: Server, { apiHost: host, apiPort: port }: SmallApiOptions): Promise<void> {
+  server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+    if (!socket.writable || error.code === "ECONNRESET") return void socket.destroy();
+    const code = error.code === "ERR_HTTP_REQUEST_TIMEOUT" ? "REQUEST_TIMEOUT" : "MALFORMED_HTTP";
+    const body = JSON.stringify(errorBody(code, "no request could be read"));
+    const line = code === "REQUEST_TIMEOUT" ? "408 Request Timeout" : "400 Bad Request";
+    socket.end(
+      `HTTP/1.1 ${line}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
+    );
+  });
+  try {
+    const listening = once(server, "listening");
+    server.listen(port, host);
+    await listening;
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code ?? String(error);
+    throw new ApiStartError({ code: "API_ADDRESS_UNAVAILABLE", host, port, reason }, { cause: error });
+  }
+}
