@@ -35,6 +35,8 @@ export interface ApiPorts {
   /** The transaction that spent an energy output; undefined while it can be spent. */
   readonly spenderOf?: (txId: Uint8Array, outputIndex: number) => Answer<Uint8Array | undefined>;
   /** `Application.query`; a light node may ask a full node. Members, meters, accounts and outputs are answered from it. */
+  /** What only a light node has: headers kept, proofs checked, readings and intervals by what became of them. */
+  readonly light?: () => Answer<object>;
   readonly stateQuery?: (request: QueryRequest) => Answer<QueryResponse>;
 }
 

@@ -13,7 +13,7 @@ function commandPaths(command: Command, path: readonly string[] = []): (readonly
     .flatMap((child) => [[...path, child.name()], ...commandPaths(child, [...path, child.name()])]);
 }
 
-const paths = commandPaths(createProgram({} as never));
+const paths = commandPaths(await createProgram({} as never));
 
 test("the commands that scripts rely on exist", () => {
   const names = paths.map((path) => path.join(" "));

@@ -2,25 +2,33 @@ import { Command, CommanderError } from "commander";
 import { LedgerError } from "#storage/error.ts";
 import { ConfigurationError } from "../configuration.ts";
 import { CliError } from "./cliError.ts";
-import { initCommand } from "./commands/init.ts";
-import { keysCommand } from "./commands/keys.ts";
-import { membersCommand } from "./commands/members.ts";
-import { metersCommand } from "./commands/meters.ts";
-import { proveCommand, verifyCommand } from "./commands/prove.ts";
-import { queryCommand } from "./commands/query.ts";
-import { startCommand } from "./commands/start.ts";
-import { statusCommand } from "./commands/status.ts";
-import { txCommand } from "./commands/tx.ts";
-import { validatorsCommand } from "./commands/validators.ts";
 import { EXIT_CODES } from "./exitCodes.ts";
 import type { CliIo } from "./io.ts";
 import { paint, printable } from "./output.ts";
 
 export const PROGRAM_NAME = "energy-ledger";
 
+type AddCommand = (program: Command, io: CliIo) => void;
+
+/** In the order of the help text. Each is loaded only when it is needed: `start` of a light node must not carry what signs transactions. */
+const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
+  init: async () => (await import("./commands/init.ts")).initCommand,
+  keys: async () => (await import("./commands/keys.ts")).keysCommand,
+  start: async () => (await import("./commands/start.ts")).startCommand,
+  status: async () => (await import("./commands/status.ts")).statusCommand,
+  members: async () => (await import("./commands/members.ts")).membersCommand,
+  meters: async () => (await import("./commands/meters.ts")).metersCommand,
+  tx: async () => (await import("./commands/tx.ts")).txCommand,
+  query: async () => (await import("./commands/query.ts")).queryCommand,
+  prove: async () => (await import("./commands/prove.ts")).proveCommand,
+  verify: async () => (await import("./commands/prove.ts")).verifyCommand,
+  validators: async () => (await import("./commands/validators.ts")).validatorsCommand,
+};
+
 /** Runs one command line (without the program's own path) and answers its exit code. Never throws. */
 export async function runCli(args: readonly string[], io: CliIo): Promise<number> {
-  const program = createProgram(io);
+  const [first = ""] = args;
+  const program = await createProgram(io, Object.hasOwn(COMMANDS, first) ? [first] : Object.keys(COMMANDS));
   try {
     await program.parseAsync([...args], { from: "user" });
     return EXIT_CODES.ok;
@@ -30,7 +38,7 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
   }
 }
 
-export function createProgram(io: CliIo): Command {
+export async function createProgram(io: CliIo, names: readonly string[] = Object.keys(COMMANDS)): Promise<Command> {
   const program = new Command(PROGRAM_NAME)
     .description("A node for a permissioned ledger of signed energy transactions, and the commands to work with it")
     .exitOverride()
@@ -42,20 +50,7 @@ export function createProgram(io: CliIo): Command {
     .option("--token-file <path>", "file with the node's API token")
     .option("--passphrase-file <path>", "file whose first line opens the key files")
     .option("--json", "answer in JSON");
-  for (const command of [
-    initCommand,
-    keysCommand,
-    startCommand,
-    statusCommand,
-    membersCommand,
-    metersCommand,
-    txCommand,
-    queryCommand,
-    proveCommand,
-    verifyCommand,
-    validatorsCommand,
-  ])
-    command(program, io);
+  for (const name of names) (await COMMANDS[name]?.())?.(program, io);
   program.addHelpText(
     "after",
     `

@@ -23,6 +23,10 @@ export function nodeRoutes(server: FastifyInstance, { ports, events }: RouteCont
     schema: describe("Connected peers"),
     handler: async () => ({ peers: await ports.peers() }),
   });
+  server.get("/light", {
+    schema: describe("A light node's headers, proofs, readings and intervals"),
+    handler: async () => ({ ...(await need(ports, "light")()) }),
+  });
   server.get("/mempool", {
     schema: describe("Transactions waiting for a block"),
     handler: async () => ({ ...(await need(ports, "mempool")()) }),

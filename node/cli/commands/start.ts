@@ -65,7 +65,7 @@ function optionOf(name: OptionName): Option {
   const shownUnit = unit === "" ? "" : `, in ${unit}`;
   const shown = `${description}${shownUnit} (default: ${text === "" ? "none" : text}; env ${environmentName(name)})`;
   return kind.placeholder === undefined
-    ? new Option(`${flag} [true|false]`, shown).preset("true")
+    ? new Option(`${flag} [true|false]`, shown)
     : new Option(`${flag} <${kind.placeholder}>`, shown);
 }
 
