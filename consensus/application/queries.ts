@@ -52,7 +52,7 @@ export function answerQuery(request: QueryRequest, source: QuerySource): QueryRe
 
   const recordQuery = Object.hasOwn(RECORD_QUERIES, request.path) ? RECORD_QUERIES[request.path] : undefined;
   if (recordQuery !== undefined) return answerRecord(request, recordQuery, version, source);
-  if (request.path in LIST_QUERIES) return answerList(request, source, latest);
+  if (Object.hasOwn(LIST_QUERIES, request.path)) return answerList(request, source, latest);
   if (request.path === "/edream/state") return answerState(request, version);
   if (request.path === "/edream/ancestor") return answerAncestor(request, source, version);
   return (
@@ -144,11 +144,12 @@ function readListOptions(data: Uint8Array): { after: string; limit: number; acco
 
 /** bigint as decimal text, bytes as hex, protobuf's own fields left out. */
 export function jsonBytes(value: unknown): Uint8Array {
-  const text = JSON.stringify(value, (key, inner: unknown) => {
+  // `this[key]` is the value before a Buffer's own toJSON has changed it.
+  const text = JSON.stringify(value, function (this: Record<string, unknown>, key, inner: unknown) {
     if (key === "$typeName" || key === "$unknown") return undefined;
     if (typeof inner === "bigint") return inner.toString();
-    if (inner instanceof Uint8Array) return Buffer.from(inner).toString("hex");
-    return inner;
+    const before = this[key];
+    return before instanceof Uint8Array ? Buffer.from(before).toString("hex") : inner;
   });
   return Buffer.from(text, "utf8");
 }

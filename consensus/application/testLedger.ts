@@ -1,4 +1,9 @@
-import type { ExecTxResult, FinalizeBlockRequest, FinalizeBlockResponse } from "#consensus/abci.ts";
+import type {
+  ExecTxResult,
+  FinalizeBlockRequest,
+  FinalizeBlockResponse,
+  PrepareProposalRequest,
+} from "#consensus/abci.ts";
 import { sha256 } from "#storage/crypto/hash.ts";
 import type { KeyType, PrivateKey } from "#storage/crypto/keys.ts";
 import { generatePrivateKey, publicKeyOf } from "#storage/crypto/keys.ts";
@@ -63,6 +68,8 @@ export function testGenesis(params: Partial<GenesisParams> = {}): GenesisAppStat
   };
 }
 
+type MeterFields = Exclude<Parameters<typeof ledgerMessage<"MsgEnrolMeter">>[1], { $typeName: string }>;
+
 export interface TestLedger {
   readonly app: LedgerApplication;
   /** Everything on "disk", by key as latin1. */
@@ -74,6 +81,10 @@ export interface TestLedger {
   block(txs: readonly Uint8Array[], timeMs?: number): FinalizeBlockResponse;
   /** One transaction in one block: "OK", or the name of the code. */
   send(message: LedgerMessage | readonly LedgerMessage[], by: Person | readonly Person[], timeMs?: number): string;
+  /** A certificate of the dso for the export device, with other fields where given. */
+  enrolMeter(fields: Partial<MeterFields>): LedgerMessage;
+  /** A proposal of the next block. */
+  request(txs: readonly Uint8Array[]): PrepareProposalRequest & FinalizeBlockRequest;
   /** JSON of a query, undefined when it fails. */
   query(path: string, data?: string): Record<string, unknown> | undefined;
 }
@@ -115,6 +126,19 @@ export function createTestLedger(
       const tx = ledger.sign(messages, typeof by === "string" ? [by] : (by as readonly Person[]));
       return codeName(ledger.block([tx], timeMs).txResults[0]);
     },
+    enrolMeter: (fields) =>
+      ledgerMessage("MsgEnrolMeter", {
+        authority: accountOf("dso"),
+        meterId: "new:1",
+        deviceKey: { type: "ed25519", key: publicKeyOf(keyOf("device")).bytes },
+        owner: accountOf("prosumer"),
+        quantity: "electricity",
+        direction: "export",
+        seedCommitment: new Uint8Array(32),
+        intervalMs: BigInt(INTERVAL_MS),
+        ...(fields as object),
+      }),
+    request: (txs) => ({ ...blockRequest(ledger.height + 1, txs), maxTxBytes: 2 ** 21 }),
     query(path, data = "") {
       const response = app.query({ path, data: Buffer.from(data), height: 0, prove: false });
       return response.code === 0 ? JSON.parse(Buffer.from(response.value).toString()) : undefined;
@@ -168,11 +192,10 @@ export function codeName(result: Pick<ExecTxResult, "code"> | undefined): string
   return result === undefined ? "NO_RESULT" : result.code === 0 ? "OK" : (NAMES.get(result.code) ?? `${result.code}`);
 }
 
+type SealFields = Exclude<Parameters<typeof ledgerMessage<"MsgSealInterval">>[1], { $typeName: string }>;
+
 /** Interval number `index` of START_MS' day, sealed by the device of the export meter unless told otherwise. */
-export function sealMessage(
-  index: number,
-  fields: Partial<Parameters<typeof ledgerMessage<"MsgSealInterval">>[1]> = {},
-): LedgerMessage {
+export function sealMessage(index: number, fields: Partial<SealFields> = {}): LedgerMessage {
   return ledgerMessage("MsgSealInterval", {
     signer: accountOf("device"),
     meterId: EXPORT_METER,

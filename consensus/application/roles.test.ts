@@ -1,0 +1,156 @@
+import { expect, test } from "vitest";
+import { sha256 } from "#storage/crypto/hash.ts";
+import { publicKeyOf } from "#storage/crypto/keys.ts";
+import type { LedgerMessage } from "#storage/types/transactionMessages.ts";
+import { ledgerMessage } from "#storage/types/transactionMessages.ts";
+import type { Standing } from "./roles.ts";
+import { hasRight, RIGHTS, ROLES, STANDINGS } from "./roles.ts";
+import type { Person, TestLedger } from "./testLedger.ts";
+import {
+  accountOf,
+  createTestLedger,
+  EXPORT_METER,
+  INTERVAL_MS,
+  keyOf,
+  output,
+  sealMessage,
+  validatorKey,
+} from "./testLedger.ts";
+
+/** Every standing, and an account that has none any more. */
+const COLUMNS = [...STANDINGS, "removed member"] as const;
+
+interface Row {
+  readonly name: string;
+  readonly allowed: readonly Standing[];
+  /** The message as `by` sends it. */
+  message(by: Person, ledger: TestLedger): LedgerMessage;
+}
+
+const manage = (role: string) => (by: Person) =>
+  ledgerMessage("MsgEnrolMember", { authority: accountOf(by), member: accountOf("newcomer"), role });
+const remove = (who: Person) => (by: Person) =>
+  ledgerMessage("MsgRemoveMember", { authority: accountOf(by), member: accountOf(who) });
+const change = (who: Person, role: string) => (by: Person) =>
+  ledgerMessage("MsgChangeRole", { authority: accountOf(by), member: accountOf(who), role });
+
+// The rights are written out once more on purpose: a change of the table in roles.ts must be a change here as well.
+const OWNER: readonly Standing[] = ["owner"];
+const REGULATOR: readonly Standing[] = ["regulator"];
+const ROWS: readonly Row[] = [
+  { name: "MsgEnrolMember regulator", allowed: OWNER, message: manage("regulator") },
+  ...ROLES.filter((role) => role !== "regulator").map((role) => ({
+    name: `MsgEnrolMember ${role}`,
+    allowed: REGULATOR,
+    message: manage(role),
+  })),
+  { name: "MsgRemoveMember of a regulator", allowed: OWNER, message: remove("regulator 2") },
+  { name: "MsgRemoveMember of a consumer", allowed: REGULATOR, message: remove("consumer 2") },
+  { name: "MsgChangeRole to regulator", allowed: OWNER, message: change("consumer 2", "regulator") },
+  { name: "MsgChangeRole from regulator", allowed: OWNER, message: change("regulator 2", "consumer") },
+  { name: "MsgChangeRole between other roles", allowed: REGULATOR, message: change("consumer 2", "prosumer") },
+  {
+    name: "MsgEnrolMeter",
+    allowed: ["dso", "regulator"],
+    message: (by) =>
+      ledgerMessage("MsgEnrolMeter", {
+        authority: accountOf(by),
+        meterId: "new:1",
+        deviceKey: { type: "ed25519", key: publicKeyOf(keyOf("device new")).bytes },
+        owner: accountOf("prosumer"),
+        quantity: "electricity",
+        direction: "export",
+        seedCommitment: sha256(new Uint8Array(0)),
+        intervalMs: BigInt(INTERVAL_MS),
+      }),
+  },
+  {
+    name: "MsgRevokeMeter",
+    allowed: ["dso", "regulator"],
+    message: (by) => ledgerMessage("MsgRevokeMeter", { authority: accountOf(by), meterId: EXPORT_METER }),
+  },
+  { name: "MsgSealInterval", allowed: ["device"], message: (by) => sealMessage(1, { signer: accountOf(by) }) },
+  {
+    name: "MsgRegisterEnergy",
+    allowed: ["producer", "prosumer"],
+    message: (by) =>
+      ledgerMessage("MsgRegisterEnergy", { owner: accountOf(by), meterId: `own:${by}`, outputs: [output(1n, "dso")] }),
+  },
+  {
+    name: "MsgTransferEnergy",
+    allowed: ROLES,
+    message: (by, ledger) => {
+      const { entries } = ledger.query("/edream/outputs", JSON.stringify({ account: accountOf("prosumer") })) ?? {};
+      const [txIdHex, index] = String((entries as { id: string }[])[0]?.id).split(":");
+      const inputs = [{ txId: Buffer.from(txIdHex ?? "", "hex"), outputIndex: Number(index) }];
+      return ledgerMessage("MsgTransferEnergy", { signers: [accountOf(by)], inputs, outputs: [output(500n, by)] });
+    },
+  },
+  {
+    name: "MsgUpdateValidators",
+    allowed: REGULATOR,
+    message: (by) =>
+      ledgerMessage("MsgUpdateValidators", {
+        authority: accountOf(by),
+        updates: [{ publicKey: validatorKey(9).bytes, power: 10n }],
+      }),
+  },
+];
+
+/** A ledger where nothing but the standing can be in the way: everybody has a producing meter and can sign for one output. */
+function preparedLedger(): TestLedger {
+  const ledger = createTestLedger();
+  const everyone = COLUMNS.map((column) => (column === "removed member" ? "leaver" : column));
+  const setUp = (message: LedgerMessage, by: Person) => expect(ledger.send(message, by)).toBe("OK");
+  setUp(manage("regulator")("owner"), "owner");
+  const enrol = (who: Person, role: string, by: Person) =>
+    setUp(ledgerMessage("MsgEnrolMember", { authority: accountOf(by), member: accountOf(who), role }), by);
+  setUp(remove("newcomer")("owner"), "owner");
+  enrol("regulator 2", "regulator", "owner");
+  enrol("consumer 2", "consumer", "regulator");
+  enrol("leaver", "prosumer", "regulator");
+  setUp(sealMessage(0), "device");
+  for (const who of everyone.filter((name) => name !== "owner" && name !== "device")) {
+    const authority = accountOf("dso");
+    const meterId = `own:${who}`;
+    const deviceKey = { type: "ed25519", key: publicKeyOf(keyOf("device")).bytes };
+    const certificate = { quantity: "electricity", direction: "export", intervalMs: BigInt(INTERVAL_MS) };
+    const seedCommitment = new Uint8Array(32);
+    const owner = accountOf(who);
+    setUp(
+      ledgerMessage("MsgEnrolMeter", { authority, meterId, deviceKey, owner, seedCommitment, ...certificate }),
+      "dso",
+    );
+    setUp(sealMessage(0, { meterId }), "device");
+  }
+  const lock = [output(500n, ["prosumer", ...ROLES.filter((role) => role !== "prosumer"), "leaver"])];
+  setUp(
+    ledgerMessage("MsgRegisterEnergy", { owner: accountOf("prosumer"), meterId: EXPORT_METER, outputs: lock }),
+    "prosumer",
+  );
+  setUp(remove("leaver")("regulator"), "regulator");
+  return ledger;
+}
+
+const CELLS = ROWS.flatMap((row) => COLUMNS.map((column) => [row.name, column, row] as const));
+
+test("every message, sent in every standing, is accepted exactly where the table allows it", () => {
+  const ledger = preparedLedger();
+  for (const [name, column, row] of CELLS) {
+    const by = column === "removed member" ? "leaver" : column;
+    const tx = ledger.sign([row.message(by, ledger)], [by]);
+    // One proposal after the other on the same state: nothing is committed in between.
+    const { txs } = ledger.app.prepareProposal(ledger.request([tx]));
+    const isAllowed = column !== "removed member" && row.allowed.includes(column);
+    expect(txs.length, `${name} by ${column}`).toBe(isAllowed ? 1 : 0);
+    if (!isAllowed)
+      expect(ledger.app.checkTx({ tx, type: "new" }).log, `${name} by ${column}`).toMatch(/^ROLE_FORBIDDEN/);
+  }
+});
+
+test("the table holds nothing that is not in a row above, and no right of a standing that does not exist", () => {
+  for (const standings of Object.values(RIGHTS))
+    for (const standing of standings) expect(STANDINGS).toContain(standing);
+  expect(hasRight(undefined, "transferEnergy")).toBe(false);
+  expect(Object.keys(RIGHTS)).toHaveLength(8);
+});
