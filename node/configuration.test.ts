@@ -40,7 +40,7 @@ test("paths are relative to the home in config.json and to the working folder el
   expect(options.meterCsvFile).toBe(join(home, "data/lcl.csv"));
   expect(options.apiTokenFile).toBe("/abs/token");
   expect(options.passphraseFile).toBe(resolve("pass"));
-  expect(options.meterSecretFile).toBe("");
+  expect(options.meterKey).toBe("meter");
 });
 
 test.each([

@@ -119,12 +119,6 @@ export const OPTIONS = {
   meterSource: option(choice("none", "csv", "simulator"), "none", "", "Where readings come from"),
   meterCsvFile: option(FILE_PATH, "", "", "CSV file with readings (Low Carbon London dialects)"),
   meterKey: option(TEXT, "meter", "", "Name of the key that signs the sealed intervals"),
-  meterSecretFile: option(
-    FILE_PATH,
-    "",
-    "",
-    "File with the meter secret of the fingerprint seeds; made at the first start",
-  ),
   meterIntervalMs: option(integer(1000, DAY_MS), 15 * 60_000, "ms", "Length of one sealed interval"),
   meterClearSums: option(
     SWITCH,
@@ -132,7 +126,8 @@ export const OPTIONS = {
     "",
     "Put interval energy on the ledger in the clear instead of as a commitment",
   ),
-  simulatorMeters: option(integer(1, 100_000), 1, "meters", "Simulated meters"),
+  simulatorMeters: option(integer(1, 100_000), 1, "meters", "Simulated households; every third has panels and so a second meter"),
+  simulatorFirstHousehold: option(integer(0, 1_000_000), 0, "", "Number of the first simulated household"),
   simulatorSeed: option(integer(0, 2 ** 32 - 1), 1, "", "Seed of the simulated households"),
   simulatorSpeed: option(integer(1, 1_000_000), 1, "×", "Simulated seconds per second"),
   simulatorReadingMs: option(integer(1000, DAY_MS), 5000, "ms", "Simulated time between two readings of a meter"),

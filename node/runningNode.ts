@@ -13,4 +13,6 @@ export interface RunningNode {
   readonly stop: () => Promise<void>;
   /** Settles when the node has stopped; rejects when it had to stop because of an error (a full disk, a broken database). */
   readonly done: Promise<void>;
+  /** A light node takes no further readings; what it has is still sealed and proved. */
+  readonly stopMetering?: () => void;
 }

@@ -17,12 +17,17 @@ import type { QueryVersion } from "./queryTypes.ts";
 import { found, notFound } from "./queryTypes.ts";
 import { decodeRecord, recordKey } from "./stateRecords.ts";
 
+const ACCOUNT = "/cosmos.auth.v1beta1.Query/Account";
+const SIMULATE = "/cosmos.tx.v1beta1.Service/Simulate";
+
+export const COSMOS_QUERY_PATHS: readonly string[] = [ACCOUNT, SIMULATE];
+
 /** The two gRPC paths CosmJS's SigningStargateClient asks (research/cometbft.md §4.2), in protobuf. Undefined for any other path. */
 export function answerCosmosQuery(request: QueryRequest, version: QueryVersion): QueryResponse | undefined {
   switch (request.path) {
-    case "/cosmos.auth.v1beta1.Query/Account":
+    case ACCOUNT:
       return answerAccount(request, version);
-    case "/cosmos.tx.v1beta1.Service/Simulate":
+    case SIMULATE:
       // There is no gas; CosmJS multiplies this into a gas limit that nobody reads, and refuses zero.
       return found(version.height, {
         value: encode(SimulateResponseSchema, { gasInfo: { gasWanted: 1n, gasUsed: 1n } }),

@@ -4,7 +4,7 @@ import { treeGet } from "#storage/crypto/stateTree.ts";
 import { canonicalAccount } from "#storage/types/transactionAccounts.ts";
 import { encodeAncestorAnswer, encodeStateAnswer } from "./appHash.ts";
 import { keyBytes } from "./committedState.ts";
-import { answerCosmosQuery } from "./cosmosQueries.ts";
+import { answerCosmosQuery, COSMOS_QUERY_PATHS } from "./cosmosQueries.ts";
 import type { QuerySource, QueryVersion } from "./queryTypes.ts";
 import { found, notFound } from "./queryTypes.ts";
 import type { RecordKind } from "./stateRecords.ts";
@@ -37,6 +37,15 @@ const LIST_QUERIES = {
   "/edream/outputs": "output",
   "/edream/validator-votes": "vote",
 } as const;
+
+/** Every path that is answered. */
+export const QUERY_PATHS: readonly string[] = [
+  ...Object.keys(RECORD_QUERIES),
+  ...Object.keys(LIST_QUERIES),
+  "/edream/state",
+  "/edream/ancestor",
+  ...COSMOS_QUERY_PATHS,
+];
 
 /**
  * Answers what an ABCI query asks (consensus/application/README.md, "Queries"). Never throws, changes nothing. Values are JSON; with

@@ -34,9 +34,9 @@ export interface ApiPorts {
   readonly proof?: (txId: Uint8Array) => Answer<ProofFile | undefined>;
   /** The transaction that spent an energy output; undefined while it can be spent. */
   readonly spenderOf?: (txId: Uint8Array, outputIndex: number) => Answer<Uint8Array | undefined>;
-  /** `Application.query`; a light node may ask a full node. Members, meters, accounts and outputs are answered from it. */
   /** What only a light node has: headers kept, proofs checked, readings and intervals by what became of them. */
   readonly light?: () => Answer<object>;
+  /** `Application.query`; a light node may ask a full node. Members, meters, accounts and outputs are answered from it. */
   readonly stateQuery?: (request: QueryRequest) => Answer<QueryResponse>;
 }
 

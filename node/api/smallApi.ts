@@ -7,7 +7,7 @@ import { readToken, serverUrl } from "./access.ts";
 import { API_PREFIX } from "./apiPrefix.ts";
 import { ApiError, ApiStartError, apiError, errorBody } from "./errors.ts";
 import { createEventStream, type EventStream, type EventType } from "./eventStream.ts";
-import { statusJson } from "./json.ts";
+import { headerJson, statusJson } from "./json.ts";
 import type { ApiPorts } from "./ports.ts";
 import { createRateLimiter } from "./rateLimit.ts";
 import { MAX_HEADER_BYTES, MAX_REQUEST_CONNECTIONS } from "./serverLimits.ts";
@@ -17,7 +17,7 @@ export type SmallApiOptions = Pick<
   "apiHost" | "apiPort" | "apiTokenFile" | "apiRequestsPerSecond" | "apiRequestTimeoutMs" | "apiMaxEventClients"
 >;
 
-export type SmallApiPorts = Pick<ApiPorts, "status" | "readiness" | "peers" | "proof" | "subscribe"> & {
+export type SmallApiPorts = Pick<ApiPorts, "status" | "readiness" | "peers" | "proof" | "subscribe" | "header" | "light"> & {
   /** Prometheus text. */
   readonly metrics: () => string | Promise<string>;
 };
@@ -104,6 +104,22 @@ function routesOf(ports: SmallApiPorts, events: EventStream): readonly (readonly
     ],
     [/^\/ledger\/v1\/status$/, async () => statusJson(await ports.status())],
     [/^\/ledger\/v1\/peers$/, async () => ({ peers: await ports.peers() })],
+    [
+      /^\/ledger\/v1\/light$/,
+      async () => {
+        if (ports.light === undefined) throw apiError("NOT_SERVED_BY_ROLE", "this node's role has no light view");
+        return ports.light();
+      },
+    ],
+    [
+      /^\/ledger\/v1\/headers\/([0-9]{1,15})$/,
+      async ([, height = ""]) => {
+        if (ports.header === undefined) throw apiError("NOT_SERVED_BY_ROLE", "this node's role has no headers");
+        const header = await ports.header(Number(height));
+        if (header === undefined) throw apiError("NOT_FOUND", `there is no header of height ${height} here`);
+        return headerJson(header);
+      },
+    ],
     [
       /^\/ledger\/v1\/transactions\/([0-9a-fA-F]{64})\/proof$/,
       async ([, txId = ""], _url, _request, response) => {

@@ -48,6 +48,11 @@ export const BUCKETS = {
   /** (none) -> number and bytes of the compact headers */
   headerTotals: 0x42,
 
+  /** meter id, end of the interval -> interval a light node closed, and what became of it */
+  ownInterval: 0x43,
+  /** tx id -> proof that the light node's own transaction is in a block */
+  ownProof: 0x44,
+
   /** name -> value, for what the process itself remembers */
   nodeMeta: 0x50,
 } as const;

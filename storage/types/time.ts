@@ -21,9 +21,11 @@ const END_SECONDS = 253_402_300_800n;
 
 const RFC3339 = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/;
 
+/** From Unix milliseconds; a fraction of one is dropped. */
 export function timestampFromMs(unixMs: number): Timestamp {
-  const seconds = Math.floor(unixMs / 1000);
-  return { seconds: BigInt(seconds), nanos: Math.round(unixMs - seconds * 1000) * 1_000_000 };
+  const wholeMs = Math.floor(unixMs);
+  const seconds = Math.floor(wholeMs / 1000);
+  return { seconds: BigInt(seconds), nanos: (wholeMs - seconds * 1000) * 1_000_000 };
 }
 
 /** Unix milliseconds, rounded down. */

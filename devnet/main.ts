@@ -1,0 +1,270 @@
+#!/usr/bin/env node
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { Command, InvalidArgumentError } from "commander";
+import { checkAgreement } from "./agreement.ts";
+import { startNet, type RunningNet } from "./net.ts";
+import { type LightView, lightView, metricValue, type NodeView, nodeView } from "./observe.ts";
+import { prepareNet } from "./prepare.ts";
+import { residentBytes } from "./processes.ts";
+import { type DevnetReport, percentile } from "./report.ts";
+import { createScreen, formatBytes, formatTable } from "./view.ts";
+
+/** How often all nodes are looked at, in ms. */
+const LOOK_MS = 500;
+
+/** How long light nodes may take to have everything they sealed proved after the readings ended, in ms. */
+const DRAIN_MS = 60_000;
+
+interface Flags {
+  readonly nodes: number;
+  readonly full: number;
+  readonly light: number;
+  readonly households: number;
+  readonly seconds?: number;
+  readonly data?: string;
+  readonly json: boolean;
+  readonly keep?: string;
+}
+
+const program = new Command("devnet")
+  .description("A whole network on this machine: validators, full nodes and prosumers' light nodes, each a process of its own")
+  .option("--nodes <n>", "validators", count, 4)
+  .option("--full <n>", "full nodes", count, 1)
+  .option("--light <n>", "light nodes with meters", count, 2)
+  .option("--households <n>", "households each light node simulates", count, 12)
+  .option("--seconds <n>", "stop after this time and report (default: until Ctrl-C; with --data: until the file is done)", count)
+  .option("--data <file>", "readings from a Low Carbon London file (plain or gzip) instead of a simulation")
+  .option("--json", "one JSON object on standard output at the end, nothing else", false)
+  .option("--keep <dir>", "keep homes, keys and logs of the nodes in this folder")
+  .addHelpText("after", "\nExamples:\n  npm run devnet\n  npm run devnet -- --seconds 30 --json\n  npm run devnet -- --data part-00.csv.gz")
+  .parse();
+
+process.exitCode = await main(program.opts<Flags>());
+
+async function main(flags: Flags): Promise<number> {
+  const startedMs = performance.now();
+  const directory = flags.keep === undefined ? mkdtempSync(join(tmpdir(), "energy-devnet-")) : resolve(flags.keep);
+  const interrupt = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => interrupt.abort());
+  let net: RunningNet | undefined;
+  try {
+    const prepared = await prepareNet({
+      directory,
+      validators: flags.nodes,
+      full: flags.full,
+      light: flags.light,
+      households: flags.households,
+      dataFile: flags.data === undefined ? undefined : resolve(flags.data),
+    });
+    net = startNet(prepared);
+    return await run(flags, net, startedMs, interrupt.signal);
+  } finally {
+    await net?.stop();
+    if (flags.keep === undefined) rmSync(directory, { recursive: true, force: true });
+    else process.stderr.write(`kept in ${directory}\n`);
+  }
+}
+
+interface Look {
+  readonly views: ReadonlyMap<string, NodeView>;
+  readonly lights: ReadonlyMap<string, LightView>;
+  readonly rss: ReadonlyMap<string, number>;
+}
+
+async function run(flags: Flags, net: RunningNet, startedMs: number, signal: AbortSignal): Promise<number> {
+  const screen = createScreen(flags.json ? process.stderr : process.stdout);
+  let firstBlockSeconds: number | undefined;
+  let look: Look = { views: new Map(), lights: new Map(), rss: new Map() };
+  const elapsed = () => (performance.now() - startedMs) / 1000;
+  const draws = !flags.json || process.stderr.isTTY === true;
+
+  const observe = async () => {
+    look = await lookAt(net);
+    if (firstBlockSeconds === undefined && [...look.views.values()].some(({ height }) => height > 0))
+      firstBlockSeconds = elapsed();
+    if (draws) screen.draw(frame(net, look, elapsed(), flags));
+  };
+
+  const ended = () => {
+    const first = [...look.lights.values()][0];
+    return flags.data !== undefined && first?.readings?.ended === true && first.isDrained;
+  };
+  while (!signal.aborted && !(flags.seconds !== undefined && elapsed() >= flags.seconds) && !ended()) {
+    await observe();
+    await pause(LOOK_MS, signal);
+  }
+  // Everything that was sealed is to be proved before the books are closed.
+  for (const { role, process } of net.nodes) if (role === "light") process.send("stop-metering");
+  const drainUntil = performance.now() + DRAIN_MS;
+  do await observe();
+  while (!signal.aborted && performance.now() < drainUntil && [...look.lights.values()].some(({ isDrained }) => !isDrained));
+
+  const report = await close(flags, net, look, { seconds: elapsed(), firstBlockSeconds: firstBlockSeconds ?? 0 });
+  if (flags.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+  else screen.draw(summary(report));
+  return report.agreement && report.light.every(({ proofsFailed }) => proofsFailed === 0) ? 0 : 1;
+}
+
+async function lookAt(net: RunningNet): Promise<Look> {
+  const views = new Map<string, NodeView>();
+  const lights = new Map<string, LightView>();
+  const rss = new Map<string, number>();
+  await Promise.all(
+    net.nodes.map(async ({ name, role, apiUrl, process }) => {
+      const [view, light] = await Promise.all([
+        nodeView(apiUrl),
+        role === "light" ? lightView(apiUrl) : Promise.resolve(undefined),
+      ]);
+      if (view !== undefined) views.set(name, view);
+      if (light !== undefined) lights.set(name, light);
+      const pid = process.pid();
+      const bytes = pid === undefined ? undefined : residentBytes(pid);
+      if (bytes !== undefined) rss.set(name, bytes);
+    }),
+  );
+  return { views, lights, rss };
+}
+
+function frame(net: RunningNet, { views, lights, rss }: Look, seconds: number, flags: Flags): string {
+  const rows = net.nodes.map(({ name, apiUrl, process }) => {
+    const view = views.get(name);
+    const light = lights.get(name);
+    return [
+      name,
+      view === undefined ? "–" : String(view.height),
+      view === undefined ? "–" : String(view.round),
+      view === undefined ? "–" : String(view.peers),
+      light === undefined ? "" : String(light.transactions?.finalised ?? 0),
+      light === undefined ? "" : `${light.proofsVerified}${light.proofsFailed > 0 ? ` (${light.proofsFailed} failed)` : ""}`,
+      light === undefined ? "" : `${percentile(sorted(light.finalitySeconds), 0.5).toFixed(2)} s`,
+      formatBytes(rss.get(name) ?? 0),
+      process.restarts() > 0 ? `${apiUrl}  (restarted ${process.restarts()}×)` : apiUrl,
+    ];
+  });
+  const head = `${net.chainId}  ${seconds.toFixed(0)} s${flags.seconds === undefined ? "  Ctrl-C ends" : ` of ${flags.seconds}`}`;
+  const docs = `OpenAPI page: ${net.nodes[0]?.apiUrl}/docs`;
+  const header = ["NODE", "HEIGHT", "ROUND", "PEERS", "FINAL TXS", "PROOFS", "FINALITY", "MEMORY", "ADDRESS"];
+  return `${head}\n${formatTable(header, rows)}\n${docs}`;
+}
+
+async function close(
+  flags: Flags,
+  net: RunningNet,
+  { views, lights, rss }: Look,
+  times: { readonly seconds: number; readonly firstBlockSeconds: number },
+): Promise<DevnetReport> {
+  const heights = net.nodes.map(({ name }) => views.get(name)?.height ?? 0);
+  const common = Math.min(...heights);
+  const agreement = await checkAgreement(net.nodes, Math.max(...heights));
+  const all = [...lights.values()];
+  const sum = (pick: (light: LightView) => number) => all.reduce((total, light) => total + pick(light), 0);
+  const finality = sorted(all.flatMap(({ finalitySeconds }) => finalitySeconds));
+  const data = flags.data === undefined ? undefined : all[0];
+  const full = await Promise.all(
+    net.nodes
+      .filter(({ role }) => role !== "light")
+      .map(async ({ name, role, apiUrl, process }) => ({
+        name,
+        role,
+        blockBytes: (await metricValue(apiUrl, "ledger_store_block_bytes")) ?? 0,
+        rssBytes: rss.get(name) ?? 0,
+        restarts: process.restarts(),
+      })),
+  );
+  return {
+    agreement: agreement.agreed,
+    validators: flags.nodes,
+    seconds: round(times.seconds),
+    firstBlockSeconds: round(times.firstBlockSeconds),
+    blocks: common,
+    height: Math.max(...heights),
+    transactions: {
+      sent: sum(({ transactions }) => transactions?.sent ?? 0),
+      finalised: sum(({ transactions }) => transactions?.finalised ?? 0),
+      rejected: sum(({ transactions }) => transactions?.rejected ?? 0),
+    },
+    readings: {
+      queued: sum(({ readings }) => readings?.queued ?? 0),
+      durable: sum(({ readings }) => readings?.durable ?? 0),
+      fingerprinted: sum(({ readings }) => readings?.fingerprinted ?? 0),
+      finalised: sum(({ intervals }) => intervals.finalisedReadings),
+    },
+    finalitySeconds: { p50: round(percentile(finality, 0.5)), p99: round(percentile(finality, 0.99)) },
+    light: net.nodes
+      .filter(({ role }) => role === "light")
+      .map(({ name }) => {
+        const light = lights.get(name);
+        const { headers = 0, headerBytes = 0, proofsVerified = 0, proofsFailed = 0 } = light ?? {};
+        const bytesPerBlock = headers === 0 ? 0 : round(headerBytes / headers);
+        return { name, headers, bytes: headerBytes, bytesPerBlock, proofsVerified, proofsFailed, rssBytes: rss.get(name) ?? 0 };
+      }),
+    full,
+    ...(data?.account === undefined
+      ? {}
+      : {
+          data: {
+            file: flags.data ?? "",
+            rows: data.account.rows,
+            accepted: data.account.accepted,
+            duplicates: data.account.duplicates,
+            rejected: data.account.rejected,
+            fileWh: Number(BigInt(data.account.acceptedMwh) / 1000n),
+            finalisedWh: Number(BigInt(data.intervals.finalisedMwh) / 1000n),
+          },
+        }),
+  };
+}
+
+function summary(report: DevnetReport): string {
+  const { transactions, readings, finalitySeconds } = report;
+  const lines = [
+    `agreement      ${report.agreement ? "every node holds the same chain" : "NODES DIFFER"}, ${report.blocks} blocks`,
+    `transactions   ${transactions.sent} sent, ${transactions.finalised} finalised, ${transactions.rejected} rejected`,
+    `readings       ${readings.queued} queued, ${readings.durable} durable, ${readings.fingerprinted} fingerprinted, ${readings.finalised} finalised`,
+    `finality       p50 ${finalitySeconds.p50} s, p99 ${finalitySeconds.p99} s (sent until verified on the light node)`,
+    ...report.light.map(
+      (light) =>
+        `${light.name.padEnd(14)} ${light.headers} headers, ${light.bytesPerBlock} B each; ${light.proofsVerified} proofs verified, ${light.proofsFailed} failed; ${formatBytes(light.rssBytes)}`,
+    ),
+    ...report.full.map(
+      (full) => `${full.name.padEnd(14)} ${formatBytes(full.blockBytes)} of blocks, ${formatBytes(full.rssBytes)}`,
+    ),
+  ];
+  if (report.data !== undefined) {
+    const { rows, accepted, duplicates, rejected, fileWh, finalisedWh } = report.data;
+    const reasons = Object.entries(rejected).filter(([, rejectedRows]) => rejectedRows > 0);
+    lines.push(
+      `rows           ${rows}: ${accepted} accepted, ${duplicates} duplicates, ${reasons.map(([reason, n]) => `${n} ${reason}`).join(", ") || "none rejected"}`,
+      `energy         ${fileWh} Wh in the file, ${finalisedWh} Wh finalised`,
+    );
+  }
+  return lines.join("\n");
+}
+
+function sorted(samples: readonly number[]): readonly number[] {
+  return [...samples].sort((a, b) => a - b);
+}
+
+function round(value: number): number {
+  return Math.round(value * 1000) / 1000;
+}
+
+function count(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0 || value > 100_000) throw new InvalidArgumentError("write a whole number.");
+  return value;
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolvePause) => {
+    const timer = setTimeout(done, ms);
+    function done() {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolvePause();
+    }
+    signal.addEventListener("abort", done);
+  });
+}

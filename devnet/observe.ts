@@ -1,0 +1,78 @@
+/** What the devnet reads of a node over REST; undefined while the node does not answer. */
+export interface NodeView {
+  readonly height: number;
+  readonly round: number;
+  readonly peers: number;
+  readonly catchingUp: boolean;
+}
+
+export interface LightView {
+  readonly headers: number;
+  readonly headerBytes: number;
+  readonly proofsVerified: number;
+  readonly proofsFailed: number;
+  readonly readings?: {
+    readonly queued: number;
+    readonly durable: number;
+    readonly fingerprinted: number;
+    readonly late: number;
+    readonly ended: boolean;
+  };
+  readonly account?: {
+    readonly rows: number;
+    readonly accepted: number;
+    readonly duplicates: number;
+    readonly rejected: Readonly<Record<string, number>>;
+    readonly acceptedMwh: string;
+  };
+  readonly intervals: {
+    readonly queued: number;
+    readonly finalised: number;
+    readonly rejected: number;
+    readonly finalisedReadings: number;
+    readonly finalisedMwh: string;
+  };
+  readonly transactions?: { readonly sent: number; readonly finalised: number; readonly rejected: number };
+  readonly finalitySeconds: readonly number[];
+  readonly isDrained: boolean;
+}
+
+const REQUEST_TIMEOUT_MS = 3_000;
+
+async function ask<T>(url: string): Promise<T | undefined> {
+  try {
+    const answer = await fetch(url, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
+    return answer.ok ? ((await answer.json()) as T) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function nodeView(apiUrl: string): Promise<NodeView | undefined> {
+  return ask(`${apiUrl}/ledger/v1/status`);
+}
+
+export function lightView(apiUrl: string): Promise<LightView | undefined> {
+  return ask(`${apiUrl}/ledger/v1/light`);
+}
+
+/** Hash and app hash of a block as a node holds it: the hash is what the next header names as the block before. */
+export interface HeaderView {
+  readonly height: number;
+  readonly appHash: string;
+  readonly lastBlockId: { readonly hash: string };
+}
+
+export function headerView(apiUrl: string, height: number): Promise<HeaderView | undefined> {
+  return ask(`${apiUrl}/ledger/v1/headers/${height}`);
+}
+
+export async function metricValue(apiUrl: string, name: string): Promise<number | undefined> {
+  try {
+    const text = await (await fetch(`${apiUrl}/metrics`, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) })).text();
+    const value = new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, "m").exec(text)?.[1];
+    return value === undefined ? undefined : Number(value);
+  } catch {
+    return undefined;
+  }
+}

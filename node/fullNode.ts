@@ -1,0 +1,426 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { LEDGER_CODES } from "#consensus/application/codes.ts";
+import { createLedgerApplication } from "#consensus/application/ledgerApplication.ts";
+import { createEngine, type Engine } from "#consensus/engine/engine.ts";
+import { createEvidencePool } from "#consensus/engine/evidencePool.ts";
+import { type BlockExecutor, createExecutor, handshake } from "#consensus/engine/executor.ts";
+import { type CommittedBlock, DEFAULT_ENGINE_OPTIONS, type EngineOptions } from "#consensus/engine/ports.ts";
+import type { PrivateKey } from "#storage/crypto/keys.ts";
+import { loadAppState } from "#storage/db/appState.ts";
+import { loadChainState } from "#storage/db/chainState.ts";
+import { loadCommittedEvidence } from "#storage/db/committedEvidence.ts";
+import { NODE_FILE_SYSTEM } from "#storage/db/fileSystem.ts";
+import { openLedgerStore } from "#storage/db/ledgerStore.ts";
+import { openLevelStore } from "#storage/db/levelStore.ts";
+import { loadValidators } from "#storage/db/validatorHistory.ts";
+import { openWal } from "#storage/db/wal.ts";
+import { MAX_TX_BYTES } from "#storage/limits.ts";
+import type { Genesis } from "#storage/types/genesis.ts";
+import { decodeHeader, encodeHeader, hashHeader } from "#storage/types/header.ts";
+import { timestampToMs } from "#storage/types/time.ts";
+import { txId } from "#storage/types/transaction.ts";
+import { createApi } from "./api/createApi.ts";
+import type { ApiPorts, NodeEvent, NodeStatus } from "./api/ports.ts";
+import { homePaths } from "./configurationHome.ts";
+import { createMempool } from "./mempool.ts";
+import { decideTxGossip } from "./mempoolGossip.ts";
+import type { Mempool, TxVerdict } from "./mempoolTypes.ts";
+import { createNetwork, type Network } from "./network/network.ts";
+import type { NodeParts } from "./nodeParts.ts";
+import type { NodeOptions } from "./options.ts";
+import type { RunningNode } from "./runningNode.ts";
+import { createChainReader } from "./serve/chainReader.ts";
+import { decodeStoredBlocks, encodeHeightRange } from "./serve/messages.ts";
+import { SUBMITTED_PREFIX, serveRequests, submitVerdictOf } from "./serve/serve.ts";
+import { openSigner } from "./signerOpen.ts";
+import { createVerifier, type Verifier } from "./verifier.ts";
+import { VERSION } from "./version.ts";
+
+/** Pruning happens every so many blocks, so that it costs next to nothing per block. */
+const PRUNE_EVERY_BLOCKS = 50;
+
+/** Codes of CheckTx that no honest node's transaction gets: its sender's mempool would have refused it too, whatever the order. */
+const FORGED = new Set<number>(
+  Object.entries(LEDGER_CODES)
+    .filter(([name]) => /^TX_(?!EXPIRED)/.test(name) || name === "SIGNATURE_INVALID")
+    .map(([, [number]]) => number),
+);
+
+/**
+ * A validator (with a validator key) or a full node: store → application → mempool → network → consensus → API, opened in the direction
+ * of the data and closed in reverse.
+ */
+export async function startFullNode(
+  options: NodeOptions,
+  genesis: Genesis,
+  keys: { readonly node: PrivateKey; readonly validator: PrivateKey | undefined },
+  { log, metrics }: NodeParts,
+): Promise<RunningNode> {
+  const { chainId } = genesis;
+  const data = homePaths(options.home).data;
+  mkdirSync(data, { recursive: true });
+  const done = Promise.withResolvers<void>();
+  const listeners = new Set<(event: NodeEvent) => void>();
+  const emit = (event: NodeEvent) => {
+    for (const listener of listeners) listener(event);
+  };
+  await using opening = new AsyncDisposableStack();
+
+  const store = await openLevelStore(join(data, "ledger"));
+  opening.defer(() => store.close());
+  const ledger = await openLedgerStore(store);
+  const { blocks } = ledger;
+  const stored = await loadChainState(store);
+
+  const verifier = createVerifier({ workers: options.workers });
+  opening.use(verifier);
+  const app = createLedgerApplication({
+    chainId,
+    entries: await collect(loadAppState(store)),
+    verifySignature: (check) => verifier.verifyNow(check),
+    clockMs: Date.now,
+  });
+  const state = handshake(genesis, stored, app);
+  if (stored === undefined) await ledger.saveGenesis(state, []);
+
+  const verifyAhead = async (txs: readonly Uint8Array[]) => {
+    const checks = txs.flatMap((tx) => app.signatureChecks(tx));
+    if (checks.length > 0) await verifier.verifyBatch(checks);
+  };
+
+  let network: Network | undefined;
+  let engine: Engine | undefined;
+  const mempool = createMempool(
+    {
+      maxTxs: options.mempoolMaxTxs,
+      maxBytes: options.mempoolMaxBytes,
+      maxTxBytes: MAX_TX_BYTES,
+      cacheSize: 2 * options.mempoolMaxTxs,
+    },
+    {
+      checkTx: (request) => app.checkTx(request),
+      prepareVerification: verifyAhead,
+      senderOf: (tx) => app.payerOf(tx),
+      onAdded(txs, source) {
+        // What came by gossip goes on by gossip; what came by request or API starts its way here.
+        if (source.peer === undefined || source.peer.startsWith(SUBMITTED_PREFIX)) network?.publishTxs(txs);
+        engine?.onTxsAvailable();
+      },
+    },
+  );
+
+  const reader = createChainReader(store, blocks);
+  network = await createNetwork(
+    {
+      nodeKey: keys.node.bytes,
+      role: options.role,
+      chainId,
+      listen: options.p2pListen,
+      announce: options.p2pAnnounce,
+      agent: `energy-ledger/${VERSION}`,
+      discover: options.peerDiscovery,
+      seeds: options.seeds,
+      persistentPeers: options.persistentPeers,
+    },
+    {
+      status: () => ({ height: blocks.height(), earliestHeight: blocks.base() }),
+      async onTxs(txs, peer) {
+        const verdicts = await mempool.addBatch(txs, { peer });
+        return decideTxGossip(txs, verdicts, isOffence);
+      },
+      async onHeader(bytes) {
+        try {
+          const header = decodeHeader(bytes);
+          const ours = await blocks.loadHeader(header.height);
+          if (ours === undefined) return "ignore";
+          return Buffer.compare(hashHeader(ours) ?? bytes, hashHeader(header) ?? bytes) === 0 ? "accept" : "reject";
+        } catch {
+          return "reject";
+        }
+      },
+      onConsensusMessage: (peer, bytes) => engine?.receive(peer, bytes),
+      onConsensusPeer: (peer) => engine?.peerConnected(peer),
+      onConsensusPeerGone: (peer) => engine?.peerDisconnected(peer),
+      onPeerRejected: (peer, code, reason) => log.warn({ peer, code, reason }, "Peer refused"),
+    },
+  );
+  opening.use(network);
+  const net = network;
+
+  const evidence = createEvidencePool(
+    {
+      chainId,
+      loadValidators: (height) => loadValidators(store, height),
+      loadBlockTime: async (height) => (await blocks.loadHeader(height))?.time,
+    },
+    await loadCommittedEvidence(store),
+  );
+  const executor = withMempool(
+    createExecutor(state, {
+      app,
+      evidence,
+      async persistHeight(record) {
+        const started = performance.now();
+        await ledger.saveHeight(record);
+        metrics.store.batchSeconds.observe((performance.now() - started) / 1000);
+      },
+    }),
+    mempool,
+    verifyAhead,
+    metrics,
+  );
+
+  const wal = openWal({ fileSystem: NODE_FILE_SYSTEM, directory: join(data, "wal") });
+  opening.defer(() => wal.close());
+  if (wal.recovery !== undefined) log.warn({ recovery: wal.recovery }, "Repaired the write-ahead log");
+  const signer =
+    keys.validator === undefined
+      ? undefined
+      : openSigner(keys.validator, chainId, join(data, "priv_validator_state.json"), {
+          isNewChain: state.lastBlockHeight === 0 && wal.lastEndHeight() === undefined,
+        });
+
+  const apiEvents = (committed: CommittedBlock) => {
+    const { header, txs } = committed.block;
+    emit({
+      type: "block",
+      height: header.height,
+      hash: committed.blockId.hash,
+      appHash: header.appHash,
+      timeMs: timestampToMs(header.time),
+      txs: txs.length,
+      round: committed.commit.round,
+    });
+    if (listeners.size === 0) return;
+    for (const [index, tx] of txs.entries()) {
+      const result = committed.response.txResults[index];
+      if (result === undefined) continue;
+      const { code, codespace, log: text } = result;
+      emit({ type: "tx", txId: txId(tx), height: header.height, index, code, codespace, log: text });
+    }
+  };
+
+  engine = createEngine(engineOptions(options, chainId), {
+    nowMs: Date.now,
+    schedule(delayMs, run) {
+      const timer = setTimeout(run, delayMs);
+      return () => clearTimeout(timer);
+    },
+    sendTo: (peer, bytes) => void net.sendConsensus(peer, bytes),
+    broadcast: (bytes) => net.broadcastConsensus(bytes),
+    wal,
+    signer,
+    executor,
+    evidence,
+    mempoolTxs: (maxBytes) => mempool.reap(Math.min(maxBytes, options.maxProposalBytes)),
+    hasTxs: () => mempool.stats.txs > 0,
+    async loadBlock(height) {
+      const [blockBytes, commit] = await Promise.all([blocks.loadBlockBytes(height), blocks.loadProvingCommit(height)]);
+      return blockBytes === undefined || commit === undefined ? undefined : { blockBytes, commit };
+    },
+    baseHeight: () => blocks.base(),
+    async requestBlocks(peer, from, count) {
+      return decodeStoredBlocks(await net.request(peer, net.protocols.blocks, encodeHeightRange({ from, count })));
+    },
+    async onBlock(committed) {
+      const { header, txs } = committed.block;
+      await mempool.update(header.height, txs);
+      net.publishHeader(encodeHeader(header));
+      countBlock(metrics, committed);
+      apiEvents(committed);
+      log.info(
+        { height: header.height, round: committed.commit.round, txs: txs.length, hash: hex(committed.blockId.hash) },
+        "Committed block",
+      );
+      if (header.height % PRUNE_EVERY_BLOCKS === 0) await ledger.prune(retentionOf(options, header.height));
+    },
+    reportPeer(peer, code, reason) {
+      log.warn({ peer, code, reason }, "Peer sent what no correct node sends");
+      net.penalise(peer, "CONSENSUS_INVALID");
+    },
+    onFatal(error) {
+      log.fatal({ err: error }, "Consensus has stopped: this node must be looked at before it is started again");
+      done.reject(error);
+    },
+    log,
+  });
+  const running = engine;
+  opening.defer(() => running.stop());
+  await serveRequests(net, { blocks, reader, app, mempool });
+  await running.start();
+  for (const { peer, role } of net.peers) if (role !== "light") running.peerConnected(peer);
+
+  const status = (): NodeStatus => {
+    const { round, isCatchingUp } = running.status();
+    const chain = executor.state();
+    return {
+      role: options.role,
+      moniker: options.moniker,
+      chainId,
+      peerId: net.peerId,
+      version: VERSION,
+      height: chain.lastBlockHeight,
+      round,
+      blockHash: chain.lastBlockId.hash,
+      appHash: chain.appHash,
+      blockTimeMs: chain.lastBlockHeight === 0 ? 0 : timestampToMs(chain.lastBlockTime),
+      earliestHeight: blocks.base(),
+      catchingUp: isCatchingUp,
+      peers: net.peers.length,
+      validatorAddress: signer?.address,
+    };
+  };
+  const ports: ApiPorts = {
+    status,
+    readiness() {
+      if (running.status().isCatchingUp) return { ready: false, reason: "catching up with the chain" };
+      const isAlone = executor.state().validators.validators.length === 1 && signer !== undefined;
+      return net.peers.length > 0 || isAlone ? { ready: true } : { ready: false, reason: "no peer is connected" };
+    },
+    peers: () =>
+      net.peers.map(({ peer, addresses, direction, role, height }) => ({
+        peerId: peer,
+        addresses,
+        direction,
+        role,
+        height,
+      })),
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    async submit(tx) {
+      const [verdict] = await mempool.addBatch([tx]);
+      return { txId: txId(tx), ...submitVerdictOf(verdict as TxVerdict) };
+    },
+    mempool: () => {
+      const { txs, bytes } = mempool.stats;
+      return { txs, bytes, maxTxs: options.mempoolMaxTxs, maxBytes: options.mempoolMaxBytes };
+    },
+    transaction: (id) => reader.transaction(id),
+    transactionsBy: (query) => reader.transactionsBy(query),
+    block: (at) => reader.block(at),
+    header: (height) => blocks.loadHeader(height),
+    commit: (height) => blocks.loadProvingCommit(height),
+    validators: (height) => loadValidators(store, height),
+    proof: (id) => reader.proofFile(id),
+    stateQuery: (request) => app.query(request),
+  };
+  const api = options.api ? await createApi(options, ports, { metrics, log }) : undefined;
+  if (api !== undefined) opening.defer(() => api.close());
+  opening.defer(keepGauges(metrics, { mempool, network: net, verifier, status }));
+
+  const resources = opening.move();
+  let stopping: Promise<void> | undefined;
+  const stop = () => {
+    stopping ??= resources.disposeAsync().then(() => done.resolve());
+    return stopping;
+  };
+  return {
+    role: options.role,
+    api: api && { url: api.url },
+    peerId: net.peerId,
+    addresses: net.addresses,
+    stop,
+    done: done.promise,
+  };
+}
+
+function isOffence(verdict: TxVerdict): boolean {
+  if (verdict.added) return false;
+  return verdict.code === "TX_TOO_LARGE" || (verdict.code === "TX_REJECTED" && FORGED.has(verdict.response.code));
+}
+
+/** Applying a block holds the mempool still until its transactions are out of it, and has signatures checked on the workers first. */
+function withMempool(
+  executor: BlockExecutor,
+  mempool: Mempool,
+  verifyAhead: (txs: readonly Uint8Array[]) => Promise<void>,
+  metrics: NodeParts["metrics"],
+): BlockExecutor {
+  return {
+    ...executor,
+    async validateBlock(block) {
+      await verifyAhead(block.txs);
+      return executor.validateBlock(block);
+    },
+    async applyBlock(decided, seenCommit) {
+      const started = performance.now();
+      mempool.lock();
+      try {
+        return await executor.applyBlock(decided, seenCommit);
+      } catch (error) {
+        mempool.unlock();
+        throw error;
+      } finally {
+        metrics.consensus.applySeconds.observe((performance.now() - started) / 1000);
+      }
+    },
+  };
+}
+
+function engineOptions(options: NodeOptions, chainId: string): EngineOptions {
+  return {
+    ...DEFAULT_ENGINE_OPTIONS,
+    chainId,
+    timeoutProposeMs: options.timeoutProposeMs,
+    timeoutProposeDeltaMs: options.timeoutProposeDeltaMs,
+    timeoutPrevoteMs: options.timeoutVoteMs,
+    timeoutPrevoteDeltaMs: options.timeoutVoteDeltaMs,
+    timeoutPrecommitMs: options.timeoutVoteMs,
+    timeoutPrecommitDeltaMs: options.timeoutVoteDeltaMs,
+    timeoutCommitMs: options.timeoutCommitMs,
+    createEmptyBlocks: options.createEmptyBlocks,
+    emptyBlockIntervalMs: options.heartbeatMs,
+  };
+}
+
+function retentionOf(options: NodeOptions, height: number) {
+  const from = (kept: number) => (kept === 0 ? 0 : Math.max(0, height - kept + 1));
+  const blocksFrom = from(options.retainBlocks);
+  return { blocksFrom, indexFrom: from(options.retainIndexBlocks), resultsFrom: blocksFrom, keepHeaders: true };
+}
+
+function countBlock(metrics: NodeParts["metrics"], { block, response, commit }: CommittedBlock): void {
+  const { consensus } = metrics;
+  consensus.height.set(block.header.height);
+  consensus.blockTxs.inc(block.txs.length);
+  consensus.blockBytes.inc(block.txs.reduce((sum, tx) => sum + tx.length, 0));
+  consensus.rejectedTxs.inc(response.txResults.filter(({ code }) => code !== 0).length);
+  consensus.evidence.inc(block.evidence.length);
+  consensus.validators.set(commit.signatures.length);
+}
+
+/** How often gauges that are read, not counted, are brought up to date. */
+const GAUGE_INTERVAL_MS = 1000;
+
+function keepGauges(
+  metrics: NodeParts["metrics"],
+  parts: { mempool: Mempool; network: Network; verifier: Verifier; status(): NodeStatus },
+): () => void {
+  const update = () => {
+    const { txs, bytes } = parts.mempool.stats;
+    metrics.mempool.txs.set(txs);
+    metrics.mempool.bytes.set(bytes);
+    metrics.network.peers.set(parts.network.peers.length);
+    metrics.consensus.round.set(parts.status().round);
+  };
+  const timer = setInterval(update, GAUGE_INTERVAL_MS);
+  return () => clearInterval(timer);
+}
+
+async function collect<T>(items: AsyncIterable<T>): Promise<readonly T[]> {
+  const list: T[] = [];
+  for await (const item of items) list.push(item);
+  return list;
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex").toUpperCase();
+}
+
+/** Whether a home holds a chain already. */
+export function hasChain(home: string): boolean {
+  return existsSync(join(homePaths(home).data, "ledger"));
+}

@@ -1,0 +1,305 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Logger } from "pino";
+import type { PrivateKey } from "#storage/crypto/keys.ts";
+import { openLevelStore } from "#storage/db/levelStore.ts";
+import { openReadingLog } from "#storage/offchain/readingLog.ts";
+import { decodeHeader, hashHeader } from "#storage/types/header.ts";
+import type { Genesis } from "#storage/types/genesis.ts";
+import { timestampToMs } from "#storage/types/time.ts";
+import { hashValidatorSet, newValidatorSet } from "#storage/types/validatorSet.ts";
+import type { NodeEvent, NodeStatus } from "../api/ports.ts";
+import { loadKey } from "../cli/keyStore.ts";
+import { homePaths } from "../configurationHome.ts";
+import { createNetwork, type Network } from "../network/network.ts";
+import type { MeterSource } from "../meter/source.ts";
+import type { NodeOptions } from "../options.ts";
+import type { RunningNode } from "../runningNode.ts";
+import { VERSION } from "../version.ts";
+import { createHeaders, type Headers } from "./headers.ts";
+import { createMetering } from "./metering.ts";
+import { openOutbox } from "./outbox.ts";
+import { createProofs } from "./proofs.ts";
+import { openSource } from "./source.ts";
+import { createSubmitter } from "./submitter.ts";
+
+/** Without news by gossip a light node asks for the newest block this often, in ms. */
+const POLL_MS = 1_000;
+
+/** Small cache: a light node reads little, and its memory is the prosumer's. */
+const STORE_CACHE_BYTES = 256 * 1024;
+
+/** Headers dropped beyond `retainHeaders` are removed every so many polls. */
+const PRUNE_EVERY_POLLS = 60;
+
+/** D5.1's period P: 24 hours. Also the ledger's default (consensus/application/genesisState.ts). */
+const PERIOD_MS = 24 * 3600 * 1000;
+
+/**
+ * A prosumer's node: headers it verified itself, its meters' readings, one signed energy transaction per interval, and the proof of each.
+ * It keeps no block and believes no full node.
+ */
+export async function startLightNode(
+  options: NodeOptions,
+  genesis: Genesis,
+  keys: { readonly node: PrivateKey; readonly passphrase: string },
+  { log }: { readonly log: Logger },
+): Promise<RunningNode> {
+  const { chainId } = genesis;
+  const { data, keys: keyFolder } = homePaths(options.home);
+  mkdirSync(data, { recursive: true });
+  const done = Promise.withResolvers<void>();
+  await using opening = new AsyncDisposableStack();
+
+  const store = await openLevelStore(join(data, "light"), { cacheBytes: STORE_CACHE_BYTES });
+  opening.defer(() => store.close());
+  const outbox = await openOutbox(store);
+
+  let headers: Headers | undefined;
+  let network: Network | undefined;
+  const fail = (error: unknown) => {
+    log.fatal({ err: error }, "This light node has stopped: look at the cause before starting it again");
+    done.reject(error);
+  };
+  network = await createNetwork(
+    {
+      nodeKey: keys.node.bytes,
+      role: "light",
+      chainId,
+      listen: [],
+      agent: `energy-ledger/${VERSION}`,
+      discover: false,
+      seeds: [...options.seeds, ...options.fullNodes],
+      persistentPeers: options.persistentPeers,
+    },
+    {
+      status: () => ({ height: headers?.trusted()?.signedHeader.header.height ?? 0, earliestHeight: 0 }),
+      onTxs: async () => ({ decision: "ignore" }),
+      async onHeader(bytes) {
+        try {
+          const announced = decodeHeader(bytes);
+          const trusted = headers?.trusted()?.signedHeader.header.height ?? 0;
+          if (announced.height > trusted) wake();
+          const own = announced.height <= trusted ? await headers?.load(announced.height) : undefined;
+          if (own === undefined) return "ignore";
+          return Buffer.compare(hashHeader(own) ?? bytes, hashHeader(announced) ?? bytes) === 0 ? "accept" : "reject";
+        } catch {
+          return "reject";
+        }
+      },
+      onConsensusMessage: () => undefined,
+      onPeerRejected: (peer, code, reason) => log.warn({ peer, code, reason }, "Peer refused"),
+    },
+  );
+  const net = network;
+  opening.use(net);
+
+  const validators = newValidatorSet(genesis.validators.map(({ publicKey, power }) => ({ publicKey, power })));
+  headers = await createHeaders(options, chainId, {
+    store,
+    network: net,
+    log,
+    genesisValidatorsHash: hashValidatorSet(validators),
+  });
+  const verified = headers;
+  const proofs = createProofs({
+    network: net,
+    peers: verified.peers,
+    header: (height) => verified.load(height),
+    update: () => verified.update(),
+    onLie(peer, code, reason) {
+      log.warn({ peer, code, reason }, "A full node sent a proof that does not hold");
+      net.penalise(peer, "LIE");
+    },
+  });
+
+  const listeners = new Set<(event: NodeEvent) => void>();
+  const metersOn = options.meterSource !== "none";
+  const meterKey = metersOn ? await loadKey(keyFolder, options.meterKey, keys.passphrase) : undefined;
+  const submitter =
+    meterKey &&
+    createSubmitter(
+      { chainId, meterKey, clearSums: options.meterClearSums },
+      { network: net, peers: verified.peers, proofs, outbox, log, nowMs: Date.now },
+    );
+  submitter?.enqueue(outbox.queued());
+
+  // One loop follows the chain: a header by gossip wakes it, otherwise the clock does.
+  let wakeLoop: (() => void) | undefined;
+  let isAwake = false;
+  function wake(): void {
+    isAwake = true;
+    wakeLoop?.();
+  }
+  const stopping = new AbortController();
+  async function follow(): Promise<void> {
+    let height = 0;
+    for (let polls = 1; !stopping.signal.aborted; polls++) {
+      isAwake = false;
+      const reached = await verified.update();
+      if (reached > height) {
+        height = reached;
+        announce();
+      }
+      await submitter?.step();
+      if (options.retainHeaders > 0 && polls % PRUNE_EVERY_POLLS === 0)
+        await verified.prune(reached - options.retainHeaders + 1);
+      if (!isAwake)
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, POLL_MS);
+          wakeLoop = () => {
+            clearTimeout(timer);
+            resolve();
+          };
+        });
+    }
+  }
+  function announce(): void {
+    const block = verified.trusted();
+    if (block === undefined) return;
+    const { header, commit } = block.signedHeader;
+    const { hash } = commit.blockId;
+    const timeMs = timestampToMs(header.time);
+    for (const listener of listeners)
+      listener({ type: "block", height: header.height, hash, appHash: header.appHash, timeMs, txs: 0, round: commit.round });
+  }
+  const following = follow().catch(fail);
+  opening.defer(async () => {
+    stopping.abort();
+    wake();
+    await following;
+  });
+
+  const metering = new AbortController();
+  let meters: ReturnType<typeof createMetering> | undefined;
+  let source: MeterSource | undefined;
+  if (meterKey !== undefined && submitter !== undefined) {
+    const readings = await openReadingLog(join(data, "readings"));
+    opening.defer(() => readings.close());
+    source = openSource(options, readings);
+    meters = createMetering(
+      { ledgerId: chainId, meterKey, intervalMs: options.meterIntervalMs, periodMs: PERIOD_MS },
+      {
+        source,
+        readings,
+        outbox,
+        log,
+        onClosed(intervals) {
+          submitter.enqueue(intervals);
+          wake();
+        },
+      },
+    );
+    const running = meters.run(metering.signal).catch(fail);
+    opening.defer(async () => {
+      metering.abort();
+      await running;
+    });
+  }
+
+  const status = (): NodeStatus => {
+    const block = verified.trusted();
+    const header = block?.signedHeader.header;
+    return {
+      role: "light",
+      moniker: options.moniker,
+      chainId,
+      peerId: net.peerId,
+      version: VERSION,
+      height: header?.height ?? 0,
+      round: 0,
+      blockHash: block?.signedHeader.commit.blockId.hash ?? new Uint8Array(0),
+      appHash: header?.appHash ?? new Uint8Array(0),
+      blockTimeMs: header === undefined ? 0 : timestampToMs(header.time),
+      earliestHeight: 0,
+      catchingUp: header === undefined,
+      peers: net.peers.length,
+      validatorAddress: undefined,
+    };
+  };
+  const lightView = async () => {
+    const { headers: count, headerBytes, storeBytes } = await verified.report();
+    const totals = outbox.totals();
+    const sent = submitter?.stats();
+    return {
+      headers: count,
+      headerBytes,
+      storeBytes,
+      proofsVerified: proofs.counts.verified,
+      proofsFailed: proofs.counts.failed,
+      readings: meters?.stats(),
+      account: source && accountView(source),
+      intervals: { ...totals, finalisedMwh: totals.finalisedMwh.toString() },
+      transactions: sent && { sent: sent.sent, finalised: sent.finalised, rejected: sent.rejected },
+      unknownMeters: sent?.unknownMeters ?? 0,
+      finalitySeconds: sent?.finalitySeconds ?? [],
+      isDrained: submitter?.isDrained() ?? true,
+    };
+  };
+
+  let api: { readonly url: string; close(): Promise<void> } | undefined;
+  if (options.api) {
+    // Not the full API: Fastify and its validators would take 20 MB of a prosumer's memory.
+    const [{ createSmallApi }, { formatMetrics }] = await Promise.all([
+      import("../api/smallApi.ts"),
+      import("../api/smallMetrics.ts"),
+    ]);
+    api = await createSmallApi(
+      options,
+      {
+        status,
+        readiness: () =>
+          verified.trusted() === undefined ? { ready: false, reason: "no header is verified yet" } : { ready: true },
+        peers: () =>
+          net.peers.map(({ peer, addresses, direction, role, height }) => ({
+            peerId: peer,
+            addresses,
+            direction,
+            role,
+            height,
+          })),
+        subscribe(listener) {
+          listeners.add(listener);
+          return () => listeners.delete(listener);
+        },
+        header: (height) => verified.load(height),
+        light: lightView,
+        metrics: async () => {
+          const { headers: count, headerBytes } = await verified.report();
+          return formatMetrics({
+            ledger_light_height: ["Height of the latest verified header", status().height],
+            ledger_light_headers: ["Headers kept", count],
+            ledger_light_header_bytes: ["Bytes of the headers kept", headerBytes],
+            ledger_light_proofs_verified_total: ["Proofs that held", proofs.counts.verified],
+            ledger_light_proofs_failed_total: ["Proofs that did not hold", proofs.counts.failed],
+            ledger_network_peers: ["Connected peers", net.peers.length],
+          });
+        },
+      },
+      { log },
+    );
+    const started = api;
+    opening.defer(() => started.close());
+  }
+
+  const resources = opening.move();
+  let stopped: Promise<void> | undefined;
+  return {
+    role: "light",
+    api: api && { url: api.url },
+    peerId: net.peerId,
+    addresses: net.addresses,
+    stop() {
+      stopped ??= resources.disposeAsync().then(() => done.resolve());
+      return stopped;
+    },
+    done: done.promise,
+    stopMetering: () => metering.abort(),
+  };
+}
+
+/** Where every row of the source went. */
+function accountView(source: MeterSource) {
+  const { acceptedMwh, ...counts } = source.account();
+  return { ...counts, acceptedMwh: acceptedMwh.toString() };
+}

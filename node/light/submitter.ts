@@ -1,0 +1,236 @@
+import type { Logger } from "pino";
+import { decodeRecord, recordKey } from "#consensus/application/stateRecords.ts";
+import { LEDGER_CODES } from "#consensus/application/codes.ts";
+import type { PrivateKey } from "#storage/crypto/keys.ts";
+import { publicKeyOf } from "#storage/crypto/keys.ts";
+import { txId } from "#storage/types/block.ts";
+import { accountOfKey } from "#storage/types/transactionAccounts.ts";
+import { ledgerMessage } from "#storage/types/transactionMessages.ts";
+import { signTransaction } from "#storage/types/transactionSign.ts";
+import type { Network } from "../network/network.ts";
+import { decodeSubmitVerdicts, encodeSubmission, MAX_PROOF_IDS } from "../serve/messages.ts";
+import type { ClosedInterval } from "./intervals.ts";
+import { deviceKeyOf } from "./meterKeys.ts";
+import type { Outbox } from "./outbox.ts";
+import type { FullNodePeers } from "./peers.ts";
+import type { Proofs, VerifiedTx } from "./proofs.ts";
+
+/** Intervals of one meter in one transaction: one in normal running, more when a backlog has gathered. */
+const MAX_INTERVALS_PER_TX = 32;
+
+/** A transaction that is in no block after this time is sent to a full node directly, which says why not. */
+const RESEND_MS = 4_000;
+
+/** Accounts asked for at once; each is a request. */
+const ACCOUNTS_AT_ONCE = 8;
+
+/** Finality samples kept for the percentiles. */
+const MAX_SAMPLES = 10_000;
+
+const SEQUENCE_MISMATCH = LEDGER_CODES.SEQUENCE_MISMATCH[0];
+
+/** One meter: its transactions go out one after another, because each carries the next sequence of the device's account. */
+interface Lane {
+  readonly meterId: string;
+  readonly key: PrivateKey;
+  readonly account: string;
+  number: bigint | undefined;
+  sequence: bigint;
+  readonly queue: ClosedInterval[];
+  flight: Flight | undefined;
+}
+
+interface Flight {
+  readonly id: Uint8Array;
+  readonly tx: Uint8Array;
+  readonly intervals: readonly ClosedInterval[];
+  readonly sentMs: number;
+  askedMs: number;
+  isIncluded: boolean;
+}
+
+export interface SubmitterStats {
+  /** Transactions, not intervals. */
+  readonly sent: number;
+  readonly finalised: number;
+  readonly rejected: number;
+  /** Meters whose device account the ledger does not know. */
+  readonly unknownMeters: number;
+  /** From sending to holding a verified header and path, seconds, latest MAX_SAMPLES. */
+  readonly finalitySeconds: readonly number[];
+}
+
+export interface Submitter {
+  enqueue(intervals: readonly ClosedInterval[]): void;
+  /** Called after every new header and now and then: asks for proofs, settles, sends what waits. */
+  step(): Promise<void>;
+  /** Whether everything that was queued is settled. */
+  isDrained(): boolean;
+  stats(): SubmitterStats;
+}
+
+export function createSubmitter(
+  options: { readonly chainId: string; readonly meterKey: PrivateKey; readonly clearSums: boolean },
+  parts: {
+    readonly network: Network;
+    readonly peers: FullNodePeers;
+    readonly proofs: Proofs;
+    readonly outbox: Outbox;
+    readonly log: Logger;
+    nowMs(): number;
+  },
+): Submitter {
+  const { network, peers, proofs, outbox, log } = parts;
+  const lanes = new Map<string, Lane>();
+  const stats = { sent: 0, finalised: 0, rejected: 0 };
+  const finalitySeconds: number[] = [];
+  let isStepping = false;
+
+  function laneOf(meterId: string): Lane {
+    const known = lanes.get(meterId);
+    if (known !== undefined) return known;
+    const key = deviceKeyOf(options.meterKey, meterId);
+    const account = accountOfKey(publicKeyOf(key));
+    const lane: Lane = { meterId, key, account, number: undefined, sequence: 0n, queue: [], flight: undefined };
+    lanes.set(meterId, lane);
+    return lane;
+  }
+
+  /** The account's number and sequence, proved under a verified app hash. */
+  async function loadAccount(lane: Lane): Promise<void> {
+    const key = Buffer.from(recordKey("account", lane.account));
+    const answer = await proofs.state("/edream/account", Buffer.from(lane.account), key);
+    if (answer?.value === undefined) return;
+    const account = decodeRecord("account", answer.value);
+    lane.number = account.number;
+    lane.sequence = account.sequence;
+  }
+
+  function send(lane: Lane): void {
+    if (lane.number === undefined || lane.flight !== undefined || lane.queue.length === 0) return;
+    const intervals = lane.queue.splice(0, MAX_INTERVALS_PER_TX);
+    const tx = signTransaction({
+      messages: intervals.map((interval) => sealMessage(lane.account, interval, options.clearSums)),
+      chainId: options.chainId,
+      signers: [{ privateKey: lane.key, accountNumber: lane.number, sequence: lane.sequence }],
+    });
+    const now = parts.nowMs();
+    lane.flight = { id: txId(tx), tx, intervals, sentMs: now, askedMs: now, isIncluded: false };
+    stats.sent += 1;
+    network.publishTxs([tx]);
+  }
+
+  async function settle(lane: Lane, flight: Flight, found: VerifiedTx): Promise<void> {
+    if (!flight.isIncluded) {
+      flight.isIncluded = true;
+      if (finalitySeconds.length >= MAX_SAMPLES) finalitySeconds.shift();
+      finalitySeconds.push((parts.nowMs() - flight.sentMs) / 1000);
+    }
+    if (found.code === undefined) return;
+    lane.flight = undefined;
+    if (found.code === 0) {
+      const { height, inclusion } = found.proof;
+      const id = Buffer.from(flight.id).toString("hex");
+      lane.sequence += 1n;
+      stats.finalised += 1;
+      await outbox.settle(flight.intervals, { state: "final", txId: id, height, index: inclusion.index }, found.proof);
+      return;
+    }
+    await refuse(lane, flight, found.code, "");
+  }
+
+  /** Refused for its sequence: the account is read anew and the same intervals go again. Refused for anything else: for good. */
+  async function refuse(lane: Lane, flight: Flight, code: number, reason: string): Promise<void> {
+    lane.flight = undefined;
+    lane.number = undefined;
+    if (code === SEQUENCE_MISMATCH) {
+      lane.queue.unshift(...flight.intervals);
+      return;
+    }
+    stats.rejected += 1;
+    log.warn({ meter: lane.meterId, code, reason }, "The ledger refused an interval");
+    await outbox.settle(flight.intervals, { state: "rejected", code: reason === "" ? String(code) : reason }, undefined);
+  }
+
+  async function askForProofs(): Promise<void> {
+    const flying = [...lanes.values()].filter((lane) => lane.flight !== undefined);
+    for (let from = 0; from < flying.length; from += MAX_PROOF_IDS) {
+      const slice = flying.slice(from, from + MAX_PROOF_IDS);
+      const ids = slice.flatMap(({ flight }) => (flight === undefined ? [] : [flight.id]));
+      for (const found of await proofs.transactions(ids)) {
+        const lane = slice.find(({ flight }) => flight && Buffer.compare(flight.id, found.proof.txId) === 0);
+        if (lane?.flight !== undefined) await settle(lane, lane.flight, found);
+      }
+    }
+  }
+
+  async function resend(): Promise<void> {
+    const now = parts.nowMs();
+    const due = [...lanes.values()].filter(
+      ({ flight }) => flight !== undefined && !flight.isIncluded && now - flight.askedMs > RESEND_MS,
+    );
+    for (const lane of due.slice(0, MAX_PROOF_IDS)) {
+      const { flight } = lane;
+      if (flight === undefined) continue;
+      flight.askedMs = now;
+      const { answer } = await peers.ask(network.protocols.submit, encodeSubmission([flight.tx]));
+      const [verdict] = decodeSubmitVerdicts(answer);
+      if (verdict === undefined || verdict.code === 0 || verdict.log.startsWith("MEMPOOL")) continue;
+      // One node's word is not enough to give an interval up: only its place in a block is. But the sequence can be read with proof.
+      const before = lane.sequence;
+      await loadAccount(lane);
+      if (lane.sequence === before && verdict.code !== SEQUENCE_MISMATCH)
+        await refuse(lane, flight, verdict.code, verdict.log);
+    }
+  }
+
+  async function openAccounts(): Promise<void> {
+    const unknown = [...lanes.values()].filter((lane) => lane.number === undefined && lane.queue.length > 0);
+    for (let from = 0; from < unknown.length; from += ACCOUNTS_AT_ONCE)
+      await Promise.all(unknown.slice(from, from + ACCOUNTS_AT_ONCE).map(loadAccount));
+  }
+
+  return {
+    enqueue(intervals) {
+      for (const interval of intervals) laneOf(interval.meterId).queue.push(interval);
+    },
+
+    async step() {
+      if (isStepping) return;
+      isStepping = true;
+      try {
+        await askForProofs();
+        await openAccounts();
+        for (const lane of lanes.values()) send(lane);
+        await resend();
+      } catch (error) {
+        log.debug({ err: (error as Error).message }, "Will ask again");
+      } finally {
+        isStepping = false;
+      }
+    },
+
+    isDrained: () => [...lanes.values()].every(({ queue, flight }) => queue.length === 0 && flight === undefined),
+
+    stats() {
+      const unknownMeters = [...lanes.values()].filter((lane) => lane.number === undefined).length;
+      return { ...stats, unknownMeters, finalitySeconds };
+    },
+  };
+}
+
+function sealMessage(signer: string, interval: ClosedInterval, clearSums: boolean) {
+  return ledgerMessage("MsgSealInterval", {
+    signer,
+    meterId: interval.meterId,
+    intervalStartMs: BigInt(interval.startMs),
+    intervalEndMs: BigInt(interval.endMs),
+    readingCount: interval.count,
+    fingerprint: interval.fingerprint,
+    readingsRoot: interval.readingsRoot,
+    energy: clearSums
+      ? { case: "sumMwh", value: interval.sum }
+      : { case: "sumCommitment", value: interval.commitment },
+    ...(interval.registerEnd === undefined ? {} : { registerEndMwh: interval.registerEnd }),
+  });
+}

@@ -1,0 +1,110 @@
+import { LedgerError } from "#storage/error.ts";
+import type { Reading } from "#storage/types/reading.ts";
+
+/** Why a row or message of a source is no reading. Every one of them is counted; none is dropped silently. */
+export const REJECTION_REASONS = [
+  /** Not as many columns as the header. */
+  "column-count",
+  "bad-meter-id",
+  "bad-timestamp",
+  /** The source says that there is no value. */
+  "null-value",
+  /** A timestamp that is no multiple of the source's period. */
+  "off-grid",
+  "not-a-number",
+  /** Consumption cannot be negative. */
+  "negative",
+  /** More than the fuse of the connection lets through. */
+  "over-limit",
+  /** The same meter and time as an earlier row with another value: the first stays. */
+  "conflict",
+] as const;
+export type RejectionReason = (typeof REJECTION_REASONS)[number];
+
+export type SourceItem =
+  | { readonly type: "reading"; readonly reading: Reading }
+  /** The same meter, time and value once more. row: from 1, without the header. */
+  | { readonly type: "duplicate"; readonly row: number; readonly meterId: string; readonly timestampMs: number }
+  | { readonly type: "rejected"; readonly row: number; readonly reason: RejectionReason; readonly text: string };
+
+/** Where every row went: rows = accepted + duplicates + the sum of rejected. */
+export interface SourceAccount {
+  readonly rows: number;
+  readonly accepted: number;
+  readonly duplicates: number;
+  readonly rejected: Readonly<Record<RejectionReason, number>>;
+  /** Periods between the first and the last reading of a meter for which there is none, over all meters. */
+  readonly gaps: number;
+  readonly meters: number;
+  /** Exact sum of the accepted values, mWh. */
+  readonly acceptedMwh: bigint;
+}
+
+/** Anything that yields readings. A source is read once. */
+export interface MeterSource {
+  /** Ends when the source is exhausted or the signal is aborted. @throws MeterSourceError */
+  readings(signal: AbortSignal): AsyncIterable<SourceItem>;
+  /** The state of the account now; final once `readings` has ended. */
+  account(): SourceAccount;
+}
+
+export type MeterSourceErrorDetails =
+  | {
+      readonly code: "METER_CSV_HEADER_UNKNOWN";
+      readonly path: string;
+      readonly header: string;
+      readonly accepted: readonly string[];
+    }
+  | { readonly code: "METER_CSV_EMPTY"; readonly path: string }
+  | { readonly code: "METER_CSV_UNREADABLE"; readonly path: string; readonly reason: string }
+  | { readonly code: "METER_OPTION_INVALID"; readonly option: string; readonly value: unknown; readonly reason: string };
+
+export class MeterSourceError extends LedgerError<MeterSourceErrorDetails> {}
+
+/** Keeps the account of a source. */
+export class SourceTally {
+  #rows = 0;
+  #accepted = 0;
+  #duplicates = 0;
+  readonly #rejected = Object.fromEntries(REJECTION_REASONS.map((reason) => [reason, 0])) as Record<
+    RejectionReason,
+    number
+  >;
+  /** Below 2^52; carried over into the bigint, which would cost more per row than all the rest. */
+  #recentMwh = 0;
+  #carriedMwh = 0n;
+
+  accept(valueMwh: number): void {
+    this.#rows += 1;
+    this.#accepted += 1;
+    this.#recentMwh += valueMwh;
+    if (Math.abs(this.#recentMwh) < 2 ** 52) return;
+    this.#carriedMwh += BigInt(this.#recentMwh);
+    this.#recentMwh = 0;
+  }
+
+  duplicate(): void {
+    this.#rows += 1;
+    this.#duplicates += 1;
+  }
+
+  reject(reason: RejectionReason): void {
+    this.#rows += 1;
+    this.#rejected[reason] += 1;
+  }
+
+  get rows(): number {
+    return this.#rows;
+  }
+
+  account(others: { readonly gaps: number; readonly meters: number }): SourceAccount {
+    return {
+      rows: this.#rows,
+      accepted: this.#accepted,
+      duplicates: this.#duplicates,
+      rejected: { ...this.#rejected },
+      acceptedMwh: this.#carriedMwh + BigInt(this.#recentMwh),
+      ...others,
+    };
+  }
+}

@@ -1,0 +1,106 @@
+import { proveMerkle } from "#storage/crypto/merkle.ts";
+import { loadBlockResults } from "#storage/db/blockResults.ts";
+import type { BlockStore } from "#storage/db/blockStore.ts";
+import type { Store } from "#storage/db/store.ts";
+import { findTx, findTxsByAttribute, findTxsByHeight, type TxPageRequest } from "#storage/db/txIndex.ts";
+import { loadValidators } from "#storage/db/validatorHistory.ts";
+import { txId } from "#storage/types/block.ts";
+import type { LightBlock } from "#storage/types/lightBlock.ts";
+import { makeProofFile, type ProofFile } from "#storage/types/proofFile.ts";
+import { encodeDeterministicResult } from "#storage/types/results.ts";
+import { timestampToMs } from "#storage/types/time.ts";
+import type { CommittedBlock, CommittedTransaction, TransactionPage, TransactionQuery } from "../api/ports.ts";
+import type { TxProof } from "./messages.ts";
+
+/** Answers about committed blocks that are more than one record of the store; undefined for what is not there or no longer kept. */
+export interface ChainReader {
+  lightBlock(height: number): Promise<LightBlock | undefined>;
+  txProof(id: Uint8Array): Promise<TxProof | undefined>;
+  proofFile(id: Uint8Array): Promise<ProofFile | undefined>;
+  transaction(id: Uint8Array): Promise<CommittedTransaction | undefined>;
+  transactionsBy(query: TransactionQuery): Promise<TransactionPage>;
+  /** By height or by hash. */
+  block(at: number | Uint8Array): Promise<CommittedBlock | undefined>;
+}
+
+/** The event attribute by which an index look-up finds transactions (consensus/application/README.md, "Events"). */
+const ATTRIBUTES = { account: "tx.signer", meter: "interval.meter" } as const;
+
+export function createChainReader(store: Store, blocks: BlockStore): ChainReader {
+  async function lightBlock(height: number): Promise<LightBlock | undefined> {
+    const [header, commit, validatorSet] = await Promise.all([
+      blocks.loadHeader(height),
+      blocks.loadProvingCommit(height),
+      loadValidators(store, height),
+    ]);
+    if (header === undefined || commit === undefined || validatorSet === undefined) return undefined;
+    return { signedHeader: { header, commit }, validatorSet };
+  }
+
+  /** The block a transaction is in, with all that stands beside it. */
+  async function locate(id: Uint8Array) {
+    const position = await findTx(store, id);
+    if (position === undefined) return undefined;
+    const block = await blocks.loadBlock(position.height);
+    const tx = block?.txs[position.index];
+    return block === undefined || tx === undefined ? undefined : { ...position, block, tx };
+  }
+
+  return {
+    lightBlock,
+
+    async txProof(id) {
+      const located = await locate(id);
+      if (located === undefined) return undefined;
+      const { height, index, block } = located;
+      const inclusion = proveMerkle(block.txs.map(txId), index);
+      // A result is provable once the next header, which holds the results' root, is there.
+      const results = height < blocks.height() ? await loadBlockResults(store, height) : undefined;
+      if (results === undefined) return { txId: id, height, inclusion, result: undefined };
+      const items = results.txResults.map(encodeDeterministicResult);
+      const bytes = items[index] ?? new Uint8Array(0);
+      return { txId: id, height, inclusion, result: { bytes, proof: proveMerkle(items, index) } };
+    },
+
+    async proofFile(id) {
+      const located = await locate(id);
+      if (located === undefined) return undefined;
+      const { height, index, block, tx } = located;
+      const light = await lightBlock(height);
+      if (light === undefined) return undefined;
+      const { header, commit } = light.signedHeader;
+      const merkle = proveMerkle(block.txs.map(txId), index);
+      return makeProofFile({ tx, merkle, header, commit, validatorSet: light.validatorSet });
+    },
+
+    async transaction(id) {
+      const located = await locate(id);
+      if (located === undefined) return undefined;
+      const { height, index, block, tx } = located;
+      const result = (await loadBlockResults(store, height))?.txResults[index];
+      return result && { tx, height, index, timeMs: timestampToMs(block.header.time), result };
+    },
+
+    async transactionsBy({ by, value, limit, cursor }) {
+      const request: TxPageRequest = {
+        limit,
+        reverse: true,
+        ...(cursor === undefined ? {} : { cursor: Buffer.from(cursor, "hex") }),
+      };
+      const height = Number(value);
+      const page =
+        by === "height"
+          ? await findTxsByHeight(store, { ...request, fromHeight: height, toHeight: height })
+          : await findTxsByAttribute(store, { name: ATTRIBUTES[by], value }, request);
+      const next = page.cursor === undefined ? undefined : Buffer.from(page.cursor).toString("hex");
+      return { transactions: page.txs, next };
+    },
+
+    async block(at) {
+      const height = typeof at === "number" ? at : await blocks.loadHeightByHash(at);
+      if (height === undefined) return undefined;
+      const [block, meta] = await Promise.all([blocks.loadBlock(height), blocks.loadMeta(height)]);
+      return block && meta && { block, blockId: meta.blockId, sizeBytes: meta.blockBytes };
+    },
+  };
+}

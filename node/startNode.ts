@@ -1,0 +1,55 @@
+import { readFileSync } from "node:fs";
+import type { Logger } from "pino";
+import { nativeCrypto } from "#storage/crypto/keys.ts";
+import { parseGenesis, validateGenesis } from "#storage/types/genesis.ts";
+import { loadKey } from "./cli/keyStore.ts";
+import { ConfigurationError } from "./configuration.ts";
+import { homePaths, NODE_KEY_NAME, VALIDATOR_KEY_NAME } from "./configurationHome.ts";
+import type { NodeOptions } from "./options.ts";
+import type { RunningNode } from "./runningNode.ts";
+
+/**
+ * Starts the node of a home. Modules of a role are loaded for that role only: a light node on a small computer must not carry
+ * what a validator needs.
+ * @throws ConfigurationError CONFIG_UNREADABLE, CONFIG_MALFORMED (genesis.json); CliError for keys; errors of the parts
+ */
+export async function startNode(
+  options: NodeOptions,
+  parts: { readonly log: Logger; readonly passphrase: () => Promise<string> },
+): Promise<RunningNode> {
+  const { log } = parts;
+  const paths = homePaths(options.home);
+  const genesis = readGenesis(paths.genesis);
+  const native = nativeCrypto();
+  if (native.ed25519 === "noble" || native.secp256k1 === "noble")
+    log.warn(native, "A native signature library is missing: signature checks are 20 to 35 times slower");
+
+  const passphrase = await parts.passphrase();
+  const node = await loadKey(paths.keys, NODE_KEY_NAME, passphrase);
+  if (options.role === "light") {
+    const { startLightNode } = await import("./light/lightNode.ts");
+    return startLightNode(options, genesis, { node, passphrase }, { log });
+  }
+  const validator =
+    options.role === "validator" ? await loadKey(paths.keys, VALIDATOR_KEY_NAME, passphrase) : undefined;
+  const [{ startFullNode }, { createMetrics }] = await Promise.all([
+    import("./fullNode.ts"),
+    import("./api/metrics.ts"),
+  ]);
+  return startFullNode(options, genesis, { node, validator }, { log, metrics: createMetrics() });
+}
+
+function readGenesis(file: string) {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    const reason = `${(error as NodeJS.ErrnoException).code}; make a home with \`energy-ledger init\``;
+    throw new ConfigurationError({ code: "CONFIG_UNREADABLE", file, reason }, { cause: error });
+  }
+  const genesis = parseGenesis(text);
+  const verdict = validateGenesis(genesis);
+  if (!verdict.accepted)
+    throw new ConfigurationError({ code: "CONFIG_MALFORMED", file, reason: `${verdict.code}: ${verdict.reason}` });
+  return genesis;
+}
