@@ -87,12 +87,14 @@ export function createProofs(parts: {
     },
 
     async state(path, data, key) {
-      const { peer, answer } = await peers.ask(network.protocols.proof, encodeProofRequest({ query: { path, data } }));
+      // The app hash after block h stands in the header of h + 1, so the newest state that can be verified is that before the newest header.
+      const newest = await parts.update();
+      if (newest < 2) return undefined;
+      const request = encodeProofRequest({ query: { path, data, height: newest - 1 } });
+      const { peer, answer } = await peers.ask(network.protocols.proof, request);
       const state: StateAnswer = decodeStateAnswer(answer);
-      if (state.proof.length === 0) return undefined;
-      // The app hash after block h stands in the header of h + 1.
-      const header = await headerAt(state.height + 1);
-      if (header === undefined) return undefined;
+      const header = await parts.header(newest);
+      if (state.proof.length === 0 || state.height !== newest - 1 || header === undefined) return undefined;
       const value = state.value.length === 0 ? undefined : state.value;
       const verdict = verifyStateAnswer(header.appHash, key, value, state.proof);
       return judge(peer, verdict) ? { value, height: state.height } : undefined;

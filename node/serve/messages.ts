@@ -76,12 +76,15 @@ export function decodeLightBlocks(bytes: Uint8Array): readonly LightBlock[] {
 /** A request of the proof protocol: where transactions are, or what a state query answers. */
 export type ProofRequest =
   | { readonly txIds: readonly Uint8Array[] }
-  | { readonly query: { readonly path: string; readonly data: Uint8Array } };
+  | {
+      /** height: the state after that block; 0 asks for the latest. */
+      readonly query: { readonly path: string; readonly data: Uint8Array; readonly height: number };
+    };
 
 export function encodeProofRequest(request: ProofRequest): Uint8Array {
   const writer = new FieldWriter();
   if ("txIds" in request) for (const txId of request.txIds) writer.message(1, txId);
-  else writer.message(2, Buffer.from(request.query.path)).message(3, request.query.data);
+  else writer.message(2, Buffer.from(request.query.path)).message(3, request.query.data).int(4, request.query.height);
   return writer.finish();
 }
 
@@ -89,6 +92,7 @@ export function decodeProofRequest(bytes: Uint8Array): ProofRequest {
   const txIds: Uint8Array[] = [];
   let path: string | undefined;
   let data: Uint8Array = EMPTY_BYTES;
+  let height = 0;
   const fields = new FieldReader("proofRequest", bytes);
   while (fields.next()) {
     if (fields.number === 1) {
@@ -96,9 +100,10 @@ export function decodeProofRequest(bytes: Uint8Array): ProofRequest {
       txIds.push(fields.bytesOf("proofRequest.txIds", HASH_BYTES));
     } else if (fields.number === 2) path = fields.text("proofRequest.path", MAX_QUERY_BYTES);
     else if (fields.number === 3) data = fields.bytesUpTo("proofRequest.data", MAX_QUERY_BYTES);
+    else if (fields.number === 4) height = fields.count("proofRequest.height");
     else fields.refuse();
   }
-  return path === undefined ? { txIds } : { query: { path, data } };
+  return path === undefined ? { txIds } : { query: { path, data, height } };
 }
 
 /** Where a transaction is. The result's proof leads to last_results_hash in the header of `height + 1`, once that block is there. */

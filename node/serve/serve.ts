@@ -66,8 +66,7 @@ export async function serveRequests(network: Network, { blocks, reader, app, mem
   await network.handle(protocols.proof, async (_peer, bytes) => {
     const request = decodeProofRequest(bytes);
     if ("query" in request) {
-      const { path, data } = request.query;
-      return encodeStateAnswer(app.query({ path, data, height: 0, prove: true }));
+      return encodeStateAnswer(app.query({ ...request.query, prove: true }));
     }
     const proofs = await Promise.all(request.txIds.map((id) => reader.txProof(id)));
     return encodeTxProofs(proofs.filter((proof) => proof !== undefined));
