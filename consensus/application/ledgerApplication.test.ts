@@ -312,6 +312,23 @@ test("what no engine may call stops the node: a wrong height, a wrong chain, sta
   ).toThrow(/block hashes/);
 });
 
+test("a chain may begin at another height: timeouts and ancestors count from there", () => {
+  const app = createLedgerApplication({ chainId: CHAIN_ID });
+  app.initChain({ ...initChainRequest(testGenesis()), initialHeight: 100 });
+  const signers = [{ privateKey: keyOf("device"), accountNumber: 7n, sequence: 0n }];
+  const until = (timeoutHeight: number, index = 0) =>
+    signTransaction({ messages: [sealMessage(index)], chainId: CHAIN_ID, signers, timeoutHeight });
+  expect(codeName(app.checkTx({ tx: until(99), type: "new" }))).toBe("TX_EXPIRED");
+  expect(codeName(app.checkTx({ tx: until(100), type: "new" }))).toBe("OK");
+  app.finalizeBlock(blockRequest(100, []));
+  app.commit();
+  expect(app.finalizeBlock(blockRequest(101, [until(101)])).txResults.map(codeName)).toEqual(["OK"]);
+  app.commit();
+  const ancestor = (height: string) =>
+    codeName(app.query({ path: "/edream/ancestor", data: Buffer.from(height), height: 0, prove: true }));
+  expect([ancestor("99"), ancestor("100"), ancestor("101")]).toEqual(["QUERY_NOT_FOUND", "OK", "QUERY_NOT_FOUND"]);
+});
+
 test("before InitChain CheckTx, queries and commit are answered as well", () => {
   const app = createLedgerApplication({ chainId: CHAIN_ID });
   expect(codeName(app.checkTx({ tx: sealWith(0, 0), type: "new" }))).toBe("INTERNAL");

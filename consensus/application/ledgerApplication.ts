@@ -21,13 +21,14 @@ import { signatureChecks } from "#storage/types/transaction.ts";
 import { Ancestors } from "./ancestors.ts";
 import { appHashOf } from "./appHash.ts";
 import type { BlockExecution } from "./blockExecution.ts";
-import { executeBlock, protoSize, selectTransactions, transactionsKey } from "./blockExecution.ts";
+import { executeBlock, protoSize, selectTransactions } from "./blockExecution.ts";
 import type { Failure } from "./codes.ts";
 import { CODE_OK, CODESPACE, codeNumber, fail } from "./codes.ts";
 import { CommittedState, encodeChanges } from "./committedState.ts";
 import { DecodedTransactions } from "./decodedTransactions.ts";
 import type { ExecutionSite } from "./executeTransaction.ts";
 import { executeTransaction } from "./executeTransaction.ts";
+import { ExecutionCache } from "./executionCache.ts";
 import { writeGenesisState } from "./genesisState.ts";
 import type { AppPosition } from "./persistence.ts";
 import { loadState, positionWrites } from "./persistence.ts";
@@ -62,9 +63,6 @@ export interface LedgerApplication extends Application {
 /** State versions that can still be queried and proved: a light node's header of h + 1 is always a block behind. */
 const KEPT_VERSIONS = 16;
 
-/** Executions of proposals at the next height that wait to be decided: one or two rounds. */
-const MAX_KEPT_EXECUTIONS = 4;
-
 const EMPTY = new Uint8Array(0);
 
 /**
@@ -98,7 +96,7 @@ class Ledger implements LedgerApplication {
   /** Of InitChain: they go to disk with the first block. */
   #genesisWrites: readonly StateWrite[] = [];
   #checkSite: ExecutionSite | undefined;
-  #executions = new Map<string, BlockExecution>();
+  #executions = new ExecutionCache();
   #pending: PendingBlock | undefined;
 
   constructor(options: LedgerApplicationOptions) {
@@ -162,7 +160,7 @@ class Ledger implements LedgerApplication {
   prepareProposal(request: BlockContext & { readonly txs: readonly Uint8Array[]; readonly maxTxBytes: number }) {
     const site = this.#siteForBlock(request);
     const { txs, execution } = selectTransactions(site, this.#decoded, request.txs, request.maxTxBytes);
-    this.#keepExecution(executionKey(request, txs), execution);
+    this.#executions.keep(request, txs, execution);
     return { txs };
   }
 
@@ -177,7 +175,7 @@ class Ledger implements LedgerApplication {
 
   finalizeBlock(request: FinalizeBlockRequest): FinalizeBlockResponse {
     const before = this.#positionOrFail();
-    const expected = before.height === 0 ? before.initialHeight : before.height + 1;
+    const expected = nextHeight(before);
     assert(request.height === expected, `block ${request.height} where ${expected} is next`);
     const { site, results } = this.#execute(request);
     const isEmpty = request.txs.length === 0;
@@ -283,7 +281,7 @@ class Ledger implements LedgerApplication {
   /** The mempool's view: the committed state and, on top, every transaction that passed CheckTx since. */
   #siteForCheck(): ExecutionSite | undefined {
     if (this.#position === undefined) return undefined;
-    this.#checkSite ??= this.#site(this.#position.height + 1, undefined);
+    this.#checkSite ??= this.#site(nextHeight(this.#position), undefined);
     if (this.#clockMs !== undefined) this.#checkSite = { ...this.#checkSite, timeMs: this.#clockMs() };
     return this.#checkSite;
   }
@@ -311,24 +309,16 @@ class Ledger implements LedgerApplication {
 
   /** Prepare, process and finalise of one block execute it once: the outcome depends on height, time and transactions alone. */
   #execute(request: BlockContext & { readonly txs: readonly Uint8Array[] }): BlockExecution {
-    const key = executionKey(request, request.txs);
-    const known = this.#executions.get(key);
+    const known = this.#executions.get(request, request.txs);
     if (known !== undefined) return known;
     const execution = executeBlock(this.#siteForBlock(request), this.#decoded, request.txs);
-    this.#keepExecution(key, execution);
+    this.#executions.keep(request, request.txs, execution);
     return execution;
-  }
-
-  #keepExecution(key: string, execution: BlockExecution): void {
-    this.#executions.set(key, execution);
-    if (this.#executions.size <= MAX_KEPT_EXECUTIONS) return;
-    const oldest = this.#executions.keys().next();
-    if (oldest.done !== true) this.#executions.delete(oldest.value);
   }
 }
 
-function executionKey({ height, time }: BlockContext, txs: readonly Uint8Array[]): string {
-  return `${height}/${time.seconds}.${time.nanos}/${transactionsKey(txs)}`;
+function nextHeight({ height, initialHeight }: AppPosition): number {
+  return height === 0 ? initialHeight : height + 1;
 }
 
 function checkResponse(failure: Failure | undefined): CheckTxResponse {

@@ -59,6 +59,12 @@ function tableOf(schema: DescMessage): MessageTable {
 const VARINT = 0;
 const LENGTH_DELIMITED = 2;
 
+const { BOOL, BYTES, INT32, INT64, SINT64, STRING, UINT32, UINT64 } = ScalarType;
+const BYTE_TYPES: ReadonlySet<ScalarType> = new Set([STRING, BYTES]);
+const VARINT_TYPES: ReadonlySet<ScalarType> = new Set([BOOL, INT32, INT64, SINT64, UINT32, UINT64]);
+/** Of these a varint has at most 32 bits; a negative int32 is sent with 64. */
+const SHORT_TYPES: ReadonlySet<ScalarType> = new Set([BOOL, UINT32]);
+
 function ruleOf(field: DescField): FieldRule {
   const isList = field.fieldKind === "list";
   const slot = isList ? -1 : field.number;
@@ -66,19 +72,12 @@ function ruleOf(field: DescField): FieldRule {
   const message = field.message;
   if (message !== undefined)
     return { wireType: LENGTH_DELIMITED, slot: oneofSlot, is32Bit: false, nested: () => tableOf(message) };
-  switch (field.scalar) {
-    case ScalarType.STRING:
-    case ScalarType.BYTES:
-      return { wireType: LENGTH_DELIMITED, slot: oneofSlot, is32Bit: false, nested: undefined };
-    case ScalarType.UINT32:
-    case ScalarType.BOOL:
-      return { wireType: VARINT, slot: oneofSlot, is32Bit: true, nested: undefined };
-    case ScalarType.INT32:
-    case ScalarType.INT64:
-    case ScalarType.UINT64:
-    case ScalarType.SINT64:
-      if (!isList) return { wireType: VARINT, slot: oneofSlot, is32Bit: false, nested: undefined };
-  }
+  const { scalar } = field;
+  if (scalar !== undefined && BYTE_TYPES.has(scalar))
+    return { wireType: LENGTH_DELIMITED, slot: oneofSlot, is32Bit: false, nested: undefined };
+  // Lists of numbers are packed, which no message of ours uses.
+  if (scalar !== undefined && VARINT_TYPES.has(scalar) && !isList)
+    return { wireType: VARINT, slot: oneofSlot, is32Bit: SHORT_TYPES.has(scalar), nested: undefined };
   // Our own .proto files are read when the program starts: a field type without a rule must be noticed then, not on the network.
   throw new TypeError(`no strict rule for protobuf field ${field.parent.typeName}.${field.name}`);
 }

@@ -1,0 +1,31 @@
+import type { BlockContext } from "#consensus/abci.ts";
+import type { BlockExecution } from "./blockExecution.ts";
+import { transactionsKey } from "./blockExecution.ts";
+
+/** Proposals at the next height that wait to be decided: one or two rounds. */
+const MAX_KEPT_EXECUTIONS = 4;
+
+/** Executions on top of the last commit, by all that their outcome depends on: height, time and transactions. */
+export class ExecutionCache {
+  readonly #executions = new Map<string, BlockExecution>();
+
+  get(block: BlockContext, txs: readonly Uint8Array[]): BlockExecution | undefined {
+    return this.#executions.get(keyOf(block, txs));
+  }
+
+  keep(block: BlockContext, txs: readonly Uint8Array[], execution: BlockExecution): void {
+    this.#executions.set(keyOf(block, txs), execution);
+    if (this.#executions.size <= MAX_KEPT_EXECUTIONS) return;
+    const oldest = this.#executions.keys().next();
+    if (oldest.done !== true) this.#executions.delete(oldest.value);
+  }
+
+  /** After a commit nothing that was executed before it counts. */
+  clear(): void {
+    this.#executions.clear();
+  }
+}
+
+function keyOf({ height, time }: BlockContext, txs: readonly Uint8Array[]): string {
+  return `${height}/${time.seconds}.${time.nanos}/${transactionsKey(txs)}`;
+}
