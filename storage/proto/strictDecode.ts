@@ -56,6 +56,9 @@ function tableOf(schema: DescMessage): MessageTable {
   return table;
 }
 
+/** Tags of one byte. */
+const MAX_FIELD_NUMBER = 15;
+
 const VARINT = 0;
 const LENGTH_DELIMITED = 2;
 
@@ -69,10 +72,11 @@ function ruleOf(field: DescField): FieldRule {
   const isList = field.fieldKind === "list";
   const slot = isList ? -1 : field.number;
   const oneofSlot = field.oneof === undefined ? slot : Math.min(...field.oneof.fields.map((member) => member.number));
-  const message = field.message;
+  const { message, scalar } = field;
+  if (field.number > MAX_FIELD_NUMBER)
+    throw new TypeError(`protobuf field ${field.parent.typeName}.${field.name} needs a longer tag`);
   if (message !== undefined)
     return { wireType: LENGTH_DELIMITED, slot: oneofSlot, is32Bit: false, nested: () => tableOf(message) };
-  const { scalar } = field;
   if (scalar !== undefined && BYTE_TYPES.has(scalar))
     return { wireType: LENGTH_DELIMITED, slot: oneofSlot, is32Bit: false, nested: undefined };
   // Lists of numbers are packed, which no message of ours uses.
