@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { checkAgreement } from "./agreement.ts";
-import { startNet, type RunningNet } from "./net.ts";
+import { type RunningNet, startNet } from "./net.ts";
 import { type LightView, lightView, metricValue, type NodeView, nodeView } from "./observe.ts";
 import { prepareNet } from "./prepare.ts";
 import { residentBytes } from "./processes.ts";
@@ -29,16 +29,25 @@ interface Flags {
 }
 
 const program = new Command("devnet")
-  .description("A whole network on this machine: validators, full nodes and prosumers' light nodes, each a process of its own")
+  .description(
+    "A whole network on this machine: validators, full nodes and prosumers' light nodes, each a process of its own",
+  )
   .option("--nodes <n>", "validators", count, 4)
   .option("--full <n>", "full nodes", count, 1)
   .option("--light <n>", "light nodes with meters", count, 2)
   .option("--households <n>", "households each light node simulates", count, 12)
-  .option("--seconds <n>", "stop after this time and report (default: until Ctrl-C; with --data: until the file is done)", count)
+  .option(
+    "--seconds <n>",
+    "stop after this time and report (default: until Ctrl-C; with --data: until the file is done)",
+    count,
+  )
   .option("--data <file>", "readings from a Low Carbon London file (plain or gzip) instead of a simulation")
   .option("--json", "one JSON object on standard output at the end, nothing else", false)
   .option("--keep <dir>", "keep homes, keys and logs of the nodes in this folder")
-  .addHelpText("after", "\nExamples:\n  npm run devnet\n  npm run devnet -- --seconds 30 --json\n  npm run devnet -- --data part-00.csv.gz")
+  .addHelpText(
+    "after",
+    "\nExamples:\n  npm run devnet\n  npm run devnet -- --seconds 30 --json\n  npm run devnet -- --data part-00.csv.gz",
+  )
   .parse();
 
 process.exitCode = await main(program.opts<Flags>());
@@ -99,7 +108,11 @@ async function run(flags: Flags, net: RunningNet, startedMs: number, signal: Abo
   for (const { role, process } of net.nodes) if (role === "light") process.send("stop-metering");
   const drainUntil = performance.now() + DRAIN_MS;
   do await observe();
-  while (!signal.aborted && performance.now() < drainUntil && [...look.lights.values()].some(({ isDrained }) => !isDrained));
+  while (
+    !signal.aborted &&
+    performance.now() < drainUntil &&
+    [...look.lights.values()].some(({ isDrained }) => !isDrained)
+  );
 
   const report = await close(flags, net, look, { seconds: elapsed(), firstBlockSeconds: firstBlockSeconds ?? 0 });
   if (flags.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
@@ -137,7 +150,9 @@ function frame(net: RunningNet, { views, lights, rss }: Look, seconds: number, f
       view === undefined ? "–" : String(view.round),
       view === undefined ? "–" : String(view.peers),
       light === undefined ? "" : String(light.transactions?.finalised ?? 0),
-      light === undefined ? "" : `${light.proofsVerified}${light.proofsFailed > 0 ? ` (${light.proofsFailed} failed)` : ""}`,
+      light === undefined
+        ? ""
+        : `${light.proofsVerified}${light.proofsFailed > 0 ? ` (${light.proofsFailed} failed)` : ""}`,
       light === undefined ? "" : `${percentile(sorted(light.finalitySeconds), 0.5).toFixed(2)} s`,
       formatBytes(rss.get(name) ?? 0),
       process.restarts() > 0 ? `${apiUrl}  (restarted ${process.restarts()}×)` : apiUrl,
@@ -198,7 +213,15 @@ async function close(
         const light = lights.get(name);
         const { headers = 0, headerBytes = 0, proofsVerified = 0, proofsFailed = 0 } = light ?? {};
         const bytesPerBlock = headers === 0 ? 0 : round(headerBytes / headers);
-        return { name, headers, bytes: headerBytes, bytesPerBlock, proofsVerified, proofsFailed, rssBytes: rss.get(name) ?? 0 };
+        return {
+          name,
+          headers,
+          bytes: headerBytes,
+          bytesPerBlock,
+          proofsVerified,
+          proofsFailed,
+          rssBytes: rss.get(name) ?? 0,
+        };
       }),
     full,
     ...(data?.account === undefined

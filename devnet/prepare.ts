@@ -2,12 +2,12 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { GenesisMeter } from "#consensus/application/genesisState.ts";
+import { METER_KEY_NAME, PROSUMER_KEY_NAME } from "#node/cli/keyNames.ts";
+import { accountOf } from "#node/cli/keyStore.ts";
+import { type NetworkPlan, type NodePlan, planNetwork, writeNetwork } from "#node/cli/networkPlan.ts";
 import { deviceKeyOf, meterSecretOf } from "#node/light/meterKeys.ts";
 import { createCsvSource } from "#node/meter/csv.ts";
 import { householdMeters } from "#node/meter/householdSource.ts";
-import { METER_KEY_NAME, PROSUMER_KEY_NAME } from "#node/cli/keyNames.ts";
-import { type NetworkPlan, type NodePlan, planNetwork, writeNetwork } from "#node/cli/networkPlan.ts";
-import { accountOf } from "#node/cli/keyStore.ts";
 import type { NodeOptions } from "#node/options.ts";
 import { sha256 } from "#storage/crypto/hash.ts";
 import { type PrivateKey, publicKeyOf } from "#storage/crypto/keys.ts";
@@ -65,7 +65,10 @@ export async function prepareNet(options: NetOptions): Promise<PreparedNet> {
   writeFileSync(passphraseFile, `${passphrase}\n`, { mode: 0o600 });
 
   const ports = await freePorts(2 * (validators + full + light));
-  const pairs = Array.from({ length: ports.length / 2 }, (_, i) => ({ p2p: ports[2 * i] ?? 0, api: ports[2 * i + 1] ?? 0 }));
+  const pairs = Array.from({ length: ports.length / 2 }, (_, i) => ({
+    p2p: ports[2 * i] ?? 0,
+    api: ports[2 * i + 1] ?? 0,
+  }));
   const chainId = `devnet-${randomBytes(3).toString("hex")}`;
   const base = await planNetwork({
     chainId,

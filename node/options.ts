@@ -126,7 +126,12 @@ export const OPTIONS = {
     "",
     "Put interval energy on the ledger in the clear instead of as a commitment",
   ),
-  simulatorMeters: option(integer(1, 100_000), 1, "meters", "Simulated households; every third has panels and so a second meter"),
+  simulatorMeters: option(
+    integer(1, 100_000),
+    1,
+    "meters",
+    "Simulated households; every third has panels and so a second meter",
+  ),
   simulatorFirstHousehold: option(integer(0, 1_000_000), 0, "", "Number of the first simulated household"),
   simulatorSeed: option(integer(0, 2 ** 32 - 1), 1, "", "Seed of the simulated households"),
   simulatorSpeed: option(integer(1, 1_000_000), 1, "×", "Simulated seconds per second"),

@@ -17,7 +17,10 @@ export type SmallApiOptions = Pick<
   "apiHost" | "apiPort" | "apiTokenFile" | "apiRequestsPerSecond" | "apiRequestTimeoutMs" | "apiMaxEventClients"
 >;
 
-export type SmallApiPorts = Pick<ApiPorts, "status" | "readiness" | "peers" | "proof" | "subscribe" | "header" | "light"> & {
+export type SmallApiPorts = Pick<
+  ApiPorts,
+  "status" | "readiness" | "peers" | "proof" | "subscribe" | "header" | "light"
+> & {
   /** Prometheus text. */
   readonly metrics: () => string | Promise<string>;
 };
@@ -48,22 +51,22 @@ export async function createSmallApi(
       keepAliveTimeout: timeoutMs,
       connectionsCheckingInterval: Math.min(1000, Math.ceil(timeoutMs / 2)),
     },
-    async (request, response) => {
-      try {
-        const waitMs = rateLimiter.take(request.socket.remoteAddress ?? "");
-        if (waitMs > 0) {
-          response.setHeader("retry-after", Math.ceil(waitMs / 1000));
-          throw apiError("RATE_LIMITED", "too many requests from this address");
-        }
-        await answerRequest(routes, request, response);
-      } catch (error) {
-        const known =
-          error instanceof ApiError ? error : apiError("INTERNAL", "the node could not answer this request");
-        if (known !== error) parts.log.error({ err: error, path: request.url }, "Request failed");
-        sendJson(response, known.status, known.body);
-      }
-    },
+    (request, response) => void respond(request, response),
   );
+  async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      const waitMs = rateLimiter.take(request.socket.remoteAddress ?? "");
+      if (waitMs > 0) {
+        response.setHeader("retry-after", Math.ceil(waitMs / 1000));
+        throw apiError("RATE_LIMITED", "too many requests from this address");
+      }
+      await answerRequest(routes, request, response);
+    } catch (error) {
+      const known = error instanceof ApiError ? error : apiError("INTERNAL", "the node could not answer this request");
+      if (known !== error) parts.log.error({ err: error, path: request.url }, "Request failed");
+      sendJson(response, known.status, known.body);
+    }
+  }
   server.maxConnections = MAX_REQUEST_CONNECTIONS + options.apiMaxEventClients;
   const unsubscribe = ports.subscribe(events.publish);
   const close = async () => {

@@ -1,15 +1,15 @@
+import type { Logger } from "pino";
 import { createLightClient, type LightClient } from "#consensus/light/lightClient.ts";
 import { LightError } from "#consensus/light/lightError.ts";
-import { openHeaderStore, type HeaderReport, type HeaderStore } from "#storage/db/headerStore.ts";
 import { bucketKey } from "#storage/db/buckets.ts";
+import { type HeaderReport, type HeaderStore, openHeaderStore } from "#storage/db/headerStore.ts";
 import type { Store } from "#storage/db/store.ts";
 import { decodeCompactHeader, encodeCompactHeader } from "#storage/types/compactHeader.ts";
-import { hashHeader, type Header } from "#storage/types/header.ts";
+import { type Header, hashHeader } from "#storage/types/header.ts";
 import { decodeLightBlock, encodeLightBlock, type LightBlock } from "#storage/types/lightBlock.ts";
-import type { Logger } from "pino";
-import type { NodeOptions } from "../options.ts";
-import { createFullNodePeers, NoFullNode, type FullNodePeers } from "./peers.ts";
 import type { Network } from "../network/network.ts";
+import type { NodeOptions } from "../options.ts";
+import { createFullNodePeers, type FullNodePeers, NoFullNode } from "./peers.ts";
 
 /** A whole header every so many heights: decoding walks from there, so this bounds a look-up, and costs 5 bytes a block. */
 const WHOLE_HEADER_EVERY = 64;
@@ -163,7 +163,10 @@ function createHeaderKeeper(files: HeaderStore, store: Store) {
         for (let at = 0; at + 20 <= stored.length; at += 20) proposers.push(stored.slice(at, at + 20));
     },
     async add(header: Header) {
-      if (!proposers.some((address) => Buffer.compare(address, header.proposerAddress) === 0) && proposers.length < 256) {
+      if (
+        !proposers.some((address) => Buffer.compare(address, header.proposerAddress) === 0) &&
+        proposers.length < 256
+      ) {
         proposers.push(header.proposerAddress);
         proposersChanged = true;
       }

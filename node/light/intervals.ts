@@ -1,14 +1,14 @@
 import { FingerprintChain, type Interval } from "#storage/types/interval.ts";
 import { commitSum } from "#storage/types/intervalHash.ts";
 import {
-  intervalSumSalt,
   type IntervalOwner,
+  intervalSumSalt,
   periodSeed,
   readingSaltKey,
   readingSalts,
 } from "#storage/types/intervalSecrets.ts";
-import { ReadingsRootStream } from "#storage/types/readingsRoot.ts";
 import type { Reading } from "#storage/types/reading.ts";
+import { ReadingsRootStream } from "#storage/types/readingsRoot.ts";
 
 /** A closed interval with what opens its commitment; salt and sum stay with the owner. */
 export interface ClosedInterval extends Interval {

@@ -4,15 +4,15 @@ import type { Logger } from "pino";
 import type { PrivateKey } from "#storage/crypto/keys.ts";
 import { openLevelStore } from "#storage/db/levelStore.ts";
 import { openReadingLog } from "#storage/offchain/readingLog.ts";
-import { decodeHeader, hashHeader } from "#storage/types/header.ts";
 import type { Genesis } from "#storage/types/genesis.ts";
+import { decodeHeader, hashHeader } from "#storage/types/header.ts";
 import { timestampToMs } from "#storage/types/time.ts";
 import { hashValidatorSet, newValidatorSet } from "#storage/types/validatorSet.ts";
 import type { NodeEvent, NodeStatus } from "../api/ports.ts";
 import { loadKey } from "../cli/keyStore.ts";
 import { homePaths } from "../configurationHome.ts";
-import { createNetwork, type Network } from "../network/network.ts";
 import type { MeterSource } from "../meter/source.ts";
+import { createNetwork, type Network } from "../network/network.ts";
 import type { NodeOptions } from "../options.ts";
 import type { RunningNode } from "../runningNode.ts";
 import { VERSION } from "../version.ts";
@@ -161,7 +161,15 @@ export async function startLightNode(
     const { hash } = commit.blockId;
     const timeMs = timestampToMs(header.time);
     for (const listener of listeners)
-      listener({ type: "block", height: header.height, hash, appHash: header.appHash, timeMs, txs: 0, round: commit.round });
+      listener({
+        type: "block",
+        height: header.height,
+        hash,
+        appHash: header.appHash,
+        timeMs,
+        txs: 0,
+        round: commit.round,
+      });
   }
   const following = follow().catch(fail);
   opening.defer(async () => {

@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
-import { decodeRecord, recordKey } from "#consensus/application/stateRecords.ts";
 import { LEDGER_CODES } from "#consensus/application/codes.ts";
+import { decodeRecord, recordKey } from "#consensus/application/stateRecords.ts";
 import type { PrivateKey } from "#storage/crypto/keys.ts";
 import { publicKeyOf } from "#storage/crypto/keys.ts";
 import { txId } from "#storage/types/block.ts";
@@ -149,7 +149,11 @@ export function createSubmitter(
     }
     stats.rejected += 1;
     log.warn({ meter: lane.meterId, code, reason }, "The ledger refused an interval");
-    await outbox.settle(flight.intervals, { state: "rejected", code: reason === "" ? String(code) : reason }, undefined);
+    await outbox.settle(
+      flight.intervals,
+      { state: "rejected", code: reason === "" ? String(code) : reason },
+      undefined,
+    );
   }
 
   async function askForProofs(): Promise<void> {
@@ -228,9 +232,7 @@ function sealMessage(signer: string, interval: ClosedInterval, clearSums: boolea
     readingCount: interval.count,
     fingerprint: interval.fingerprint,
     readingsRoot: interval.readingsRoot,
-    energy: clearSums
-      ? { case: "sumMwh", value: interval.sum }
-      : { case: "sumCommitment", value: interval.commitment },
+    energy: clearSums ? { case: "sumMwh", value: interval.sum } : { case: "sumCommitment", value: interval.commitment },
     ...(interval.registerEnd === undefined ? {} : { registerEndMwh: interval.registerEnd }),
   });
 }

@@ -62,7 +62,9 @@ export function householdMeters(options: Pick<HouseholdOptions, "households" | "
  */
 export function createHouseholdSource(options: HouseholdOptions): MeterSource {
   const tally = new SourceTally();
-  const households = Array.from({ length: options.households }, (_, i) => newHousehold(options, options.firstHousehold + i));
+  const households = Array.from({ length: options.households }, (_, i) =>
+    newHousehold(options, options.firstHousehold + i),
+  );
 
   return {
     async *readings(signal): AsyncGenerator<SourceItem> {
@@ -80,9 +82,9 @@ export function createHouseholdSource(options: HouseholdOptions): MeterSource {
               yield { type: "reading", reading };
             }
         }
-        await sleep(Math.max(TICK_MS, (simulatedMs + options.readingMs - due) / options.speed), undefined, { signal }).catch(
-          () => undefined,
-        );
+        await sleep(Math.max(TICK_MS, (simulatedMs + options.readingMs - due) / options.speed), undefined, {
+          signal,
+        }).catch(() => undefined);
       }
     },
     account: () => tally.account({ gaps: 0, meters: householdMeters(options).length }),

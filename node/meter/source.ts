@@ -57,7 +57,12 @@ export type MeterSourceErrorDetails =
     }
   | { readonly code: "METER_CSV_EMPTY"; readonly path: string }
   | { readonly code: "METER_CSV_UNREADABLE"; readonly path: string; readonly reason: string }
-  | { readonly code: "METER_OPTION_INVALID"; readonly option: string; readonly value: unknown; readonly reason: string };
+  | {
+      readonly code: "METER_OPTION_INVALID";
+      readonly option: string;
+      readonly value: unknown;
+      readonly reason: string;
+    };
 
 export class MeterSourceError extends LedgerError<MeterSourceErrorDetails> {}
 

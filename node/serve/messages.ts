@@ -217,7 +217,13 @@ export interface SubmitVerdict {
 export function encodeSubmitVerdicts(verdicts: readonly SubmitVerdict[]): Uint8Array {
   const writer = new FieldWriter();
   for (const { code, log } of verdicts)
-    writer.message(1, new FieldWriter().int(1, code).bytes(2, Buffer.from(log.slice(0, 256))).finish());
+    writer.message(
+      1,
+      new FieldWriter()
+        .int(1, code)
+        .bytes(2, Buffer.from(log.slice(0, 256)))
+        .finish(),
+    );
   return writer.finish();
 }
 

@@ -79,7 +79,9 @@ export async function serveRequests(network: Network, { blocks, reader, app, mem
 }
 
 /** A transaction that is known already is as good as added: it waits, or it is in a block. */
-export function submitVerdictOf(verdict: TxVerdict): SubmitVerdict & { readonly codespace: string; readonly temporary: boolean } {
+export function submitVerdictOf(
+  verdict: TxVerdict,
+): SubmitVerdict & { readonly codespace: string; readonly temporary: boolean } {
   if (verdict.added || verdict.code === "TX_KNOWN") return { code: 0, log: "", codespace: "", temporary: false };
   if (verdict.code === "TX_REJECTED") {
     const { code, log, codespace } = verdict.response;
