@@ -51,7 +51,8 @@ const SIMULATION: Partial<NodeOptions> = {
 /** Everything on one machine and watched: short waits, no limit on questions, no second page of documents in small processes. */
 const COMMON: Partial<NodeOptions> = {
   apiRequestsPerSecond: 100_000,
-  heartbeatMs: 2_000,
+  heartbeatMs: 1_000,
+  timeoutProposeMs: 1_000,
   timeoutCommitMs: 300,
   logLevel: "info",
 };
