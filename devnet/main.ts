@@ -97,8 +97,8 @@ async function run(flags: Flags, net: RunningNet, startedMs: number, signal: Abo
   };
 
   const ended = () => {
-    const first = [...look.lights.values()][0];
-    return flags.data !== undefined && first?.readings?.ended === true && first.isDrained;
+    const metering = meteringLight(look.lights);
+    return flags.data !== undefined && metering?.readings?.ended === true && metering.isDrained;
   };
   while (!signal.aborted && !(flags.seconds !== undefined && elapsed() >= flags.seconds) && !ended()) {
     await observe();
@@ -176,7 +176,7 @@ async function close(
   const all = [...lights.values()];
   const sum = (pick: (light: LightView) => number) => all.reduce((total, light) => total + pick(light), 0);
   const finality = sorted(all.flatMap(({ finalitySeconds }) => finalitySeconds));
-  const data = flags.data === undefined ? undefined : all[0];
+  const data = flags.data === undefined ? undefined : meteringLight(lights);
   const full = await Promise.all(
     net.nodes
       .filter(({ role }) => role !== "light")
@@ -264,6 +264,11 @@ function summary(report: DevnetReport): string {
     );
   }
   return lines.join("\n");
+}
+
+/** With --data the first light node reads the file. */
+function meteringLight(lights: ReadonlyMap<string, LightView>): LightView | undefined {
+  return lights.get("light0");
 }
 
 function sorted(samples: readonly number[]): readonly number[] {

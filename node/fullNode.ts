@@ -83,6 +83,8 @@ export async function startFullNode(
   });
   const state = handshake(genesis, stored, app);
   if (stored === undefined) await ledger.saveGenesis(state, []);
+  for (let height = blocks.base(); height > 0 && height <= blocks.height(); height++)
+    metrics.store.blockBytes.inc((await blocks.loadMeta(height))?.blockBytes ?? 0);
 
   const verifyAhead = async (txs: readonly Uint8Array[]) => {
     const checks = txs.flatMap((tx) => app.signatureChecks(tx));
@@ -163,6 +165,7 @@ export async function startFullNode(
       async persistHeight(record) {
         const started = performance.now();
         await ledger.saveHeight(record);
+        metrics.store.blockBytes.inc(record.blockBytes.length);
         metrics.store.batchSeconds.observe((performance.now() - started) / 1000);
       },
     }),

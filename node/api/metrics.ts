@@ -56,6 +56,7 @@ export function createMetrics() {
       batchSeconds: seconds("ledger_verifier_batch_seconds", "One batch, with its way to the worker and back"),
     },
     store: {
+      blockBytes: gauge("ledger_store_block_bytes", "Bytes of the blocks this node stored"),
       batchSeconds: seconds("ledger_store_batch_seconds", "One synchronous batch"),
       walSyncSeconds: seconds("ledger_store_wal_sync_seconds", "One synchronisation of the write-ahead log"),
     },

@@ -1,0 +1,98 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { checkAgreement } from "./agreement.ts";
+import { type RunningNet, startNet } from "./net.ts";
+import { lightView, metricValue, nodeView } from "./observe.ts";
+import { prepareNet } from "./prepare.ts";
+
+/** The whole net on real processes, sockets and disks. Each test goes on from the state the one before left. */
+const TEST_TIMEOUT_MS = 180_000;
+const LOOK_MS = 100;
+
+const directory = mkdtempSync(join(tmpdir(), "energy-devnet-test-"));
+let net: RunningNet;
+
+beforeAll(async () => {
+  net = startNet(await prepareNet({ directory, validators: 4, full: 1, light: 1, households: 4, dataFile: undefined }));
+}, TEST_TIMEOUT_MS);
+
+afterAll(async () => {
+  await net.stop();
+  rmSync(directory, { recursive: true, force: true });
+}, TEST_TIMEOUT_MS);
+
+const node = (name: string) => {
+  const found = net.nodes.find((candidate) => candidate.name === name);
+  if (found === undefined) throw new Error(`no node ${name}`);
+  return found;
+};
+const heightOf = async (name: string) => (await nodeView(node(name).apiUrl))?.height ?? 0;
+
+const waitingTxs = async (name: string) => (await metricValue(node(name).apiUrl, "ledger_mempool_txs")) ?? 0;
+
+/** Looks until the condition holds; the test's own time limit is the only clock. */
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+}
+
+const allReach = (names: readonly string[], height: number) =>
+  until(async () => (await Promise.all(names.map(heightOf))).every((reached) => reached >= height));
+
+const VALIDATORS = ["validator0", "validator1", "validator2", "validator3"];
+
+test(
+  "readings become energy transactions that a light node has proved, and all nodes hold one chain",
+  async () => {
+    await until(async () => {
+      const light = await lightView(node("light0").apiUrl);
+      return (light?.transactions?.finalised ?? 0) >= 10;
+    });
+    const light = await lightView(node("light0").apiUrl);
+    expect(light?.proofsFailed).toBe(0);
+    expect(light?.transactions?.rejected).toBe(0);
+    expect(light?.proofsVerified).toBeGreaterThanOrEqual(20);
+    expect(light?.intervals.finalisedReadings).toBeGreaterThanOrEqual(150);
+    const { agreed, heights } = await checkAgreement(net.nodes, await heightOf("validator0"));
+    expect(agreed).toBe(true);
+    expect(heights).toBeGreaterThan(3);
+  },
+  TEST_TIMEOUT_MS,
+);
+
+test(
+  "a validator that is killed comes back by itself and catches up, and the net goes on meanwhile",
+  async () => {
+    const before = await heightOf("validator0");
+    node("validator3").process.kill("SIGKILL");
+    await allReach(["validator0", "validator1", "validator2"], before + 3);
+    await until(async () => node("validator3").process.restarts() === 1);
+    await allReach(VALIDATORS, (await heightOf("validator0")) + 1);
+  },
+  TEST_TIMEOUT_MS,
+);
+
+test(
+  "with two of four validators dead no block is made, and with one of them back the net goes on",
+  async () => {
+    for (const name of ["validator2", "validator3"]) node(name).process.kill("SIGKILL", { stayDown: true });
+    // A block in flight may still be decided; then the two left wait for the third vote, and transactions wait with them.
+    let height = await heightOf("validator0");
+    let looksWithoutBlock = 0;
+    await until(async () => {
+      const reached = await heightOf("validator0");
+      looksWithoutBlock = reached === height ? looksWithoutBlock + 1 : 0;
+      height = reached;
+      return looksWithoutBlock >= 30 && (await waitingTxs("validator0")) > 0;
+    });
+    expect(await heightOf("validator1")).toBe(height);
+    node("validator2").process.start();
+    await allReach(["validator0", "validator1", "validator2"], height + 2);
+    node("validator3").process.start();
+    await allReach(VALIDATORS, height + 3);
+    const { agreed } = await checkAgreement(net.nodes, await heightOf("validator0"));
+    expect(agreed).toBe(true);
+  },
+  TEST_TIMEOUT_MS,
+);
