@@ -1,0 +1,222 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { openReadingLog } from "#storage/offchain/readingLog.ts";
+import type { Reading } from "#storage/types/reading.ts";
+import { createCsvSource } from "./csv.ts";
+import type { ClosedInterval } from "./intervalBuilder.ts";
+import { createPipeline, MAX_AHEAD_MS, type PipelineOptions, type PipelineStats } from "./pipeline.ts";
+import { type MeterSource, type SourceItem, SourceTally } from "./source.ts";
+import { testReading } from "./testReadings.ts";
+
+const OPTIONS: PipelineOptions = { ledgerId: "energy-1", intervalMs: 100, periodMs: 1000 };
+let directory = "";
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "meter-pipeline-"));
+});
+afterEach(() => {
+  rmSync(directory, { recursive: true, force: true });
+});
+
+function sourceOf(items: Iterable<Reading | SourceItem> | AsyncIterable<Reading | SourceItem>): MeterSource {
+  const tally = new SourceTally();
+  return {
+    async *readings(signal) {
+      for await (const item of items) {
+        if (signal.aborted) return;
+        yield "type" in item ? item : { type: "reading", reading: item };
+      }
+    },
+    account: () => tally.account({ gaps: 0, meters: 0 }),
+  };
+}
+
+/** An outbox in memory, which outlives the pipelines that fill it. */
+function memoryOutbox() {
+  const intervals: ClosedInterval[] = [];
+  return {
+    intervals,
+    failAfter: Number.POSITIVE_INFINITY,
+    closedUntilMs: (meterId: string) =>
+      Math.max(0, ...intervals.filter((interval) => interval.meterId === meterId).map(({ endMs }) => endMs)),
+    async add(closed: readonly ClosedInterval[]) {
+      await Promise.resolve();
+      if (intervals.length + closed.length > this.failAfter) throw new Error("power cut");
+      intervals.push(...closed);
+    },
+  };
+}
+type MemoryOutbox = ReturnType<typeof memoryOutbox>;
+
+async function run(
+  source: MeterSource,
+  outbox: MemoryOutbox,
+  { signal = new AbortController().signal, ...options }: Partial<PipelineOptions> & { signal?: AbortSignal } = {},
+): Promise<{ stats: PipelineStats; handedOn: ClosedInterval[] }> {
+  const readings = await openReadingLog(directory);
+  const handedOn: ClosedInterval[] = [];
+  const secretOf = () => new Uint8Array(32).fill(3);
+  const pipeline = createPipeline(
+    { ...OPTIONS, ...options },
+    { source, readings, outbox, secretOf, onClosed: (closed) => handedOn.push(...closed) },
+  );
+  try {
+    await pipeline.run(signal);
+    return { stats: pipeline.stats(), handedOn };
+  } finally {
+    await readings.close();
+  }
+}
+
+async function loggedTimes(): Promise<number[]> {
+  const log = await openReadingLog(directory);
+  const times: number[] = [];
+  for await (const { timestampMs } of log.scan()) times.push(timestampMs);
+  await log.close();
+  return times;
+}
+
+function times(from: number, to: number, step: number): Reading[] {
+  return Array.from({ length: Math.floor((to - from) / step) + 1 }, (_, i) => testReading(from + i * step));
+}
+
+test("readings become durable, then fingerprinted, then handed on, and every one is counted", async () => {
+  const outbox = memoryOutbox();
+  const items = [...times(10, 500, 10), ...times(10, 300, 10).map((r) => ({ ...r, meterId: "sim:H0002/import" }))];
+  const { stats, handedOn } = await run(sourceOf(items), outbox);
+  expect(stats).toMatchObject({ queued: 80, durable: 80, fingerprinted: 80, late: 0, known: 0, ended: true });
+  expect(handedOn).toStrictEqual(outbox.intervals);
+  expect(handedOn).toHaveLength(8);
+  expect(handedOn.reduce((sum, interval) => sum + interval.sum, 0n)).toBe(
+    items.reduce((sum, { value }) => sum + BigInt(value), 0n),
+  );
+  expect(await loggedTimes()).toHaveLength(80);
+});
+
+test("rows that are no readings are passed over", async () => {
+  const items: (Reading | SourceItem)[] = [
+    testReading(10),
+    { type: "duplicate", row: 2, meterId: "sim:H0001/import", timestampMs: 10 },
+    { type: "rejected", row: 3, reason: "null-value", text: "Null" },
+    testReading(20),
+  ];
+  expect((await run(sourceOf(items), memoryOutbox())).stats).toMatchObject({ queued: 2, fingerprinted: 2 });
+});
+
+test("late readings are in the log and counted, and in no interval", async () => {
+  const outbox = memoryOutbox();
+  const { stats } = await run(sourceOf([50, 150, 60, 160].map((time) => testReading(time))), outbox);
+  expect(stats).toMatchObject({ queued: 4, durable: 4, fingerprinted: 3, late: 1 });
+  expect(await loggedTimes()).toStrictEqual([50, 150, 60, 160]);
+});
+
+test("with a lateness the same readings are all fingerprinted", async () => {
+  const items = [50, 150, 60, 160].map((time) => testReading(time));
+  expect((await run(sourceOf(items), memoryOutbox(), { latenessMs: 100 })).stats).toMatchObject({
+    fingerprinted: 4,
+    late: 0,
+  });
+});
+
+test("a reading far ahead of the receiver's clock is kept, and closes nothing", async () => {
+  const outbox = memoryOutbox();
+  const ahead = testReading(2_000_000 + MAX_AHEAD_MS, { receivedMs: 50 });
+  const limit = testReading(MAX_AHEAD_MS + 70, { receivedMs: 70 });
+  const { stats } = await run(sourceOf([testReading(50), ahead, testReading(60), limit]), outbox);
+  expect(stats).toMatchObject({ ahead: 1, durable: 4, fingerprinted: 3, late: 0 });
+  expect(outbox.intervals.map(({ count }) => count)).toStrictEqual([2, 1]);
+});
+
+test("a source read again from its start after a restart is neither logged nor fingerprinted twice", async () => {
+  const outbox = memoryOutbox();
+  const items = [...times(10, 250, 10), testReading(55), testReading(15)];
+  await run(sourceOf(items), outbox);
+  const before = [...outbox.intervals];
+  const { stats } = await run(sourceOf([...items, ...times(310, 400, 10)]), outbox);
+  expect(stats).toMatchObject({ known: items.length, queued: 10, late: 0, fingerprinted: 10 });
+  expect(outbox.intervals.slice(0, 3)).toStrictEqual(before);
+  expect(await loggedTimes()).toHaveLength(items.length + 10);
+});
+
+test("a stopped pipeline leaves its interval open, and the next one finishes it as if nothing had happened", async () => {
+  const items = times(10, 500, 10);
+  const expected = memoryOutbox();
+  await run(sourceOf(items), expected);
+  rmSync(directory, { recursive: true });
+
+  const outbox = memoryOutbox();
+  const controller = new AbortController();
+  async function* stopping() {
+    for (const item of items) {
+      if (item.timestampMs === 340) controller.abort();
+      yield item;
+    }
+  }
+  const { stats } = await run(sourceOf(stopping()), outbox, { signal: controller.signal });
+  expect(stats).toMatchObject({ queued: 33, durable: 33, fingerprinted: 30 });
+  await run(sourceOf(items), outbox);
+  expect(outbox.intervals).toStrictEqual(expected.intervals);
+});
+
+test("a crash before any interval is kept loses none and makes none twice", async () => {
+  const items = Array.from({ length: 120 }, (_, i) => testReading(10 + i * 10 - (i % 4 === 3 ? 25 : 0)));
+  const expected = memoryOutbox();
+  await run(sourceOf(items), expected, { latenessMs: 40 });
+  expect(expected.intervals.length).toBeGreaterThan(10);
+  for (let kept = 0; kept < expected.intervals.length; kept++) {
+    rmSync(directory, { recursive: true });
+    const outbox = memoryOutbox();
+    outbox.failAfter = kept;
+    await expect(run(sourceOf(items), outbox, { latenessMs: 40 })).rejects.toThrow("power cut");
+    outbox.failAfter = Number.POSITIVE_INFINITY;
+    await run(sourceOf(items), outbox, { latenessMs: 40 });
+    expect(outbox.intervals).toStrictEqual(expected.intervals);
+  }
+});
+
+test("a failure ends a source that is waiting for its next reading", async () => {
+  const outbox = memoryOutbox();
+  outbox.failAfter = 0;
+  let stopped = false;
+  const source: MeterSource = {
+    async *readings(signal) {
+      yield { type: "reading", reading: testReading(50) };
+      yield { type: "reading", reading: testReading(150) };
+      await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+      stopped = true;
+    },
+    account: () => new SourceTally().account({ gaps: 0, meters: 0 }),
+  };
+  await expect(run(source, outbox)).rejects.toThrow("power cut");
+  expect(stopped).toBe(true);
+});
+
+test("a failed write to the log stops the pipeline and hands nothing on", async () => {
+  const handedOn: ClosedInterval[] = [];
+  const pipeline = createPipeline(OPTIONS, {
+    source: sourceOf(times(10, 500, 10)),
+    readings: {
+      append: () => Promise.reject(new Error("disk full")),
+      async *scan() {},
+    },
+    outbox: memoryOutbox(),
+    secretOf: () => new Uint8Array(32),
+    onClosed: (closed) => handedOn.push(...closed),
+  });
+  await expect(pipeline.run(new AbortController().signal)).rejects.toThrow("disk full");
+  expect(handedOn).toStrictEqual([]);
+  expect(pipeline.stats()).toMatchObject({ durable: 0, fingerprinted: 0, ended: false });
+});
+
+test("a file's accepted energy is all in intervals, to the Wh", async () => {
+  const path = fileURLToPath(new URL("testdata/lcl-derived.csv", import.meta.url));
+  const source = createCsvSource({ path, nowMs: () => 1_700_000_000_000 });
+  const outbox = memoryOutbox();
+  const { stats } = await run(source, outbox, { intervalMs: 3_600_000, periodMs: 86_400_000 });
+  const { accepted, acceptedMwh } = source.account();
+  expect(stats).toMatchObject({ queued: accepted, fingerprinted: accepted, late: 0 });
+  expect(outbox.intervals.reduce((sum, interval) => sum + interval.sum, 0n)).toBe(acceptedMwh);
+});
