@@ -63,12 +63,7 @@ export const OPTIONS = {
     "",
     "Least severe log line that is written",
   ),
-  workers: option(
-    integer(0, 64),
-    0,
-    "threads",
-    "Signature checking threads; 0 takes one less than the processor's cores",
-  ),
+  workers: option(integer(0, 64), 1, "threads", "Signature checking threads; 0 checks on the main thread"),
 
   timeoutProposeMs: option(integer(1, 600_000), 3000, "ms", "Wait for a proposal in round 0"),
   timeoutProposeDeltaMs: option(integer(0, 600_000), 500, "ms", "Added to the proposal wait with every round"),

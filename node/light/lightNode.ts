@@ -56,7 +56,7 @@ export async function startLightNode(
   const outbox = await openOutbox(store);
 
   let headers: Headers | undefined;
-  let network: Network | undefined;
+  const network: Network | undefined;
   const fail = (error: unknown) => {
     log.fatal({ err: error }, "This light node has stopped: look at the cause before starting it again");
     done.reject(error);
