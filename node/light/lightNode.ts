@@ -11,13 +11,14 @@ import { hashValidatorSet, newValidatorSet } from "#storage/types/validatorSet.t
 import type { NodeEvent, NodeStatus } from "../api/ports.ts";
 import { loadKey } from "../cli/keyStore.ts";
 import { homePaths } from "../configurationHome.ts";
+import { createPipeline } from "../meter/pipeline.ts";
 import type { MeterSource } from "../meter/source.ts";
-import { createNetwork, type Network } from "../network/network.ts";
+import { createNetwork } from "../network/network.ts";
 import type { NodeOptions } from "../options.ts";
 import type { RunningNode } from "../runningNode.ts";
 import { VERSION } from "../version.ts";
 import { createHeaders, type Headers } from "./headers.ts";
-import { createMetering } from "./metering.ts";
+import { meterSecretOf } from "./meterKeys.ts";
 import { openOutbox } from "./outbox.ts";
 import { createProofs } from "./proofs.ts";
 import { openSource } from "./source.ts";
@@ -56,12 +57,11 @@ export async function startLightNode(
   const outbox = await openOutbox(store);
 
   let headers: Headers | undefined;
-  const network: Network | undefined;
   const fail = (error: unknown) => {
     log.fatal({ err: error }, "This light node has stopped: look at the cause before starting it again");
     done.reject(error);
   };
-  network = await createNetwork(
+  const net = await createNetwork(
     {
       nodeKey: keys.node.bytes,
       role: "light",
@@ -91,7 +91,6 @@ export async function startLightNode(
       onPeerRejected: (peer, code, reason) => log.warn({ peer, code, reason }, "Peer refused"),
     },
   );
-  const net = network;
   opening.use(net);
 
   const validators = newValidatorSet(genesis.validators.map(({ publicKey, power }) => ({ publicKey, power })));
@@ -179,19 +178,19 @@ export async function startLightNode(
   });
 
   const metering = new AbortController();
-  let meters: ReturnType<typeof createMetering> | undefined;
+  let meters: ReturnType<typeof createPipeline> | undefined;
   let source: MeterSource | undefined;
   if (meterKey !== undefined && submitter !== undefined) {
     const readings = await openReadingLog(join(data, "readings"));
     opening.defer(() => readings.close());
     source = openSource(options, readings);
-    meters = createMetering(
-      { ledgerId: chainId, meterKey, intervalMs: options.meterIntervalMs, periodMs: PERIOD_MS },
+    meters = createPipeline(
+      { ledgerId: chainId, intervalMs: options.meterIntervalMs, periodMs: PERIOD_MS },
       {
         source,
         readings,
         outbox,
-        log,
+        secretOf: (meterId) => meterSecretOf(meterKey, meterId),
         onClosed(intervals) {
           submitter.enqueue(intervals);
           wake();

@@ -1,7 +1,7 @@
 import { bucketKey, bucketRange } from "#storage/db/buckets.ts";
 import type { Store } from "#storage/db/store.ts";
+import type { ClosedInterval } from "../meter/intervalBuilder.ts";
 import { encodeTxProofs, type TxProof } from "../serve/messages.ts";
-import type { ClosedInterval } from "./intervals.ts";
 
 /** What became of a closed interval. */
 export type IntervalState =

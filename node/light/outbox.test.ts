@@ -1,0 +1,47 @@
+import { expect, test } from "vitest";
+import { createMemoryStore } from "#storage/db/memoryStore.ts";
+import type { ClosedInterval } from "../meter/intervalBuilder.ts";
+import { deviceKeyOf, meterSecretOf } from "./meterKeys.ts";
+import { openOutbox } from "./outbox.ts";
+
+const HOUR_MS = 3_600_000;
+const METER = "sim:H0001/import";
+const bytes = (fill: number) => new Uint8Array(32).fill(fill);
+
+const closed: ClosedInterval = {
+  meterId: METER,
+  startMs: 0,
+  endMs: HOUR_MS,
+  periodStartMs: 0,
+  count: 60,
+  sum: 1830n,
+  fingerprint: bytes(1),
+  readingsRoot: bytes(2),
+  salt: bytes(3),
+  commitment: bytes(4),
+};
+
+test("the outbox gives back what was queued, and counts what became final", async () => {
+  const store = createMemoryStore();
+  const later = { ...closed, startMs: HOUR_MS, endMs: 2 * HOUR_MS, registerEnd: 99n };
+  const before = await openOutbox(store);
+  await before.add([closed, later]);
+  await before.settle([closed], { state: "final", txId: "ab", height: 3, index: 0 }, undefined);
+  const after = await openOutbox(store);
+  expect(after.queued()).toEqual([later]);
+  expect(after.closedUntilMs(METER)).toBe(2 * HOUR_MS);
+  expect(after.totals()).toMatchObject({
+    intervals: 2,
+    queued: 1,
+    finalised: 1,
+    finalisedReadings: 60,
+    finalisedMwh: 1830n,
+  });
+});
+
+test("every meter has its own device key and secret, and they are the same at every start", () => {
+  const root = { type: "ed25519" as const, bytes: new Uint8Array(32).fill(1) };
+  const keys = ["a", "b"].map((meterId) => Buffer.from(deviceKeyOf(root, meterId).bytes).toString("hex"));
+  expect(new Set([...keys, Buffer.from(meterSecretOf(root, "a")).toString("hex")]).size).toBe(3);
+  expect(Buffer.from(deviceKeyOf(root, "a").bytes).toString("hex")).toBe(keys[0]);
+});
