@@ -26,18 +26,23 @@ function loadNative(): Ed25519 | undefined {
   } catch {
     return undefined;
   }
-  const secretKeyOf = (seed: Uint8Array) => {
-    const publicKey = Buffer.alloc(32);
+  // libsodium signs with seed ‖ public key. Computing that costs as much as the signature, so it is kept as long as the seed's
+  // array lives, and compared with it: an array may be overwritten in place.
+  const secretKeys = new WeakMap<Uint8Array, Buffer>();
+  const secretKeyOf = (seed: Uint8Array): Buffer => {
+    const kept = secretKeys.get(seed);
+    if (kept?.subarray(0, 32).equals(seed)) return kept;
     const secretKey = Buffer.alloc(64);
-    sodium.crypto_sign_seed_keypair(publicKey, secretKey, seed);
-    return { publicKey, secretKey };
+    sodium.crypto_sign_seed_keypair(secretKey.subarray(32), secretKey, seed);
+    secretKeys.set(seed, secretKey);
+    return secretKey;
   };
   return {
     implementation: "sodium-native",
-    publicKey: (seed) => secretKeyOf(seed).publicKey,
+    publicKey: (seed) => Buffer.from(secretKeyOf(seed).subarray(32)),
     sign(seed, message) {
       const signature = Buffer.alloc(64);
-      sodium.crypto_sign_detached(signature, message, secretKeyOf(seed).secretKey);
+      sodium.crypto_sign_detached(signature, message, secretKeyOf(seed));
       return signature;
     },
     verify: (publicKey, message, signature) => sodium.crypto_sign_verify_detached(signature, message, publicKey),

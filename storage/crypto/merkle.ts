@@ -2,7 +2,7 @@ import { ACCEPTED, rejected, type Verdict } from "../error.ts";
 import { MAX_PROOF_AUNTS } from "../limits.ts";
 import { FormatError } from "../types/formatError.ts";
 import { EMPTY_BYTES, FieldReader, FieldWriter, HASH_BYTES, type Mutable } from "../types/wire.ts";
-import { latin1Bytes, sha256, sha256Latin1 } from "./hash.ts";
+import { latin1Bytes, sha256, sha256Concat, sha256Latin1 } from "./hash.ts";
 
 /**
  * Merkle trees of RFC 6962 §2.1 as CometBFT builds them (crypto/merkle): leaf SHA256(0x00 ‖ item), inner SHA256(0x01 ‖ left ‖ right),
@@ -24,6 +24,7 @@ const EMPTY_ROOT = sha256(new Uint8Array(0));
 /** Scratch for one inner node: 0x01, left, right. The program has one thread per module instance, and hashing does not yield. */
 const innerScratch = Buffer.alloc(65);
 innerScratch[0] = 1;
+const INNER_PREFIX = Uint8Array.of(1);
 
 function leafHashOf(item: Uint8Array): string {
   const bytes = Buffer.allocUnsafe(item.length + 1);
@@ -120,6 +121,8 @@ function proofsFrom(levels: readonly (readonly string[])[], indexes: Iterable<nu
  * c) as many aunts as a tree of this size has on this path, 32 bytes each: MERKLE_PATH_MALFORMED
  * d) the item has the proof's leaf hash: MERKLE_LEAF_MISMATCH
  * e) the path leads to the root: MERKLE_ROOT_MISMATCH
+ * The root fixes the sides of the path, not `total`: the last of five items is also "item 1 of 2". So acceptance means that the item is
+ * under the root; whoever needs its position must know the total from elsewhere and compare it.
  */
 export function verifyMerkle(root: Uint8Array, proof: MerkleProof, item: Uint8Array): Verdict {
   const { total, index, aunts } = proof;
@@ -136,12 +139,6 @@ export function verifyMerkle(root: Uint8Array, proof: MerkleProof, item: Uint8Ar
     return rejected("MERKLE_PATH_MALFORMED", `${aunts.length} aunts do not fit item ${index} of ${total}`);
   if (computed !== latin1Of(root)) return rejected("MERKLE_ROOT_MISMATCH", "the path leads to another root");
   return ACCEPTED;
-}
-
-/** The root a proof's leaf hash and path lead to, 32 bytes; undefined for a path that does not fit its index and total. */
-export function merkleProofRoot(proof: MerkleProof): Uint8Array | undefined {
-  const root = pathRoot(proof);
-  return root === undefined ? undefined : latin1Bytes(root);
 }
 
 function pathRoot({ leafHash: leaf, aunts, total, index }: MerkleProof): string | undefined {
@@ -161,8 +158,10 @@ function pathRoot({ leafHash: leaf, aunts, total, index }: MerkleProof): string 
   return used === aunts.length ? hash : undefined;
 }
 
-/** Hash of an inner node over two 32-byte hashes. */
+/** Hash of an inner node over its two children. */
 export function innerHash(left: Uint8Array, right: Uint8Array): Uint8Array {
+  // The scratch has room for hashes only; anything shorter would be hashed together with the bytes of an earlier call.
+  if (left.length !== HASH_BYTES || right.length !== HASH_BYTES) return sha256Concat(INNER_PREFIX, left, right);
   return latin1Bytes(innerHashOf(latin1Of(left), latin1Of(right)));
 }
 

@@ -32,7 +32,7 @@ export function treeProve(tree: StateTree, key: Uint8Array): StateProof {
 
 /**
  * Verifies that under `root` the key has exactly this value, or none if `value` is undefined. Checks in order, with the code of each:
- * a) the root has 32 bytes, the path at most 256 steps: STATE_PROOF_MALFORMED
+ * a) the root and every hash have 32 bytes, the path at most 256 steps: STATE_PROOF_MALFORMED
  * b) for a value: the leaf is of this key and this value: STATE_VALUE_MISMATCH
  * c) for no value: the place is empty or holds another key that belongs there: STATE_KEY_PRESENT, STATE_LEAF_MISPLACED
  * d) the path leads to the root: STATE_ROOT_MISMATCH
@@ -46,6 +46,9 @@ export function verifyStateProof(
   const { leaf, siblings } = proof;
   if (root.length !== 32 || siblings.length > MAX_DEPTH)
     return rejected("STATE_PROOF_MALFORMED", `root of ${root.length} bytes, path of ${siblings.length}`);
+  // `decodeStateProof` gives whole hashes only; a proof that came another way must not be hashed into a scratch of 32-byte places.
+  const hashes = leaf === undefined ? siblings : [leaf.keyHash, leaf.valueHash, ...siblings];
+  if (!hashes.every((hash) => hash.length === 32)) return rejected("STATE_PROOF_MALFORMED", "a hash has not 32 bytes");
   const keyHash = sha256Latin1(key);
   if (value !== undefined) {
     if (leaf === undefined || leaf.keyHash !== keyHash || leaf.valueHash !== sha256Latin1(value))
