@@ -23,7 +23,7 @@ test("hashes agree with an independent implementation at every length around the
 
 test("hashes agree with an independent implementation, also on a view into a larger buffer", () => {
   fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 300 }), fc.nat(20), (input, offset) => {
+    fc.property(fc.uint8Array({ maxLength: 300, size: "max" }), fc.nat(20), (input, offset) => {
       const view = new Uint8Array(Buffer.concat([Buffer.alloc(offset, 9), input, Buffer.alloc(5, 9)])).subarray(
         offset,
         offset + input.length,
