@@ -25,9 +25,9 @@ test("the right passphrase opens a key of either type, another passphrase does n
   }
 });
 
-test("a passphrase is the same however its accents were typed", async () => {
-  const file = await sealKey(key, "Z\u00e4hler");
-  expect((await openKey(file, "Za\u0308hler")).bytes).toEqual(Uint8Array.from(key.bytes));
+test("a passphrase is the same however its accents and signs were typed", async () => {
+  const file = await sealKey(key, "Z\u00e4hler \u2116 1");
+  expect((await openKey(file, "Za\u0308hler No 1")).bytes).toEqual(Uint8Array.from(key.bytes));
 });
 
 test("two files of one key have neither salt nor nonce nor ciphertext in common, and do not show the key", async () => {
@@ -101,6 +101,11 @@ test("the largest parameters that are allowed work", async () => {
   // OpenSSL takes what passes our checks at the corners of its own.
   expect(await codeOf(await atLimit({ n: 2 ** 15, r: 1, p: 4 }), "x")).toBe("KEY_PASSPHRASE_WRONG");
   expect(await codeOf(await atLimit({ n: 2, r: 2 ** 18, p: 1 }), "x")).toBe("KEY_PASSPHRASE_WRONG");
+});
+
+test("bytes have one spelling in base64, whatever the checksum says", async () => {
+  for (const other of [`${sealed.tag} `, sealed.tag.replace(/=+$/, ""), `${sealed.tag}=`])
+    expect(await codeOf(await mended({ ...sealed, tag: other }), "correct horse")).toBe("KEY_FILE_MALFORMED");
 });
 
 test("what is no key file has its code", async () => {

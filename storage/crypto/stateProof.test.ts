@@ -169,3 +169,10 @@ test("a path has at most 256 steps", () => {
   expect(decodeStateProof(steps(256)).siblings).toHaveLength(256);
   expect(() => decodeStateProof(steps(257))).toThrow("STATE_PROOF_MALFORMED");
 });
+
+test("an empty sibling has one encoding: its bit, not its zeros", () => {
+  const asBit = Buffer.from([0, 1, 0x00]);
+  expect(decodeStateProof(asBit).siblings).toEqual([EMPTY_HASH]);
+  const asZeros = Buffer.concat([Buffer.from([0, 1, 0x80]), Buffer.alloc(32)]);
+  expect(() => decodeStateProof(asZeros)).toThrow("STATE_PROOF_MALFORMED");
+});
