@@ -252,13 +252,15 @@ describe("the app hash", () => {
     expect(ledger.app.info()).toMatchObject({ lastBlockHeight: 5, lastBlockAppHash: fifth });
   });
 
-  test("is SHA256(0x02 ‖ state root ‖ mountain root) of what is on disk", () => {
+  test("is SHA256(0x02 ‖ state root ‖ mountain root ‖ ancestor count) of what is on disk", () => {
     const ledger = createTestLedger();
     const { appHash } = ledger.block([sealWith(0, 0)]);
     const loaded = loadState(entriesOf(ledger));
     if (loaded === undefined) throw new Error("nothing loaded");
     const emptyRange = Buffer.from("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "hex");
-    expect(appHashOf({ stateRoot: treeRoot(loaded.tree), mountainRoot: emptyRange })).toEqual(appHash);
+    expect(appHashOf({ stateRoot: treeRoot(loaded.tree), mountainRoot: emptyRange, ancestorCount: 0 })).toEqual(
+      appHash,
+    );
   });
 });
 

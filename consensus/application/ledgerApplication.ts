@@ -19,7 +19,7 @@ import { timestampToMs } from "#storage/types/time.ts";
 import type { SignatureCheck } from "#storage/types/transaction.ts";
 import { signatureChecks } from "#storage/types/transaction.ts";
 import { Ancestors } from "./ancestors.ts";
-import { appHashOf } from "./appHash.ts";
+import { type AppRoots, appHashOf } from "./appHash.ts";
 import type { BlockExecution } from "./blockExecution.ts";
 import { executeBlock, protoSize, selectTransactions } from "./blockExecution.ts";
 import type { Failure } from "./codes.ts";
@@ -263,14 +263,13 @@ class Ledger implements LedgerApplication {
     this.#versions.push({
       height: position.height,
       tree,
-      ancestorCount: range.count,
-      roots: { stateRoot: treeRoot(tree), mountainRoot: mountainRoot(range) },
+      roots: appRoots(tree, range),
     });
     if (this.#versions.length > KEPT_VERSIONS) this.#versions.shift();
   }
 
   #appHash(tree: StateTree, range: MountainRange): Uint8Array {
-    return appHashOf({ stateRoot: treeRoot(tree), mountainRoot: mountainRoot(range) });
+    return appHashOf(appRoots(tree, range));
   }
 
   #positionOrFail(): AppPosition {
@@ -315,6 +314,10 @@ class Ledger implements LedgerApplication {
     this.#executions.keep(request, request.txs, execution);
     return execution;
   }
+}
+
+function appRoots(tree: StateTree, range: MountainRange): AppRoots {
+  return { stateRoot: treeRoot(tree), mountainRoot: mountainRoot(range), ancestorCount: range.count };
 }
 
 function nextHeight({ height, initialHeight }: AppPosition): number {

@@ -6,6 +6,7 @@ import {
   QueryAccountResponseSchema,
 } from "#storage/proto/gen/cosmos/auth/v1beta1/auth_pb.ts";
 import { SimulateResponseSchema } from "#storage/proto/gen/cosmos/tx/v1beta1/service_pb.ts";
+import { AncestorPathSchema, AppHashProofSchema } from "#storage/proto/gen/edream/ledger/v1/state_pb.ts";
 import { ledgerMessage } from "#storage/types/transactionMessages.ts";
 import { verifyAncestorAnswer, verifyStateAnswer } from "./appHash.ts";
 import { MAX_QUERY_PAGE } from "./queries.ts";
@@ -70,7 +71,8 @@ describe("a state proof", () => {
     const hash = blockRequest(1, []).hash;
     expect(Buffer.from(first.value)).toEqual(Buffer.from(hash));
     expect(verifyAncestorAnswer(appHash, 1, 1, hash, first.proof)).toEqual({ accepted: true });
-    expect(verifyAncestorAnswer(appHash, 1, 2, hash, first.proof)).toMatchObject({ code: "APP_PROOF_MALFORMED" });
+    expect(verifyAncestorAnswer(appHash, 1, 2, hash, first.proof)).toMatchObject({ code: "APP_HEIGHT_NOT_COVERED" });
+    expect(verifyAncestorAnswer(appHash, 1, 0, hash, first.proof)).toMatchObject({ code: "APP_HEIGHT_NOT_COVERED" });
     expect(verifyAncestorAnswer(appHash, 1, 1, new Uint8Array(32), first.proof)).toMatchObject({
       code: "MERKLE_ROOT_MISMATCH",
     });
@@ -104,6 +106,27 @@ test("the last heights can still be asked and proved, older ones are gone", () =
   expect([4, 21, -1].map((height) => codeName(at(height)))).toEqual(
     Array.from({ length: 3 }, () => "QUERY_HEIGHT_UNAVAILABLE"),
   );
+});
+
+test("the hash of one block cannot be shown as that of another, whatever number of blocks the prover claims", () => {
+  const ledger = createTestLedger();
+  for (let index = 0; index < 9; index++) ledger.send(sealMessage(index), "device");
+  const appHash = ledger.app.info().lastBlockAppHash;
+  for (let from = 1; from <= 8; from++) {
+    const { proof } = ask(ledger, "/edream/ancestor", String(from), { prove: true });
+    const hash = blockRequest(from, []).hash;
+    const message = fromBinary(AppHashProofSchema, proof);
+    if (message.path.case !== "ancestor") throw new Error("not an ancestor proof");
+    const { aunts } = message.path.value;
+    for (let claimed = 1; claimed <= 8; claimed++)
+      for (let ancestorCount = 1n; ancestorCount <= 9n; ancestorCount++)
+        for (let kept = 0; kept <= aunts.length; kept++) {
+          const path = { case: "ancestor" as const, value: create(AncestorPathSchema, { aunts: aunts.slice(kept) }) };
+          const forged = toBinary(AppHashProofSchema, create(AppHashProofSchema, { ...message, ancestorCount, path }));
+          const isTrue = claimed === from && ancestorCount === 8n && kept === 0;
+          expect(verifyAncestorAnswer(appHash, 1, claimed, hash, forged).accepted).toBe(isTrue);
+        }
+  }
 });
 
 test("lists come in pages, in order, and only what is unspent", () => {

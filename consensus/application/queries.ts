@@ -102,7 +102,7 @@ function answerProved(key: Uint8Array, version: QueryVersion): QueryResponse {
 function answerAncestor(request: QueryRequest, source: QuerySource, version: QueryVersion): QueryResponse {
   const text = textOf(request.data);
   if (!/^[0-9]{1,16}$/.test(text)) return notFound(version.height, "QUERY_MALFORMED", "not a height");
-  const proved = source.ancestors.prove(Number(text), version.ancestorCount);
+  const proved = source.ancestors.prove(Number(text), version.roots.ancestorCount);
   if (proved === undefined) return notFound(version.height, "QUERY_NOT_FOUND", `block ${text} is no ancestor yet`);
   const value = jsonBytes({ height: Number(text), hash: proved.hash, initialHeight: source.ancestors.initialHeight });
   if (!request.prove) return found(version.height, { key: request.data, value });

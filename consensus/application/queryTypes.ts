@@ -10,8 +10,6 @@ import type { QueryIndex } from "./queryIndex.ts";
 export interface QueryVersion {
   readonly height: number;
   readonly tree: StateTree;
-  /** Leaves of the mountain range. */
-  readonly ancestorCount: number;
   readonly roots: AppRoots;
 }
 

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file edream/ledger/v1/state.proto.
  */
 export const file_edream_ledger_v1_state: GenFile = /*@__PURE__*/
-  fileDesc("ChxlZHJlYW0vbGVkZ2VyL3YxL3N0YXRlLnByb3RvEhBlZHJlYW0ubGVkZ2VyLnYxIn0KBlBhcmFtcxINCgVvd25lchgBIAEoCRIbChNxdW90YV90eHNfcGVyX2Jsb2NrGAIgASgNEh0KFXF1b3RhX2J5dGVzX3Blcl9ibG9jaxgDIAEoDRIRCglwZXJpb2RfbXMYBCABKAQSFQoNbWF4X2Z1dHVyZV9tcxgFIAEoBCInCghDb3VudGVycxIbChNuZXh0X2FjY291bnRfbnVtYmVyGAEgASgEIlwKB0FjY291bnQSLwoKcHVibGljX2tleRgBIAEoCzIbLmVkcmVhbS5sZWRnZXIudjEuRGV2aWNlS2V5Eg4KBm51bWJlchgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoBCIWCgZNZW1iZXISDAoEcm9sZRgBIAEoCSIeCgpSZWd1bGF0b3JzEhAKCGFjY291bnRzGAEgAygJItoBCgVNZXRlchIvCgpkZXZpY2Vfa2V5GAEgASgLMhsuZWRyZWFtLmxlZGdlci52MS5EZXZpY2VLZXkSFgoOZGV2aWNlX2FjY291bnQYAiABKAkSDQoFb3duZXIYAyABKAkSEAoIcXVhbnRpdHkYBCABKAkSEQoJZGlyZWN0aW9uGAUgASgJEhcKD3NlZWRfY29tbWl0bWVudBgGIAEoDBITCgtpbnRlcnZhbF9tcxgHIAEoBBIPCgdyZXZva2VkGAggASgIEhUKDXJldm9rZV9yZWFzb24YCSABKAki/wEKCk1ldGVyQ2hhaW4SEwoLbGFzdF9lbmRfbXMYASABKAMSFwoPcGVyaW9kX3N0YXJ0X21zGAIgASgDEhMKC3BlcmlvZF9oYXNoGAMgASgMEh0KFXBlcmlvZF9pbnRlcnZhbF9jb3VudBgEIAEoDRIWCg5pbnRlcnZhbF9jb3VudBgFIAEoBBIVCg1yZWFkaW5nX2NvdW50GAYgASgEEhQKDHByb2R1Y2VkX213aBgHIAEoBBIWCg5yZWdpc3RlcmVkX213aBgIIAEoBBIdChByZWdpc3Rlcl9lbmRfbXdoGAkgASgESACIAQFCEwoRX3JlZ2lzdGVyX2VuZF9td2giSQoMQ2xvc2VkUGVyaW9kEgwKBGhhc2gYASABKAwSFgoOaW50ZXJ2YWxfY291bnQYAiABKA0SEwoLbGFzdF9lbmRfbXMYAyABKAMiUQoQVW5vcGVuZWRJbnRlcnZhbBIOCgZlbmRfbXMYASABKAMSFgoOc3VtX2NvbW1pdG1lbnQYAiABKAwSFQoNcmVhZGluZ19jb3VudBgDIAEoDSJTCgZPdXRwdXQSEgoKYW1vdW50X213aBgBIAEoBBIQCghxdWFudGl0eRgCIAEoCRIRCgl0aHJlc2hvbGQYAyABKA0SEAoIYWNjb3VudHMYBCADKAkiQgoKVmFsaWRhdG9ycxI0Cgp2YWxpZGF0b3JzGAEgAygLMiAuZWRyZWFtLmxlZGdlci52MS5WYWxpZGF0b3JQb3dlciJXCg1WYWxpZGF0b3JWb3RlEhMKC3Byb3Bvc2FsX2lkGAEgASgEEjEKB3VwZGF0ZXMYAiADKAsyIC5lZHJlYW0ubGVkZ2VyLnYxLlZhbGlkYXRvclBvd2VyIpgBCgdBcHBNZXRhEg4KBmhlaWdodBgBIAEoBBIQCghhcHBfaGFzaBgCIAEoDBIWCg5pbml0aWFsX2hlaWdodBgDIAEoBBIRCglhbmNlc3RvcnMYBCABKAQSFwoPbWF4X2Jsb2NrX2J5dGVzGAUgASgEEhAKCGNoYWluX2lkGAYgASgJEhUKDWJsb2NrX3RpbWVfbXMYByABKAMihgEKDEFwcEhhc2hQcm9vZhISCgpzdGF0ZV9yb290GAEgASgMEhUKDW1vdW50YWluX3Jvb3QYAiABKAwSDwoFc3RhdGUYAyABKAxIABIyCghhbmNlc3RvchgEIAEoCzIeLmVkcmVhbS5sZWRnZXIudjEuQW5jZXN0b3JQYXRoSABCBgoEcGF0aCI7CgxBbmNlc3RvclBhdGgSDQoFdG90YWwYASABKAQSDQoFaW5kZXgYAiABKAQSDQoFYXVudHMYAyADKAxiBnByb3RvMw", [file_edream_ledger_v1_tx]);
+  fileDesc("ChxlZHJlYW0vbGVkZ2VyL3YxL3N0YXRlLnByb3RvEhBlZHJlYW0ubGVkZ2VyLnYxIn0KBlBhcmFtcxINCgVvd25lchgBIAEoCRIbChNxdW90YV90eHNfcGVyX2Jsb2NrGAIgASgNEh0KFXF1b3RhX2J5dGVzX3Blcl9ibG9jaxgDIAEoDRIRCglwZXJpb2RfbXMYBCABKAQSFQoNbWF4X2Z1dHVyZV9tcxgFIAEoBCInCghDb3VudGVycxIbChNuZXh0X2FjY291bnRfbnVtYmVyGAEgASgEIlwKB0FjY291bnQSLwoKcHVibGljX2tleRgBIAEoCzIbLmVkcmVhbS5sZWRnZXIudjEuRGV2aWNlS2V5Eg4KBm51bWJlchgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoBCIWCgZNZW1iZXISDAoEcm9sZRgBIAEoCSIeCgpSZWd1bGF0b3JzEhAKCGFjY291bnRzGAEgAygJItoBCgVNZXRlchIvCgpkZXZpY2Vfa2V5GAEgASgLMhsuZWRyZWFtLmxlZGdlci52MS5EZXZpY2VLZXkSFgoOZGV2aWNlX2FjY291bnQYAiABKAkSDQoFb3duZXIYAyABKAkSEAoIcXVhbnRpdHkYBCABKAkSEQoJZGlyZWN0aW9uGAUgASgJEhcKD3NlZWRfY29tbWl0bWVudBgGIAEoDBITCgtpbnRlcnZhbF9tcxgHIAEoBBIPCgdyZXZva2VkGAggASgIEhUKDXJldm9rZV9yZWFzb24YCSABKAki/wEKCk1ldGVyQ2hhaW4SEwoLbGFzdF9lbmRfbXMYASABKAMSFwoPcGVyaW9kX3N0YXJ0X21zGAIgASgDEhMKC3BlcmlvZF9oYXNoGAMgASgMEh0KFXBlcmlvZF9pbnRlcnZhbF9jb3VudBgEIAEoDRIWCg5pbnRlcnZhbF9jb3VudBgFIAEoBBIVCg1yZWFkaW5nX2NvdW50GAYgASgEEhQKDHByb2R1Y2VkX213aBgHIAEoBBIWCg5yZWdpc3RlcmVkX213aBgIIAEoBBIdChByZWdpc3Rlcl9lbmRfbXdoGAkgASgESACIAQFCEwoRX3JlZ2lzdGVyX2VuZF9td2giSQoMQ2xvc2VkUGVyaW9kEgwKBGhhc2gYASABKAwSFgoOaW50ZXJ2YWxfY291bnQYAiABKA0SEwoLbGFzdF9lbmRfbXMYAyABKAMiUQoQVW5vcGVuZWRJbnRlcnZhbBIOCgZlbmRfbXMYASABKAMSFgoOc3VtX2NvbW1pdG1lbnQYAiABKAwSFQoNcmVhZGluZ19jb3VudBgDIAEoDSJTCgZPdXRwdXQSEgoKYW1vdW50X213aBgBIAEoBBIQCghxdWFudGl0eRgCIAEoCRIRCgl0aHJlc2hvbGQYAyABKA0SEAoIYWNjb3VudHMYBCADKAkiQgoKVmFsaWRhdG9ycxI0Cgp2YWxpZGF0b3JzGAEgAygLMiAuZWRyZWFtLmxlZGdlci52MS5WYWxpZGF0b3JQb3dlciJXCg1WYWxpZGF0b3JWb3RlEhMKC3Byb3Bvc2FsX2lkGAEgASgEEjEKB3VwZGF0ZXMYAiADKAsyIC5lZHJlYW0ubGVkZ2VyLnYxLlZhbGlkYXRvclBvd2VyIpgBCgdBcHBNZXRhEg4KBmhlaWdodBgBIAEoBBIQCghhcHBfaGFzaBgCIAEoDBIWCg5pbml0aWFsX2hlaWdodBgDIAEoBBIRCglhbmNlc3RvcnMYBCABKAQSFwoPbWF4X2Jsb2NrX2J5dGVzGAUgASgEEhAKCGNoYWluX2lkGAYgASgJEhUKDWJsb2NrX3RpbWVfbXMYByABKAMingEKDEFwcEhhc2hQcm9vZhISCgpzdGF0ZV9yb290GAEgASgMEhUKDW1vdW50YWluX3Jvb3QYAiABKAwSFgoOYW5jZXN0b3JfY291bnQYAyABKAQSDwoFc3RhdGUYBCABKAxIABIyCghhbmNlc3RvchgFIAEoCzIeLmVkcmVhbS5sZWRnZXIudjEuQW5jZXN0b3JQYXRoSABCBgoEcGF0aCIdCgxBbmNlc3RvclBhdGgSDQoFYXVudHMYASADKAxiBnByb3RvMw", [file_edream_ledger_v1_tx]);
 
 /**
  * `params`: what genesis fixes.
@@ -464,7 +464,8 @@ export const AppMetaSchema: GenMessage<AppMeta> = /*@__PURE__*/
   messageDesc(file_edream_ledger_v1_state, 12);
 
 /**
- * The proof bytes of a query: the way from one value to the app hash SHA256(0x02 || state root || mountain root).
+ * The proof bytes of a query: the way from one value to the app hash
+ * SHA256(0x02 || state root || mountain root || ancestor count as uint64 BE).
  *
  * @generated from message edream.ledger.v1.AppHashProof
  */
@@ -480,13 +481,20 @@ export type AppHashProof = Message<"edream.ledger.v1.AppHashProof"> & {
   mountainRoot: Uint8Array;
 
   /**
+   * Leaves of the mountain range. Under the app hash, because a Merkle root alone does not fix how many leaves it has.
+   *
+   * @generated from field: uint64 ancestor_count = 3;
+   */
+  ancestorCount: bigint;
+
+  /**
    * @generated from oneof edream.ledger.v1.AppHashProof.path
    */
   path: {
     /**
      * StateProof bytes (storage/crypto/stateProof.ts), under the state root.
      *
-     * @generated from field: bytes state = 3;
+     * @generated from field: bytes state = 4;
      */
     value: Uint8Array;
     case: "state";
@@ -494,7 +502,7 @@ export type AppHashProof = Message<"edream.ledger.v1.AppHashProof"> & {
     /**
      * From one block hash to the mountain root.
      *
-     * @generated from field: edream.ledger.v1.AncestorPath ancestor = 4;
+     * @generated from field: edream.ledger.v1.AncestorPath ancestor = 5;
      */
     value: AncestorPath;
     case: "ancestor";
@@ -509,25 +517,15 @@ export const AppHashProofSchema: GenMessage<AppHashProof> = /*@__PURE__*/
   messageDesc(file_edream_ledger_v1_state, 13);
 
 /**
- * An RFC 6962 path with item count: leaf `index` of `total` is the hash of the block at initial height + index.
+ * An RFC 6962 path. Which leaf it starts at follows from the height asked for: leaf i is the hash of the block at initial height + i.
  *
  * @generated from message edream.ledger.v1.AncestorPath
  */
 export type AncestorPath = Message<"edream.ledger.v1.AncestorPath"> & {
   /**
-   * @generated from field: uint64 total = 1;
-   */
-  total: bigint;
-
-  /**
-   * @generated from field: uint64 index = 2;
-   */
-  index: bigint;
-
-  /**
    * From the leaf to the root, 32 bytes each.
    *
-   * @generated from field: repeated bytes aunts = 3;
+   * @generated from field: repeated bytes aunts = 1;
    */
   aunts: Uint8Array[];
 };
