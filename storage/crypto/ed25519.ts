@@ -1,6 +1,6 @@
+import { hash } from "node:crypto";
 import { createRequire } from "node:module";
-import { ed25519 } from "@noble/curves/ed25519.js";
-import { sha512 } from "@noble/hashes/sha2.js";
+import { latin1Bytes } from "./hash.ts";
 
 /**
  * Ed25519 (RFC 8032) with two acceptance rules, because a rule that differs between validators is a fork:
@@ -17,6 +17,13 @@ export interface Ed25519 {
 }
 
 const require = createRequire(import.meta.url);
+
+/** Loaded when it is first asked something: 4 MB that a node with libsodium needs only for signatures that libsodium refuses. */
+let loadedNoble: typeof import("@noble/curves/ed25519.js").ed25519 | undefined;
+function noble() {
+  loadedNoble ??= (require("@noble/curves/ed25519.js") as typeof import("@noble/curves/ed25519.js")).ed25519;
+  return loadedNoble;
+}
 
 /** libsodium through N-API: 23.5k verifications per second and core, against 0.9k of the pure-JavaScript one (research of 2026-11). */
 function loadNative(): Ed25519 | undefined {
@@ -52,11 +59,11 @@ function loadNative(): Ed25519 | undefined {
 /** libsodium's rule on noble's point arithmetic, for machines without the native part. */
 export const nobleEd25519: Ed25519 = {
   implementation: "noble",
-  publicKey: (seed) => ed25519.getPublicKey(seed),
-  sign: (seed, message) => ed25519.sign(message, seed),
+  publicKey: (seed) => noble().getPublicKey(seed),
+  sign: (seed, message) => noble().sign(message, seed),
   verify(publicKey, message, signature) {
     try {
-      const { Point } = ed25519;
+      const { Point } = noble();
       const encodedR = signature.subarray(0, 32);
       const s = littleEndian(signature.subarray(32, 64));
       if (s >= Point.Fn.ORDER) return false;
@@ -76,10 +83,14 @@ export const nobleEd25519: Ed25519 = {
 /** Whether 32 bytes encode, canonically or not, one of the eight points of small order; bytes that are no point do not. */
 function isSmallOrderEncoding(encoded: Uint8Array): boolean {
   try {
-    return ed25519.Point.fromBytes(encoded, true).isSmallOrder();
+    return noble().Point.fromBytes(encoded, true).isSmallOrder();
   } catch {
     return false;
   }
+}
+
+function sha512(bytes: Uint8Array): Uint8Array {
+  return latin1Bytes(hash("sha512", bytes, "binary"));
 }
 
 function littleEndian(bytes: Uint8Array): bigint {
@@ -92,7 +103,7 @@ export const ed25519Implementation: Ed25519 = loadNative() ?? nobleEd25519;
 export function verifyZip215(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   if (ed25519Implementation.verify(publicKey, message, signature)) return true;
   try {
-    return ed25519.verify(signature, message, publicKey, { zip215: true });
+    return noble().verify(signature, message, publicKey, { zip215: true });
   } catch {
     return false;
   }

@@ -1,5 +1,4 @@
 import { createRequire } from "node:module";
-import { secp256k1 } from "@noble/curves/secp256k1.js";
 
 /** ECDSA over secp256k1 with 64-byte r ‖ s signatures of a 32-byte hash; s must be low, so that a signature cannot be changed by others. */
 export interface Secp256k1 {
@@ -11,6 +10,13 @@ export interface Secp256k1 {
 }
 
 const require = createRequire(import.meta.url);
+
+/** Loaded when it is first asked something: with the native library that is never. */
+let loadedNoble: typeof import("@noble/curves/secp256k1.js").secp256k1 | undefined;
+function noble() {
+  loadedNoble ??= (require("@noble/curves/secp256k1.js") as typeof import("@noble/curves/secp256k1.js")).secp256k1;
+  return loadedNoble;
+}
 
 /**
  * libsecp256k1 through N-API. The package's own entry falls back to a JavaScript library 35 times slower without saying so;
@@ -40,12 +46,12 @@ function loadNative(): Secp256k1 | undefined {
 
 export const nobleSecp256k1: Secp256k1 = {
   implementation: "noble",
-  isPrivateKey: (scalar) => secp256k1.utils.isValidSecretKey(scalar),
-  publicKey: (scalar) => secp256k1.getPublicKey(scalar, true),
-  sign: (scalar, hash) => secp256k1.sign(hash, scalar, { prehash: false, lowS: true }),
+  isPrivateKey: (scalar) => noble().utils.isValidSecretKey(scalar),
+  publicKey: (scalar) => noble().getPublicKey(scalar, true),
+  sign: (scalar, hash) => noble().sign(hash, scalar, { prehash: false, lowS: true }),
   verify(publicKey, hash, signature) {
     try {
-      return secp256k1.verify(signature, hash, publicKey, { prehash: false, lowS: true });
+      return noble().verify(signature, hash, publicKey, { prehash: false, lowS: true });
     } catch {
       return false;
     }
