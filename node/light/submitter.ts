@@ -1,12 +1,12 @@
 import type { Logger } from "pino";
+import { accountRecordKey, decodeAccountRecord } from "#consensus/application/accountRecord.ts";
 import { LEDGER_CODES } from "#consensus/application/codes.ts";
-import { decodeRecord, recordKey } from "#consensus/application/stateRecords.ts";
 import type { PrivateKey } from "#storage/crypto/keys.ts";
 import { publicKeyOf } from "#storage/crypto/keys.ts";
 import { txId } from "#storage/types/block.ts";
+import { sealIntervalMessage } from "#storage/types/sealInterval.ts";
+import { signEncoded } from "#storage/types/signEncoded.ts";
 import { accountOfKey } from "#storage/types/transactionAccounts.ts";
-import { ledgerMessage } from "#storage/types/transactionMessages.ts";
-import { signTransaction } from "#storage/types/transactionSign.ts";
 import type { ClosedInterval } from "../meter/intervalBuilder.ts";
 import type { Network } from "../network/network.ts";
 import { decodeSubmitVerdicts, encodeSubmission, MAX_PROOF_IDS } from "../serve/messages.ts";
@@ -98,10 +98,10 @@ export function createSubmitter(
 
   /** The account's number and sequence, proved under a verified app hash. */
   async function loadAccount(lane: Lane): Promise<void> {
-    const key = Buffer.from(recordKey("account", lane.account));
+    const key = accountRecordKey(lane.account);
     const answer = await proofs.state("/edream/account", Buffer.from(lane.account), key);
     if (answer?.value === undefined) return;
-    const account = decodeRecord("account", answer.value);
+    const account = decodeAccountRecord(answer.value);
     lane.number = account.number;
     lane.sequence = account.sequence;
   }
@@ -109,7 +109,7 @@ export function createSubmitter(
   function send(lane: Lane): void {
     if (lane.number === undefined || lane.flight !== undefined || lane.queue.length === 0) return;
     const intervals = lane.queue.splice(0, MAX_INTERVALS_PER_TX);
-    const tx = signTransaction({
+    const tx = signEncoded({
       messages: intervals.map((interval) => sealMessage(lane.account, interval, options.clearSums)),
       chainId: options.chainId,
       signers: [{ privateKey: lane.key, accountNumber: lane.number, sequence: lane.sequence }],
@@ -224,15 +224,15 @@ export function createSubmitter(
 }
 
 function sealMessage(signer: string, interval: ClosedInterval, clearSums: boolean) {
-  return ledgerMessage("MsgSealInterval", {
+  return sealIntervalMessage({
     signer,
     meterId: interval.meterId,
-    intervalStartMs: BigInt(interval.startMs),
-    intervalEndMs: BigInt(interval.endMs),
+    intervalStartMs: interval.startMs,
+    intervalEndMs: interval.endMs,
     readingCount: interval.count,
     fingerprint: interval.fingerprint,
     readingsRoot: interval.readingsRoot,
-    energy: clearSums ? { case: "sumMwh", value: interval.sum } : { case: "sumCommitment", value: interval.commitment },
+    energy: clearSums ? { sumMwh: interval.sum } : { sumCommitment: interval.commitment },
     ...(interval.registerEnd === undefined ? {} : { registerEndMwh: interval.registerEnd }),
   });
 }

@@ -8,13 +8,14 @@ import type { KeyType, PrivateKey } from "../crypto/keys.ts";
 import { addressOf, generatePrivateKey, publicKeyOf, verifySignature } from "../crypto/keys.ts";
 import { MAX_MEMO_BYTES, MAX_TX_BYTES, MAX_TX_MESSAGES, MAX_TX_SIGNERS } from "../limits.ts";
 import { AuthInfoSchema, TxBodySchema } from "../proto/gen/cosmos/tx/v1beta1/tx_pb.ts";
+import { SigningError, signBytes } from "./signEncoded.ts";
 import type { TransactionCode } from "./transaction.ts";
 import { decodeTransaction, signatureChecks, txId } from "./transaction.ts";
 import { accountOfKey } from "./transactionAccounts.ts";
 import { readEnvelope, writeEnvelope } from "./transactionEnvelope.ts";
 import type { LedgerMessage } from "./transactionMessages.ts";
 import { encodeMessage, ledgerMessage, MESSAGE_NAMES, MESSAGE_SCHEMAS, typeUrlOf } from "./transactionMessages.ts";
-import { SigningError, signBytes, signTransaction } from "./transactionSign.ts";
+import { signTransaction } from "./transactionSign.ts";
 
 const CHAIN_ID = "edream-test";
 

@@ -5,12 +5,12 @@ import type { AuthInfo, Fee, SignerInfo, TxBody } from "../proto/gen/cosmos/tx/v
 import { AuthInfoSchema, TxBodySchema } from "../proto/gen/cosmos/tx/v1beta1/tx_pb.ts";
 import type { StrictDecodeFault } from "../proto/strictDecode.ts";
 import { decodeStrict } from "../proto/strictDecode.ts";
+import { SIGN_MODE_DIRECT, signBytes } from "./signEncoded.ts";
 import { accountOfKey, canonicalAccount, isKeyOfAccount } from "./transactionAccounts.ts";
 import { readEnvelope } from "./transactionEnvelope.ts";
-import { readPublicKey, SIGN_MODE_DIRECT } from "./transactionKeys.ts";
+import { readPublicKey } from "./transactionKeys.ts";
 import type { LedgerMessage } from "./transactionMessages.ts";
 import { MESSAGE_SCHEMAS, messageNameOf, signersOfMessage } from "./transactionMessages.ts";
-import { signBytes } from "./transactionSign.ts";
 
 /** A decoded transaction: well-formed and within the limits; nothing is said about its signatures or its sense. */
 export interface Transaction {

@@ -2,14 +2,12 @@ import type { KeyType, PublicKey } from "../crypto/keys.ts";
 import { PubKeySchema as Ed25519PubKeySchema } from "../proto/gen/cosmos/crypto/ed25519/keys_pb.ts";
 import { PubKeySchema as Secp256k1PubKeySchema } from "../proto/gen/cosmos/crypto/secp256k1/keys_pb.ts";
 import { decodeStrict } from "../proto/strictDecode.ts";
-
-/** SIGN_MODE_DIRECT of cosmos.tx.signing.v1beta1.SignMode. */
-export const SIGN_MODE_DIRECT = 1;
+import { PUBLIC_KEY_TYPE_URLS } from "./signEncoded.ts";
 
 /** How public keys travel in a google.protobuf.Any. */
 export const PUBLIC_KEY_TYPES = {
-  secp256k1: { typeUrl: "/cosmos.crypto.secp256k1.PubKey", schema: Secp256k1PubKeySchema, bytes: 33 },
-  ed25519: { typeUrl: "/cosmos.crypto.ed25519.PubKey", schema: Ed25519PubKeySchema, bytes: 32 },
+  secp256k1: { typeUrl: PUBLIC_KEY_TYPE_URLS.secp256k1, schema: Secp256k1PubKeySchema, bytes: 33 },
+  ed25519: { typeUrl: PUBLIC_KEY_TYPE_URLS.ed25519, schema: Ed25519PubKeySchema, bytes: 32 },
 } as const;
 
 /** Undefined for another type, another length, or bytes that are not the message. */

@@ -31,6 +31,11 @@ export class FieldWriter {
     return this.#key(field, VARINT).#push(varint(value));
   }
 
+  /** A number that is there even when it is zero: of a oneof, or declared optional. */
+  presentInt(field: number, value: number | bigint): this {
+    return this.#key(field, VARINT).#push(varint(value));
+  }
+
   /** sfixed64, zero left out. */
   fixed64(field: number, value: number): this {
     if (value === 0) return this;
