@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Logger } from "pino";
 import { formatProofFile } from "#storage/types/proofFileJson.ts";
 import type { NodeOptions } from "../options.ts";
@@ -11,6 +11,9 @@ import { headerJson, statusJson } from "./json.ts";
 import type { ApiPorts } from "./ports.ts";
 import { createRateLimiter } from "./rateLimit.ts";
 import { MAX_HEADER_BYTES, MAX_REQUEST_CONNECTIONS } from "./serverLimits.ts";
+
+// Not by an import, which reads every export of node:http, its WebSocket too, and so loads undici: 3 MB.
+const { createServer } = process.getBuiltinModule("node:http");
 
 export type SmallApiOptions = Pick<
   NodeOptions,

@@ -20,6 +20,7 @@ import {
   STREAM_WINDOW_BYTES,
 } from "./limits.ts";
 import { nodeKeyOf } from "./nodeKey.ts";
+import { noiseCrypto } from "./noiseCrypto.ts";
 import type { NodeRole, Protocols } from "./protocols.ts";
 
 export interface HostOptions {
@@ -67,7 +68,7 @@ export async function createHost(
     addresses: { listen: [...options.listen], announce: [...(options.announce ?? [])] },
     datastore: createBoundedDatastore(MAX_DATASTORE_ENTRIES),
     transports: [tcp({ listenOpts: { noDelay: true }, dialOpts: { noDelay: true } })],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [light ? noise({ crypto: noiseCrypto }) : noise()],
     streamMuxers: [
       yamux({
         streamOptions: {

@@ -1,6 +1,7 @@
-import { generateKeyPairFromSeed } from "@libp2p/crypto/keys";
+import { privateKeyFromRaw } from "@libp2p/crypto/keys";
 import type { Ed25519PrivateKey } from "@libp2p/interface";
 import { peerIdFromPrivateKey } from "@libp2p/peer-id";
+import { publicKeyOf } from "#storage/crypto/keys.ts";
 import { NetworkError } from "./networkError.ts";
 
 /** Bytes of an Ed25519 seed. */
@@ -12,7 +13,9 @@ const SEED_BYTES = 32;
  */
 export async function nodeKeyOf(seed: Uint8Array): Promise<Ed25519PrivateKey> {
   if (seed.length !== SEED_BYTES) throw new NetworkError({ code: "NODE_KEY_MALFORMED", bytes: seed.length });
-  return generateKeyPairFromSeed("Ed25519", seed);
+  // libp2p would derive the public key in pure JavaScript, whose tables then stay in memory.
+  const publicKey = publicKeyOf({ type: "ed25519", bytes: seed });
+  return privateKeyFromRaw(Buffer.concat([seed, publicKey.bytes])) as Ed25519PrivateKey;
 }
 
 /** The peer id (base58, `12D3Koo…`) of the node whose key has this seed. */
