@@ -1,10 +1,7 @@
 import { fileURLToPath } from "node:url";
+import { lightProcess } from "#node/light/lightProcess.ts";
 import type { PreparedNet, PreparedNode } from "./prepare.ts";
 import { type NodeProcess, startNodeProcess } from "./processes.ts";
-
-/** A light node is to run beside other things on a small computer: a small young generation, few arenas, few threads. */
-const LIGHT_FLAGS = ["--max-semi-space-size=1", "--v8-pool-size=1"];
-const LIGHT_ENVIRONMENT = { MALLOC_ARENA_MAX: "1", UV_THREADPOOL_SIZE: "2" };
 
 /** Compiled code comes from disk at every start but the first, and the type stripper, 18 MB, is then not even loaded. */
 const ENVIRONMENT = {
@@ -21,12 +18,12 @@ export interface RunningNet {
 /** Starts every node of a prepared net as a process of its own. */
 export function startNet(net: PreparedNet): RunningNet {
   const nodes = net.nodes.map((node) => {
-    const isLight = node.role === "light";
+    const light = node.role === "light" ? lightProcess(node.home) : undefined;
     const process = startNodeProcess({
       name: node.name,
       home: node.home,
-      nodeFlags: isLight ? LIGHT_FLAGS : [],
-      environment: isLight ? { ...ENVIRONMENT, ...LIGHT_ENVIRONMENT } : ENVIRONMENT,
+      nodeFlags: light?.flags ?? [],
+      environment: { ...ENVIRONMENT, ...light?.environment },
     });
     return { ...node, process };
   });

@@ -12,7 +12,7 @@ import type { ApiPorts } from "./ports.ts";
 import { createRateLimiter } from "./rateLimit.ts";
 import { MAX_HEADER_BYTES, MAX_REQUEST_CONNECTIONS } from "./serverLimits.ts";
 
-// Not by an import, which reads every export of node:http, its WebSocket too, and so loads undici: 3 MB.
+// Not by an import, which reads every export of node:http, its WebSocket too, and so loads undici: 12 MB (Node 24.21, x64).
 const { createServer } = process.getBuiltinModule("node:http");
 
 export type SmallApiOptions = Pick<

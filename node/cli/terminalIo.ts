@@ -19,6 +19,7 @@ export function terminalIo(): CliIo {
     nowMs: Date.now,
     askSecret: stdin.isTTY && stderr.isTTY ? askSecret : undefined,
     startNode: async (options, parts) => {
+      if (options.role === "light") (await import("../light/lightProcess.ts")).becomeLightProcess(options.home);
       // Loaded only here: every other command starts without libp2p and the database.
       const { startNode } = await import("../startNode.ts");
       return startNode(options, parts);
