@@ -67,9 +67,9 @@ export function protoSize(tx: Uint8Array): number {
   return 1 + lengthBytes + tx.length;
 }
 
-/** Names a list of transactions: the hash of their hashes. */
-export function transactionsKey(txs: readonly Uint8Array[]): string {
-  return sha256Latin1(Buffer.from(txs.map(sha256Latin1).join(""), "latin1"));
+/** Names a list of transactions: the hash of their ids. */
+export function transactionsKey(decoded: DecodedTransactions, txs: readonly Uint8Array[]): string {
+  return sha256Latin1(Buffer.from(txs.map((tx) => decoded.decode(tx).id).join(""), "latin1"));
 }
 
 function executeKnown(site: ExecutionSite, { decoded }: KnownTransaction): readonly AbciEvent[] | Failure {

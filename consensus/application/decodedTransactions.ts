@@ -13,14 +13,24 @@ export interface KnownTransaction {
 }
 
 /**
- * Every transaction comes by at least twice, from gossip and in a block, as different byte arrays of the same content. Decoding is
- * 4 µs, the hash to find it again 1 µs. The answer depends on the bytes alone, so that remembering it cannot make nodes disagree.
+ * Every transaction comes by at least twice, from gossip and in a block, as different byte arrays of the same content, and each array is
+ * asked about several times. Decoding is 4 µs, the hash to find it again 1 µs, the array itself as the key 0.1 µs; nobody changes a
+ * transaction's bytes in place. The answer depends on the bytes alone, so that remembering it cannot make nodes disagree.
  */
 export class DecodedTransactions {
   readonly #known = new Map<string, { known: KnownTransaction; bytes: number }>();
+  readonly #ofArray = new WeakMap<Uint8Array, KnownTransaction>();
   #bytes = 0;
 
   decode(tx: Uint8Array): KnownTransaction {
+    let known = this.#ofArray.get(tx);
+    if (known !== undefined) return known;
+    known = this.#ofContent(tx);
+    this.#ofArray.set(tx, known);
+    return known;
+  }
+
+  #ofContent(tx: Uint8Array): KnownTransaction {
     const id = sha256Latin1(tx);
     const entry = this.#known.get(id);
     if (entry !== undefined) return entry.known;

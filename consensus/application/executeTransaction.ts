@@ -2,8 +2,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import type { AbciEvent, ExecTxResult } from "#consensus/abci.ts";
 import { TxMsgDataSchema } from "#storage/proto/gen/cosmos/tx/v1beta1/tx_pb.ts";
 import type { Params, Validators } from "#storage/proto/gen/edream/ledger/v1/state_pb.ts";
-import { signBytes } from "#storage/types/signEncoded.ts";
-import type { SignatureCheck, Transaction } from "#storage/types/transaction.ts";
+import type { Transaction } from "#storage/types/transaction.ts";
 import type { LedgerMessage, MessageName, MessageValue } from "#storage/types/transactionMessages.ts";
 import { MESSAGE_NAMES, typeUrlOf } from "#storage/types/transactionMessages.ts";
 import type { Failure } from "./codes.ts";
@@ -15,6 +14,7 @@ import { changeRole, enrolMember, removeMember } from "./members.ts";
 import type { MessageContext } from "./messageContext.ts";
 import { deviceKeyOf, enrolMeter, revokeMeter } from "./meters.ts";
 import type { BlockQuotas } from "./quotas.ts";
+import type { SignatureVerdicts } from "./signatureVerdicts.ts";
 import { newRecord } from "./stateRecords.ts";
 import { updateValidators } from "./validators.ts";
 import type { WorkingState } from "./workingState.ts";
@@ -30,7 +30,7 @@ export interface ExecutionSite {
   readonly state: WorkingState;
   /** Undefined in CheckTx, which has its own rule. */
   readonly quotas: BlockQuotas | undefined;
-  verifySignature(check: SignatureCheck): boolean;
+  readonly verdicts: SignatureVerdicts;
 }
 
 type Rules = { readonly [N in MessageName]: (context: MessageContext, value: MessageValue<N>) => Failure | undefined };
@@ -91,11 +91,11 @@ function executeOrFail(site: ExecutionSite, tx: Transaction): readonly AbciEvent
 
 function admitSigners(site: ExecutionSite, tx: Transaction): Failure | undefined {
   const { state } = site;
-  for (const { account, publicKey, signature } of tx.signers) {
+  for (const signer of tx.signers) {
+    const { account } = signer;
     const record = state.get("account", account);
     if (record === undefined) return fail("ACCOUNT_UNKNOWN", account);
-    const message = signBytes(tx.bodyBytes, tx.authInfoBytes, site.chainId, record.number);
-    if (!site.verifySignature({ publicKey, message, signature }))
+    if (!site.verdicts.holds(tx, signer, record.number))
       return fail("SIGNATURE_INVALID", `${account}, chain ${site.chainId}, account number ${record.number}`);
   }
   for (const { account, publicKey, sequence } of tx.signers) {

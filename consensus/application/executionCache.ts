@@ -1,6 +1,7 @@
 import type { BlockContext } from "#consensus/abci.ts";
 import type { BlockExecution } from "./blockExecution.ts";
 import { transactionsKey } from "./blockExecution.ts";
+import type { DecodedTransactions } from "./decodedTransactions.ts";
 
 /** Proposals at the next height that wait to be decided: one or two rounds. */
 const MAX_KEPT_EXECUTIONS = 4;
@@ -8,13 +9,18 @@ const MAX_KEPT_EXECUTIONS = 4;
 /** Executions on top of the last commit, by all that their outcome depends on: height, time and transactions. */
 export class ExecutionCache {
   readonly #executions = new Map<string, BlockExecution>();
+  readonly #decoded: DecodedTransactions;
+
+  constructor(decoded: DecodedTransactions) {
+    this.#decoded = decoded;
+  }
 
   get(block: BlockContext, txs: readonly Uint8Array[]): BlockExecution | undefined {
-    return this.#executions.get(keyOf(block, txs));
+    return this.#executions.get(this.#keyOf(block, txs));
   }
 
   keep(block: BlockContext, txs: readonly Uint8Array[], execution: BlockExecution): void {
-    this.#executions.set(keyOf(block, txs), execution);
+    this.#executions.set(this.#keyOf(block, txs), execution);
     if (this.#executions.size <= MAX_KEPT_EXECUTIONS) return;
     const oldest = this.#executions.keys().next();
     if (oldest.done !== true) this.#executions.delete(oldest.value);
@@ -24,8 +30,8 @@ export class ExecutionCache {
   clear(): void {
     this.#executions.clear();
   }
-}
 
-function keyOf({ height, time }: BlockContext, txs: readonly Uint8Array[]): string {
-  return `${height}/${time.seconds}.${time.nanos}/${transactionsKey(txs)}`;
+  #keyOf({ height, time }: BlockContext, txs: readonly Uint8Array[]): string {
+    return `${height}/${time.seconds}.${time.nanos}/${transactionsKey(this.#decoded, txs)}`;
+  }
 }

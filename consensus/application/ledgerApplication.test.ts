@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { treeRoot } from "#storage/crypto/stateTree.ts";
 import { MAX_TX_BYTES } from "#storage/limits.ts";
+import type { SignatureCheck } from "#storage/types/transaction.ts";
 import { signTransaction } from "#storage/types/transactionSign.ts";
 import { appHashOf } from "./appHash.ts";
 import { createLedgerApplication } from "./ledgerApplication.ts";
@@ -224,16 +225,35 @@ describe("a proposal", () => {
     expect(given).toMatch(reason);
   });
 
-  test("is executed once from prepare to finalise, and only if height, time and transactions are the same", () => {
-    let verified = 0;
-    const counted = createTestLedger({ app: { verifySignature: () => ++verified > 0 } });
+  test("is executed once while height, time and transactions are the same", () => {
+    const ledger = createTestLedger();
+    const request = ledger.request(good);
+    const copies = { ...request, txs: request.txs.map((tx) => Uint8Array.from(tx)) };
+    const { txResults } = ledger.app.finalizeBlock(request);
+    expect(ledger.app.finalizeBlock(copies).txResults).toBe(txResults);
+    const later = ledger.app.finalizeBlock({ ...request, time: { ...request.time, nanos: 1 } });
+    expect(later.txResults).not.toBe(txResults);
+    expect(later.txResults).toEqual(txResults);
+  });
+
+  test("has each signature checked once from CheckTx to the block, in whatever copies of the bytes it comes", () => {
+    const asked: string[] = [];
+    const verifySignature = ({ signature }: SignatureCheck) => {
+      asked.push(hexOf(signature));
+      return true;
+    };
+    const counted = createTestLedger({ app: { verifySignature } });
     const request = counted.request(good);
-    const prepared = counted.app.prepareProposal(request);
-    counted.app.processProposal({ ...request, txs: prepared.txs.map((tx) => Uint8Array.from(tx)) });
-    counted.app.finalizeBlock({ ...request, txs: prepared.txs });
-    expect(verified).toBe(3);
-    counted.app.finalizeBlock({ ...request, time: { ...request.time, nanos: 1 } });
-    expect(verified).toBe(6);
+    const copies = () => request.txs.map((tx) => Uint8Array.from(tx));
+    for (const tx of copies()) counted.app.checkTx({ tx, type: "new" });
+    expect(copies().flatMap((tx) => counted.app.signatureChecks(tx))).toEqual([]);
+    const prepared = counted.app.prepareProposal({ ...request, txs: copies() });
+    expect(prepared.txs).toHaveLength(good.length);
+    counted.app.processProposal({ ...request, txs: copies() });
+    counted.app.finalizeBlock({ ...request, txs: copies() });
+    for (const tx of copies()) counted.app.checkTx({ tx, type: "recheck" });
+    expect(asked).toHaveLength(good.length);
+    expect(new Set(asked).size).toBe(good.length);
   });
 });
 

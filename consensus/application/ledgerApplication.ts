@@ -17,7 +17,6 @@ import { EMPTY_TREE, treeEntries, treeRoot } from "#storage/crypto/stateTree.ts"
 import { MAX_BLOCK_BYTES } from "#storage/limits.ts";
 import { timestampToMs } from "#storage/types/time.ts";
 import type { SignatureCheck } from "#storage/types/transaction.ts";
-import { signatureChecks } from "#storage/types/transaction.ts";
 import { Ancestors } from "./ancestors.ts";
 import { type AppRoots, appHashOf } from "./appHash.ts";
 import type { BlockExecution } from "./blockExecution.ts";
@@ -36,6 +35,7 @@ import { answerQuery } from "./queries.ts";
 import { QueryIndex } from "./queryIndex.ts";
 import type { QueryVersion } from "./queryTypes.ts";
 import { BlockQuotas, checkPending } from "./quotas.ts";
+import { SignatureVerdicts } from "./signatureVerdicts.ts";
 import { decodeRecord, recordKindOf, SINGLE } from "./stateRecords.ts";
 import { validatorUpdates } from "./validators.ts";
 import { WorkingState } from "./workingState.ts";
@@ -52,8 +52,8 @@ export interface LedgerApplicationOptions {
 
 export interface LedgerApplication extends Application {
   /**
-   * The signature checks that CheckTx or a block will ask of `verifySignature` for these bytes, to be done beforehand. Empty
-   * where there is nothing to check: the bytes do not decode, or an account does not exist yet.
+   * The signature checks that CheckTx or a block will still ask of `verifySignature` for these bytes, to be done beforehand. Empty
+   * where there is nothing to check: it was done, the bytes do not decode, or an account does not exist yet.
    */
   signatureChecks(tx: Uint8Array): readonly SignatureCheck[];
   /** bech32 account that pays for the transaction's place; undefined if the bytes do not decode. */
@@ -85,7 +85,7 @@ interface PendingBlock {
 
 class Ledger implements LedgerApplication {
   readonly #chainId: string;
-  readonly #verifySignature: (check: SignatureCheck) => boolean;
+  readonly #verdicts: SignatureVerdicts;
   readonly #clockMs: (() => number) | undefined;
   readonly #decoded = new DecodedTransactions();
   #position: AppPosition | undefined;
@@ -96,13 +96,15 @@ class Ledger implements LedgerApplication {
   /** Of InitChain: they go to disk with the first block. */
   #genesisWrites: readonly StateWrite[] = [];
   #checkSite: ExecutionSite | undefined;
-  #executions = new ExecutionCache();
+  readonly #executions = new ExecutionCache(this.#decoded);
   #pending: PendingBlock | undefined;
 
   constructor(options: LedgerApplicationOptions) {
     this.#chainId = options.chainId;
-    this.#verifySignature =
-      options.verifySignature ?? (({ publicKey, message, signature }) => verifyDirectly(publicKey, message, signature));
+    this.#verdicts = new SignatureVerdicts(
+      options.chainId,
+      options.verifySignature ?? (({ publicKey, message, signature }) => verifyDirectly(publicKey, message, signature)),
+    );
     this.#clockMs = options.clockMs;
     const loaded = loadState(options.entries ?? []);
     if (loaded === undefined) return;
@@ -229,7 +231,7 @@ class Ledger implements LedgerApplication {
     const { decoded } = this.#decoded.decode(tx);
     const site = this.#siteForCheck();
     if (!decoded.accepted || site === undefined) return [];
-    return signatureChecks(decoded.tx, this.#chainId, (account) => site.state.get("account", account)?.number) ?? [];
+    return this.#verdicts.open(decoded.tx, (account) => site.state.get("account", account)?.number) ?? [];
   }
 
   payerOf(tx: Uint8Array): string | undefined {
@@ -302,7 +304,7 @@ class Ledger implements LedgerApplication {
       validatorsBefore,
       state,
       quotas: timeMs === undefined ? undefined : new BlockQuotas(params),
-      verifySignature: this.#verifySignature,
+      verdicts: this.#verdicts,
     };
   }
 

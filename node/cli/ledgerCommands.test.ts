@@ -7,7 +7,7 @@ import { verifySignature } from "#storage/crypto/keys.ts";
 import { proveMerkle } from "#storage/crypto/merkle.ts";
 import { hashHeader } from "#storage/types/header.ts";
 import { makeProofFile } from "#storage/types/proofFile.ts";
-import { decodeTransaction, signatureChecks, type Transaction } from "#storage/types/transaction.ts";
+import { decodeTransaction, signatureCheckOf, type Transaction } from "#storage/types/transaction.ts";
 import { createTestNode, OK_RESULT, startTestApi, TEST_ACCOUNT, type TestNode } from "../api/testPorts.ts";
 import { createTestCli, type TestCli } from "./testIo.ts";
 
@@ -102,7 +102,8 @@ test("a transfer is signed for the node's chain and account state, and returns w
       { amountMwh: 3_500_000n, lock: { threshold: 1, accounts: [ledger.account] } },
     ],
   });
-  const [check] = signatureChecks(tx, "edream-test", () => 17n) ?? [];
+  const [signer] = tx.signers;
+  const check = signer && signatureCheckOf(tx, signer, "edream-test", 17n);
   expect(check && verifySignature(check.publicKey, check.message, check.signature)).toBe(true);
 });
 

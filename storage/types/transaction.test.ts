@@ -10,7 +10,7 @@ import { MAX_MEMO_BYTES, MAX_TX_BYTES, MAX_TX_MESSAGES, MAX_TX_SIGNERS } from ".
 import { AuthInfoSchema, TxBodySchema } from "../proto/gen/cosmos/tx/v1beta1/tx_pb.ts";
 import { SigningError, signBytes } from "./signEncoded.ts";
 import type { TransactionCode } from "./transaction.ts";
-import { decodeTransaction, signatureChecks, txId } from "./transaction.ts";
+import { decodeTransaction, signatureCheckOf, txId } from "./transaction.ts";
 import { accountOfKey } from "./transactionAccounts.ts";
 import { readEnvelope, writeEnvelope } from "./transactionEnvelope.ts";
 import type { LedgerMessage } from "./transactionMessages.ts";
@@ -76,17 +76,17 @@ test.each(["secp256k1", "ed25519"] as const)(
     expect(tx.signers.map((signer) => Buffer.from(signer.publicKey.bytes))).toEqual([
       Buffer.from(publicKeyOf(key).bytes),
     ]);
-    const [check] = signatureChecks(tx, CHAIN_ID, () => 300n) ?? [];
-    if (check === undefined) throw new Error("no check");
+    const [signer] = tx.signers;
+    if (signer === undefined) throw new Error("no signer");
+    const check = signatureCheckOf(tx, signer, CHAIN_ID, 300n);
     expect(verifySignature(check.publicKey, check.message, check.signature)).toBe(true);
     for (const [chainId, number] of [
       ["edream-other", 300n],
       [CHAIN_ID, 301n],
     ] as const) {
-      const [foreign] = signatureChecks(tx, chainId, () => number) ?? [];
-      expect(foreign && verifySignature(foreign.publicKey, foreign.message, foreign.signature)).toBe(false);
+      const foreign = signatureCheckOf(tx, signer, chainId, number);
+      expect(verifySignature(foreign.publicKey, foreign.message, foreign.signature)).toBe(false);
     }
-    expect(signatureChecks(tx, CHAIN_ID, () => undefined)).toBeUndefined();
   },
 );
 
@@ -132,8 +132,9 @@ describe("with CosmJS", () => {
     });
     const decoded = decodeTransaction(raw);
     if (!decoded.accepted) throw new Error(decoded.reason);
-    expect(decoded.tx.signers[0]).toMatchObject({ account: data.address, sequence: 4n });
-    const [check] = signatureChecks(decoded.tx, CHAIN_ID, () => 11n) ?? [];
+    const [signer] = decoded.tx.signers;
+    expect(signer).toMatchObject({ account: data.address, sequence: 4n });
+    const check = signer && signatureCheckOf(decoded.tx, signer, CHAIN_ID, 11n);
     expect(check && verifySignature(check.publicKey, check.message, check.signature)).toBe(true);
   });
 });

@@ -129,22 +129,14 @@ export function decodeTransaction(bytes: Uint8Array, id?: Uint8Array): DecodedTr
   return { accepted: true, tx };
 }
 
-/**
- * The signatures of a transaction as checks that a worker can do; undefined while an account is unknown, because the account
- * number is part of what was signed.
- */
-export function signatureChecks(
+/** What must hold for this signer to have signed; the account number is part of what was signed. */
+export function signatureCheckOf(
   tx: Transaction,
+  { publicKey, signature }: TransactionSigner,
   chainId: string,
-  accountNumberOf: (account: string) => bigint | undefined,
-): readonly SignatureCheck[] | undefined {
-  const checks: SignatureCheck[] = [];
-  for (const { account, publicKey, signature } of tx.signers) {
-    const accountNumber = accountNumberOf(account);
-    if (accountNumber === undefined) return undefined;
-    checks.push({ publicKey, message: signBytes(tx.bodyBytes, tx.authInfoBytes, chainId, accountNumber), signature });
-  }
-  return checks;
+  accountNumber: bigint,
+): SignatureCheck {
+  return { publicKey, message: signBytes(tx.bodyBytes, tx.authInfoBytes, chainId, accountNumber), signature };
 }
 
 type Refusal = Extract<DecodedTransaction, { accepted: false }>;

@@ -16,32 +16,43 @@ const VARINT = 0;
 const FIXED64 = 1;
 const BYTES = 2;
 
+const MAX_UINT32 = 0xffff_ffff;
+
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 export type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
+/** Most messages are smaller: a header, a vote, an event. */
+const INITIAL_BYTES = 128;
+
+/** A varint of 64 bits. */
+const MAX_VARINT_BYTES = 10;
+
 /** Collects the fields of one message; callers write them in ascending order. */
 export class FieldWriter {
-  readonly #chunks: Uint8Array[] = [];
+  #bytes = Buffer.allocUnsafe(INITIAL_BYTES);
   #length = 0;
 
   /** int32, int64, uint32, uint64: zero is left out, a negative number takes ten bytes. */
   int(field: number, value: number | bigint): this {
-    if (value === 0 || value === 0n) return this;
-    return this.#key(field, VARINT).#push(varint(value));
+    return value === 0 || value === 0n ? this : this.presentInt(field, value);
   }
 
   /** A number that is there even when it is zero: of a oneof, or declared optional. */
   presentInt(field: number, value: number | bigint): this {
-    return this.#key(field, VARINT).#push(varint(value));
+    this.#reserve(2 * MAX_VARINT_BYTES);
+    this.#varint(field * 8 + VARINT);
+    this.#varint(value);
+    return this;
   }
 
   /** sfixed64, zero left out. */
   fixed64(field: number, value: number): this {
     if (value === 0) return this;
-    const bytes = Buffer.allocUnsafe(8);
-    bytes.writeBigInt64LE(BigInt(value));
-    return this.#key(field, FIXED64).#push(bytes);
+    this.#reserve(MAX_VARINT_BYTES + 8);
+    this.#varint(field * 8 + FIXED64);
+    this.#length = this.#bytes.writeBigInt64LE(BigInt(value), this.#length);
+    return this;
   }
 
   /** Bytes, empty ones left out. */
@@ -51,32 +62,67 @@ export class FieldWriter {
 
   /** A string, an empty one left out. */
   text(field: number, value: string): this {
-    return value === "" ? this : this.message(field, Buffer.from(value, "utf8"));
+    if (value === "") return this;
+    const length = Buffer.byteLength(value, "utf8");
+    this.#startBytes(field, length);
+    this.#length += this.#bytes.write(value, this.#length, length, "utf8");
+    return this;
   }
 
   /** A sub-message or an element of a repeated field: written even when empty. */
   message(field: number, value: Uint8Array): this {
-    return this.#key(field, BYTES).#push(varint(value.length)).#push(value);
+    this.#startBytes(field, value.length);
+    this.#bytes.set(value, this.#length);
+    this.#length += value.length;
+    return this;
   }
 
   finish(): Uint8Array {
-    return concat(this.#chunks, this.#length);
+    return new Uint8Array(this.#bytes.subarray(0, this.#length));
   }
 
   /** The message with its length in front, as CometBFT signs it. */
   finishDelimited(): Uint8Array {
-    const length = varint(this.#length);
-    return concat([length, ...this.#chunks], this.#length + length.length);
+    const delimited = new FieldWriter();
+    delimited.#reserve(MAX_VARINT_BYTES + this.#length);
+    delimited.#varint(this.#length);
+    delimited.#bytes.set(this.#bytes.subarray(0, this.#length), delimited.#length);
+    delimited.#length += this.#length;
+    return delimited.finish();
   }
 
-  #key(field: number, wireType: number): this {
-    return this.#push(varint(field * 8 + wireType));
+  #startBytes(field: number, length: number): void {
+    this.#reserve(2 * MAX_VARINT_BYTES + length);
+    this.#varint(field * 8 + BYTES);
+    this.#varint(length);
   }
 
-  #push(bytes: Uint8Array): this {
-    this.#chunks.push(bytes);
-    this.#length += bytes.length;
-    return this;
+  #reserve(bytes: number): void {
+    const needed = this.#length + bytes;
+    if (needed <= this.#bytes.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(needed, 2 * this.#bytes.length));
+    larger.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = larger;
+  }
+
+  /** Room is reserved. */
+  #varint(value: number | bigint): void {
+    let rest = value >= 0 && value <= MAX_UINT32 ? Number(value) : this.#highVarint(value);
+    while (rest >= 0x80) {
+      this.#bytes[this.#length++] = (rest & 0x7f) | 0x80;
+      rest >>>= 7;
+    }
+    this.#bytes[this.#length++] = rest;
+  }
+
+  /** Writes the low groups of a value beyond 32 bits; what is left fits. */
+  #highVarint(value: number | bigint): number {
+    let rest = BigInt.asUintN(64, BigInt(value));
+    while (rest > MAX_UINT32) {
+      this.#bytes[this.#length++] = Number(rest & 0x7fn) | 0x80;
+      rest >>= 7n;
+    }
+    return Number(rest);
   }
 }
 
@@ -243,29 +289,4 @@ export function decodeCanonical<T>(
   const value = read(bytes);
   if (Buffer.compare(encode(value), bytes) !== 0) throw new FormatError({ code: "FORMAT_NOT_CANONICAL", format });
   return value;
-}
-
-/** Single bytes are most of all varints: keys, lengths, flags. */
-const SINGLE_BYTES = Array.from({ length: 128 }, (_, byte) => Uint8Array.of(byte));
-
-function varint(value: number | bigint): Uint8Array {
-  if (value >= 0 && value < 128) return SINGLE_BYTES[Number(value)] as Uint8Array;
-  let rest = BigInt.asUintN(64, BigInt(value));
-  const bytes: number[] = [];
-  while (rest >= 0x80n) {
-    bytes.push(Number(rest & 0x7fn) | 0x80);
-    rest >>= 7n;
-  }
-  bytes.push(Number(rest));
-  return Uint8Array.from(bytes);
-}
-
-function concat(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  const joined = new Uint8Array(length);
-  let offset = 0;
-  for (const chunk of chunks) {
-    joined.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return joined;
 }
