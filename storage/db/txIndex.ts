@@ -144,22 +144,35 @@ async function findPage(
 }
 
 function prefixesOf(events: readonly ResultEvent[]): readonly Uint8Array[] {
-  const prefixes = new Map<string, Uint8Array>();
+  const prefixes: Uint8Array[] = [];
+  const seen = new Set<string>();
   for (const { type, attributes } of events) {
     for (const { key, value, index } of attributes) {
-      const prefix = index ? attributePrefix(`${type}.${key}`, value) : undefined;
-      if (prefix !== undefined) prefixes.set(Buffer.from(prefix).toString("latin1"), prefix);
+      if (!index) continue;
+      const name = `${type}.${key}`;
+      // The same pair always spells the same text; a different pair that does has a name with a zero in it, which no event has.
+      const pair = `${name}\0${value}`;
+      if (seen.has(pair)) continue;
+      seen.add(pair);
+      const prefix = attributePrefix(name, value);
+      if (prefix !== undefined) prefixes.push(prefix);
     }
   }
-  return [...prefixes.values()];
+  return prefixes;
 }
 
 /** Transaction id (32), then each attribute's prefix with its length (2) in front: what pruning must remove. */
 function encodeEntry(txId: Uint8Array, prefixes: readonly Uint8Array[]): Uint8Array {
-  const lengths = prefixes.map((prefix) => Uint8Array.of(prefix.length >> 8, prefix.length & 0xff));
-  return Uint8Array.from(
-    Buffer.concat([txId, ...prefixes.flatMap((prefix, index) => [lengths[index] as Uint8Array, prefix])]),
-  );
+  const entry = new Uint8Array(prefixes.reduce((bytes, prefix) => bytes + 2 + prefix.length, HASH_BYTES));
+  entry.set(txId);
+  let at = HASH_BYTES;
+  for (const prefix of prefixes) {
+    entry[at] = prefix.length >> 8;
+    entry[at + 1] = prefix.length & 0xff;
+    entry.set(prefix, at + 2);
+    at += 2 + prefix.length;
+  }
+  return entry;
 }
 
 function decodeEntry(bytes: Uint8Array): { readonly txId: Uint8Array; readonly prefixes: readonly Uint8Array[] } {

@@ -1,4 +1,5 @@
 import { sha256 } from "../crypto/hash.ts";
+import { HASH_BYTES } from "../types/wire.ts";
 import { bucketKey, readHeight, writeHeight } from "./buckets.ts";
 
 /** Height (8) and index in the block (4), big-endian: positions sort as the chain does. */
@@ -39,14 +40,17 @@ export function positionKey(position: TxPosition): Uint8Array {
  * that no value can be taken for the start of another. Undefined for a name that is too long.
  */
 export function attributePrefix(name: string, value: string): Uint8Array | undefined {
-  const nameBytes = Buffer.from(name, "utf8");
-  const wholeValue = Buffer.from(value, "utf8");
-  if (nameBytes.length > MAX_ATTRIBUTE_NAME_BYTES) return undefined;
-  const isLong = wholeValue.length > MAX_ATTRIBUTE_VALUE_BYTES;
-  const valueBytes = isLong ? sha256(wholeValue) : wholeValue;
-  const length = isLong ? HASHED : valueBytes.length;
-  const lengthBytes = Uint8Array.of(length >> 8, length & 0xff);
-  return Uint8Array.from([nameBytes.length, ...nameBytes, ...lengthBytes, ...valueBytes]);
+  const nameBytes = Buffer.byteLength(name, "utf8");
+  if (nameBytes > MAX_ATTRIBUTE_NAME_BYTES) return undefined;
+  const valueBytes = Buffer.byteLength(value, "utf8");
+  const isLong = valueBytes > MAX_ATTRIBUTE_VALUE_BYTES;
+  const prefix = Buffer.allocUnsafe(1 + nameBytes + 2 + (isLong ? HASH_BYTES : valueBytes));
+  prefix[0] = nameBytes;
+  prefix.write(name, 1, "utf8");
+  prefix.writeUInt16BE(isLong ? HASHED : valueBytes, 1 + nameBytes);
+  if (isLong) prefix.set(sha256(Buffer.from(value, "utf8")), 3 + nameBytes);
+  else prefix.write(value, 3 + nameBytes, "utf8");
+  return prefix;
 }
 
 export function attributeKey(prefix: Uint8Array, position: Uint8Array): Uint8Array {
