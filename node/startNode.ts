@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
+import { ed25519Implementation } from "#storage/crypto/ed25519.ts";
 import { nativeCrypto } from "#storage/crypto/keys.ts";
 import { parseGenesis, validateGenesis } from "#storage/types/genesis.ts";
 import { loadKey } from "./cli/keyStore.ts";
@@ -20,10 +21,7 @@ export async function startNode(
   const { log } = parts;
   const paths = homePaths(options.home);
   const genesis = readGenesis(paths.genesis);
-  const native = nativeCrypto();
-  if (native.ed25519 === "noble" || native.secp256k1 === "noble")
-    log.warn(native, "A native signature library is missing: signature checks are 20 to 35 times slower");
-
+  warnIfNotNative(options.role, log);
   const passphrase = await parts.passphrase();
   const node = await loadKey(paths.keys, NODE_KEY_NAME, passphrase);
   if (options.role === "light") {
@@ -37,6 +35,14 @@ export async function startNode(
     import("./api/metrics.ts"),
   ]);
   return startFullNode(options, genesis, { node, validator }, { log, metrics: createMetrics() });
+}
+
+/** A light node's keys and its validators' are Ed25519: asking for the other kind would only load it. */
+function warnIfNotNative(role: NodeOptions["role"], log: Logger): void {
+  const { implementation } = ed25519Implementation;
+  const native = role === "light" ? { ed25519: implementation } : nativeCrypto();
+  if (Object.values(native).includes("noble"))
+    log.warn(native, "A native signature library is missing: signature checks are 20 to 35 times slower");
 }
 
 function readGenesis(file: string) {

@@ -27,8 +27,11 @@ import { createSubmitter } from "./submitter.ts";
 /** Without news by gossip a light node asks for the newest block this often, in ms. */
 const POLL_MS = 1_000;
 
-/** Small cache: a light node reads little, and its memory is the prosumer's. */
-const STORE_CACHE_BYTES = 256 * 1024;
+/** Small: a light node reads little and writes a few KB a second, and its memory is the prosumer's. */
+const STORE_BUFFERS = { cacheBytes: 256 * 1024, writeBufferBytes: 512 * 1024 };
+
+/** Intervals that wait for the ledger, in memory, about 1 KB each; beyond it the meters' source waits. */
+const MAX_QUEUED_INTERVALS = 4096;
 
 /** Headers dropped beyond `retainHeaders` are removed every so many polls. */
 const PRUNE_EVERY_POLLS = 60;
@@ -52,7 +55,7 @@ export async function startLightNode(
   const done = Promise.withResolvers<void>();
   await using opening = new AsyncDisposableStack();
 
-  const store = await openLevelStore(join(data, "light"), { cacheBytes: STORE_CACHE_BYTES });
+  const store = await openLevelStore(join(data, "light"), STORE_BUFFERS);
   opening.defer(() => store.close());
   const outbox = await openOutbox(store);
 
@@ -183,13 +186,19 @@ export async function startLightNode(
   if (meterKey !== undefined && submitter !== undefined) {
     const readings = await openReadingLog(join(data, "readings"));
     opening.defer(() => readings.close());
-    source = openSource(options, readings);
+    source = await openSource(options, readings);
     meters = createPipeline(
       { ledgerId: chainId, intervalMs: options.meterIntervalMs, periodMs: PERIOD_MS },
       {
         source,
         readings,
-        outbox,
+        outbox: {
+          closedUntilMs: outbox.closedUntilMs,
+          async add(intervals) {
+            await submitter.whenQueueBelow(MAX_QUEUED_INTERVALS, metering.signal);
+            await outbox.add(intervals);
+          },
+        },
         secretOf: (meterId) => meterSecretOf(meterKey, meterId),
         onClosed(intervals) {
           submitter.enqueue(intervals);

@@ -1,15 +1,17 @@
 import type { ReadingLog } from "#storage/offchain/readingLog.ts";
-import { createCsvSource } from "../meter/csv.ts";
-import { createHouseholdSource } from "../meter/householdSource.ts";
 import type { MeterSource } from "../meter/source.ts";
 import type { NodeOptions } from "../options.ts";
 
 /** Simulated time starts this long ago when it runs faster than the clock, so that it has room to run. */
 const SIMULATED_PAST_MS = 30 * 24 * 3600 * 1000;
 
-/** The source that the options name. A simulation goes on where the log ends. */
-export function openSource(options: NodeOptions, readings: ReadingLog): MeterSource {
-  if (options.meterSource === "csv") return createCsvSource({ path: options.meterCsvFile, nowMs: Date.now });
+/** The source that the options name, and only its code. A simulation goes on where the log ends. */
+export async function openSource(options: NodeOptions, readings: ReadingLog): Promise<MeterSource> {
+  if (options.meterSource === "csv") {
+    const { createCsvSource } = await import("../meter/csv.ts");
+    return createCsvSource({ path: options.meterCsvFile, nowMs: Date.now });
+  }
+  const { createHouseholdSource } = await import("../meter/householdSource.ts");
   const logged = Math.max(0, ...[...readings.meterIds()].map((id) => readings.lastTimestampMs(id) ?? 0));
   const begin = options.simulatorSpeed > 1 ? Date.now() - SIMULATED_PAST_MS : Date.now();
   const startMs = logged > 0 ? logged : Math.floor(begin / options.meterIntervalMs) * options.meterIntervalMs;

@@ -64,6 +64,8 @@ export interface Submitter {
   enqueue(intervals: readonly ClosedInterval[]): void;
   /** Called after every new header and now and then: asks for proofs, settles, sends what waits. */
   step(): Promise<void>;
+  /** Resolves once fewer intervals than this wait to be sent, or the signal is aborted. */
+  whenQueueBelow(intervals: number, signal: AbortSignal): Promise<void>;
   /** Whether everything that was queued is settled. */
   isDrained(): boolean;
   stats(): SubmitterStats;
@@ -85,6 +87,16 @@ export function createSubmitter(
   const stats = { sent: 0, finalised: 0, rejected: 0 };
   const finalitySeconds: number[] = [];
   let isStepping = false;
+  let waiting: { readonly below: number; readonly resolve: () => void }[] = [];
+
+  const queued = () => [...lanes.values()].reduce((total, { queue }) => total + queue.length, 0);
+
+  function release(): void {
+    if (waiting.length === 0) return;
+    const length = queued();
+    for (const { resolve } of waiting.filter(({ below }) => length < below)) resolve();
+    waiting = waiting.filter(({ below }) => length >= below);
+  }
 
   function laneOf(meterId: string): Lane {
     const known = lanes.get(meterId);
@@ -206,12 +218,23 @@ export function createSubmitter(
         await askForProofs();
         await openAccounts();
         for (const lane of lanes.values()) send(lane);
+        release();
         await resend();
       } catch (error) {
         log.debug({ err: (error as Error).message }, "Will ask again");
       } finally {
         isStepping = false;
       }
+    },
+
+    async whenQueueBelow(intervals, signal) {
+      if (signal.aborted || queued() < intervals) return;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      waiting.push({ below: intervals, resolve });
+      const stop = () => resolve();
+      signal.addEventListener("abort", stop);
+      await promise;
+      signal.removeEventListener("abort", stop);
     },
 
     isDrained: () => [...lanes.values()].every(({ queue, flight }) => queue.length === 0 && flight === undefined),

@@ -25,12 +25,12 @@ export const PUBLIC_KEY_LENGTH: Readonly<Record<KeyType, number>> = { ed25519: 3
 export function generatePrivateKey(type: KeyType, random: (bytes: number) => Uint8Array = randomBytes): PrivateKey {
   for (;;) {
     const bytes = random(32);
-    if (type === "ed25519" || secp256k1Implementation.isPrivateKey(bytes)) return { type, bytes };
+    if (type === "ed25519" || secp256k1Implementation().isPrivateKey(bytes)) return { type, bytes };
   }
 }
 
 export function publicKeyOf(key: PrivateKey): PublicKey {
-  const implementation = key.type === "ed25519" ? ed25519Implementation : secp256k1Implementation;
+  const implementation = key.type === "ed25519" ? ed25519Implementation : secp256k1Implementation();
   return { type: key.type, bytes: implementation.publicKey(key.bytes) };
 }
 
@@ -44,7 +44,7 @@ export function addressOf(key: PublicKey): Uint8Array {
 export function sign(key: PrivateKey, message: Uint8Array): Uint8Array {
   return key.type === "ed25519"
     ? ed25519Implementation.sign(key.bytes, message)
-    : secp256k1Implementation.sign(key.bytes, sha256(message));
+    : secp256k1Implementation().sign(key.bytes, sha256(message));
 }
 
 /** Whether a transaction signature holds: libsodium's Ed25519 rule, low-s secp256k1. Total: wrong lengths and no-points are false. */
@@ -52,7 +52,7 @@ export function verifySignature(key: PublicKey, message: Uint8Array, signature: 
   if (signature.length !== SIGNATURE_LENGTH || key.bytes.length !== PUBLIC_KEY_LENGTH[key.type]) return false;
   return key.type === "ed25519"
     ? ed25519Implementation.verify(key.bytes, message, signature)
-    : secp256k1Implementation.verify(key.bytes, sha256(message), signature);
+    : secp256k1Implementation().verify(key.bytes, sha256(message), signature);
 }
 
 /** Whether a vote's or proposal's signature holds: CometBFT's Ed25519 rule (ZIP-215). Total. */
@@ -64,5 +64,5 @@ export function verifyVoteSignature(key: PublicKey, message: Uint8Array, signatu
 
 /** Which implementations are in use; anything but the native ones is slow enough to be told to the operator at the start. */
 export function nativeCrypto(): { ed25519: "sodium-native" | "noble"; secp256k1: "native" | "noble" } {
-  return { ed25519: ed25519Implementation.implementation, secp256k1: secp256k1Implementation.implementation };
+  return { ed25519: ed25519Implementation.implementation, secp256k1: secp256k1Implementation().implementation };
 }

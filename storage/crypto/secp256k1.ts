@@ -58,4 +58,10 @@ export const nobleSecp256k1: Secp256k1 = {
   },
 };
 
-export const secp256k1Implementation: Secp256k1 = loadNative() ?? nobleSecp256k1;
+let chosen: Secp256k1 | undefined;
+
+/** Chosen when the first such key is met: a light node, whose keys are Ed25519, never carries the native part. */
+export function secp256k1Implementation(): Secp256k1 {
+  chosen ??= loadNative() ?? nobleSecp256k1;
+  return chosen;
+}

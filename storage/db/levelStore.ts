@@ -19,6 +19,9 @@ const ITERATOR_CHUNK_BYTES = 1024 * 1024;
 /** LevelDB's cache of table blocks; a light node on a Raspberry Pi has 64 MB in all. */
 const DEFAULT_CACHE_BYTES = 8 * 1024 * 1024;
 
+/** What LevelDB gathers in memory before it writes a table; while that happens there are two of them. LevelDB's own default. */
+const DEFAULT_WRITE_BUFFER_BYTES = 4 * 1024 * 1024;
+
 export interface LevelStore extends Store {
   /** What a crash left unfinished at the end of LevelDB's logs, and opening dropped; none of it was acknowledged. */
   readonly torn: readonly { readonly file: string; readonly bytes: number }[];
@@ -30,7 +33,7 @@ export interface LevelStore extends Store {
  */
 export async function openLevelStore(
   directory: string,
-  options: { readonly cacheBytes?: number } = {},
+  options: { readonly cacheBytes?: number; readonly writeBufferBytes?: number } = {},
 ): Promise<LevelStore> {
   // Node cannot lock files and LevelDB locks only when it opens, which is too late for the check. So an empty database is the lock:
   // the kernel releases it whatever becomes of this process.
@@ -47,6 +50,7 @@ export async function openLevelStore(
       keyEncoding: "view",
       valueEncoding: "view",
       cacheSize: options.cacheBytes ?? DEFAULT_CACHE_BYTES,
+      writeBufferSize: options.writeBufferBytes ?? DEFAULT_WRITE_BUFFER_BYTES,
     });
     await database.open();
     return { ...storeOver(database, guard, directory), torn };
