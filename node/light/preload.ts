@@ -42,7 +42,7 @@ registerHooks({
   },
 });
 
-// biome-ignore lint/suspicious/noExtendNative: only in this process, which sorts nothing for people.
+// Only in this process, which sorts nothing for people.
 String.prototype.localeCompare = function localeCompare(that: string): number {
   const text = String(this);
   if (text === that) return 0;
