@@ -16,7 +16,7 @@ import { checkAgreement } from "./agreement.ts";
 import { genesisMetersOf, type LoadMeter, loadMeters, signRound } from "./benchLoad.ts";
 import { metricValue, nodeView } from "./observe.ts";
 import { freePorts } from "./ports.ts";
-import { type NodeProcess, residentBytes, startNodeProcess } from "./processes.ts";
+import { cpuSeconds, type NodeProcess, residentBytes, startNodeProcess } from "./processes.ts";
 import { percentile } from "./report.ts";
 import { formatBytes, formatTable } from "./view.ts";
 
@@ -107,7 +107,8 @@ async function main(): Promise<number> {
     await until(async () => net.peers.length === VALIDATORS, interrupt.signal);
 
     const load = await signLoad(meters, chainId, BigInt(first.accountNumber));
-    const result = await offer(net, load, arrivals, interrupt.signal);
+    const pids = processes.map((child) => child.pid() ?? 0);
+    const result = await offer(net, load, arrivals, interrupt.signal, pids);
     const height = (await nodeView(url))?.height ?? 0;
     const [agreement, rejected] = await Promise.all([
       checkAgreement(nodes, height),
@@ -131,6 +132,7 @@ async function main(): Promise<number> {
       txsPerBlock: Math.round(result.finalised / Math.max(1, result.blocks)),
       finalitySeconds: result.finality,
       bytesPerTransaction: Math.round(load.bytes / load.txs),
+      cpuSeconds: result.cpu,
       rssBytes: rss,
       agreement: agreement.agreed,
     };
@@ -231,7 +233,13 @@ function createArrivals() {
   };
 }
 
-async function offer(net: Network, load: Load, arrivals: ReturnType<typeof createArrivals>, signal: AbortSignal) {
+async function offer(
+  net: Network,
+  load: Load,
+  arrivals: ReturnType<typeof createArrivals>,
+  signal: AbortSignal,
+  pids: readonly number[],
+) {
   const peers = net.peers.map(({ peer }) => peer);
   const offeredMs = new Map<string, number>();
   const samples: number[] = [];
@@ -241,6 +249,8 @@ async function offer(net: Network, load: Load, arrivals: ReturnType<typeof creat
   let measuredFrom: number | undefined;
   let finalised = 0;
   let blocks = 0;
+  const cpuNow = () => [process.pid, ...pids].map((pid) => cpuSeconds(pid) ?? 0);
+  let cpuBefore = cpuNow();
   const began = performance.now();
   const endsMs = began + WARM_UP_MS + flags.seconds * 1000;
   const running = () => performance.now() < endsMs && !signal.aborted;
@@ -281,6 +291,7 @@ async function offer(net: Network, load: Load, arrivals: ReturnType<typeof creat
         if (isMeasured && measuredFrom === undefined) {
           // The window opens with a block that is not counted: what it holds was finalised before.
           measuredFrom = now;
+          cpuBefore = cpuNow();
           continue;
         }
         if (measuredFrom === undefined) continue;
@@ -301,7 +312,11 @@ async function offer(net: Network, load: Load, arrivals: ReturnType<typeof creat
   samples.sort((a, b) => a - b);
   const seconds = (endedMs - (measuredFrom ?? endedMs)) / 1000;
   const finality = { p50: percentile(samples, 0.5), p99: percentile(samples, 0.99) };
-  return { perSecond: seconds > 0 ? finalised / seconds : 0, finalised, refused, blocks, finality };
+  const [generator = 0, ...validators] = cpuNow().map(
+    (used, i) => Math.round((used - (cpuBefore[i] ?? 0)) * 100) / 100,
+  );
+  const cpu = { generator, validators };
+  return { cpu, perSecond: seconds > 0 ? finalised / seconds : 0, finalised, refused, blocks, finality };
 }
 
 function table(report: Record<string, unknown> & { readonly rssBytes: readonly number[] }): string {

@@ -8,6 +8,9 @@ const MAIN = fileURLToPath(new URL("../node/main.ts", import.meta.url));
 /** How long a node that is asked to stop may take before it is killed, in ms. */
 const STOP_TIMEOUT_MS = 5_000;
 
+/** USER_HZ of Linux. */
+const TICKS_PER_SECOND = 100;
+
 /** Pause before a node that died is started again, in ms. */
 const RESTART_DELAY_MS = 500;
 
@@ -89,6 +92,18 @@ export function startNodeProcess(options: {
     send: (message) => void child?.send(message),
     stop,
   };
+}
+
+/** Processor time a process has used so far, all threads, user and system, in seconds (/proc/PID/stat), or undefined where it cannot be read. */
+export function cpuSeconds(pid: number): number | undefined {
+  try {
+    // The name of the program, which may hold spaces, ends with the last bracket; fields 14 and 15 are utime and stime in ticks of 10 ms.
+    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.split(" ") ?? [];
+    const ticks = Number(fields[11]) + Number(fields[12]);
+    return Number.isFinite(ticks) ? ticks / TICKS_PER_SECOND : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Resident memory of a process in bytes (VmRSS of /proc/PID/status), or undefined where it cannot be read. */
