@@ -280,6 +280,7 @@ export async function startLightNode(
         },
         header: (height) => verified.load(height),
         light: lightView,
+        openings: (request) => outbox.openings(request),
         metrics: async () => {
           const { headers: count, headerBytes } = await verified.report();
           return formatMetrics({

@@ -73,7 +73,9 @@ export function becomeLightProcess(home: string): void {
 
 function cacheFolder(home: string): string {
   const modules = join(ROOT, "node_modules");
-  return join(isWritable(modules) ? join(modules, ".cache") : join(home, "data"), "stripped", process.version);
+  const parent = isWritable(modules) ? join(modules, ".cache") : join(home, "data");
+  // By this copy of the program too: copies may share their packages, and each removes what it does not use.
+  return join(parent, "stripped", `${process.version}-${hash("sha256", ROOT).slice(0, 8)}`);
 }
 
 function isWritable(path: string): boolean {

@@ -56,7 +56,10 @@ export function createFullNodePeers(network: Network): FullNodePeers {
     );
     const [first, ...rest] = blocks;
     if (first === undefined) throw new Error(`peer ${peer} has no block ${height}`);
-    if (height !== 0) ahead.set(peer, new Map(rest.map((block) => [block.signedHeader.header.height, block])));
+    if (height === 0) return first;
+    const connected = new Set(candidates());
+    for (const known of ahead.keys()) if (!connected.has(known)) ahead.delete(known);
+    ahead.set(peer, new Map(rest.map((block) => [block.signedHeader.header.height, block])));
     return first;
   }
 
