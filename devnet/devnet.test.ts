@@ -6,6 +6,7 @@ import { checkAgreement } from "./agreement.ts";
 import { type RunningNet, startNet } from "./net.ts";
 import { lightView, nodeView } from "./observe.ts";
 import { prepareNet } from "./prepare.ts";
+import { residentBytes } from "./processes.ts";
 
 /** The whole net on real processes, sockets and disks. Each test goes on from the state the one before left. */
 const TEST_TIMEOUT_MS = 180_000;
@@ -35,6 +36,9 @@ async function unfinishedTxs(name: string): Promise<number> {
   return transactions === undefined ? 0 : transactions.sent - transactions.finalised;
 }
 
+/** What a light node may take; README.md has what it took after ten minutes. */
+const MAX_LIGHT_BYTES = 96_000_000;
+
 /** Looks until the condition holds; the test's own time limit is the only clock. */
 async function until(condition: () => Promise<boolean>): Promise<void> {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
@@ -63,6 +67,12 @@ test(
   },
   TEST_TIMEOUT_MS,
 );
+
+test("a light node that has verified headers and proofs takes at most 96 MB", () => {
+  const bytes = residentBytes(node("light0").process.pid() ?? 0);
+  // Only Linux tells.
+  if (process.platform === "linux") expect(bytes).toBeLessThanOrEqual(MAX_LIGHT_BYTES);
+});
 
 test(
   "a validator that is killed comes back by itself and catches up, and the net goes on meanwhile",
