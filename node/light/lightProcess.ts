@@ -62,13 +62,13 @@ export function lightProcess(home: string): LightProcess {
  * lost: such a supervisor starts the node with `lightProcess` itself, as the devnet does.
  */
 export function becomeLightProcess(home: string): void {
-  const { execve } = process;
-  if (process.execArgv.includes(FLAGS[0] ?? "") || process.channel !== undefined || execve === undefined) return;
+  if (process.execve === undefined || process.platform === "win32") return;
+  if (process.execArgv.includes(FLAGS[0] ?? "") || process.channel !== undefined) return;
   const { flags, environment } = lightProcess(home);
   // It would say that execve is experimental, in a process that ends with it.
   process.removeAllListeners("warning");
   const args = [process.execPath, ...process.execArgv, ...flags, ...process.argv.slice(1)];
-  execve(process.execPath, args, { ...process.env, ...environment });
+  process.execve(process.execPath, args, { ...process.env, ...environment });
 }
 
 function cacheFolder(home: string): string {
