@@ -7,6 +7,7 @@ import {
 } from "#storage/proto/gen/cosmos/auth/v1beta1/auth_pb.ts";
 import { SimulateResponseSchema } from "#storage/proto/gen/cosmos/tx/v1beta1/service_pb.ts";
 import { AncestorPathSchema, AppHashProofSchema } from "#storage/proto/gen/edream/ledger/v1/state_pb.ts";
+import { commitSum } from "#storage/types/intervalHash.ts";
 import { ledgerMessage } from "#storage/types/transactionMessages.ts";
 import { verifyAncestorAnswer, verifyStateAnswer } from "./appHash.ts";
 import { MAX_QUERY_PAGE } from "./queries.ts";
@@ -18,7 +19,9 @@ import {
   codeName,
   createTestLedger,
   EXPORT_METER,
+  INTERVAL_MS,
   output,
+  START_MS,
   sealMessage,
 } from "./testLedger.ts";
 
@@ -127,6 +130,34 @@ test("the hash of one block cannot be shown as that of another, whatever number 
           expect(verifyAncestorAnswer(appHash, 1, claimed, hash, forged).accepted).toBe(isTrue);
         }
   }
+});
+
+test("unopened intervals are listed by end, page after page, until they are opened", () => {
+  const ledger = createTestLedger();
+  const salt = new Uint8Array(32).fill(9);
+  const value = commitSum({ sum: 5n, count: 15, salt });
+  for (let index = 0; index < 3; index++)
+    ledger.send(sealMessage(index, { energy: { case: "sumCommitment", value } }), "device");
+  const unopened = (options: object) => ledger.query("/edream/unopened", JSON.stringify(options));
+  const end = (index: number) => String(START_MS + (index + 1) * INTERVAL_MS);
+  expect(unopened({ meter: EXPORT_METER, limit: 2 })).toMatchObject({
+    entries: [
+      { endMs: end(0), readingCount: 15, sumCommitment: Buffer.from(value).toString("hex") },
+      { endMs: end(1) },
+    ],
+    next: end(1),
+  });
+  expect(unopened({ meter: EXPORT_METER, after: end(1) })).toMatchObject({ entries: [{ endMs: end(2) }] });
+  const register = ledgerMessage("MsgRegisterEnergy", {
+    owner: accountOf("prosumer"),
+    meterId: EXPORT_METER,
+    openings: [{ intervalEndMs: BigInt(end(1)), sumMwh: 5n, salt }],
+    outputs: [output(5n, "prosumer")],
+  });
+  expect(ledger.send(register, "prosumer")).toBe("OK");
+  expect(unopened({ meter: EXPORT_METER })).toMatchObject({ entries: [{ endMs: end(0) }, { endMs: end(2) }] });
+  for (const options of [{}, { meter: "" }, { meter: EXPORT_METER, after: "x" }, { meter: 1 }])
+    expect(codeName(ask(ledger, "/edream/unopened", JSON.stringify(options)))).toBe("QUERY_MALFORMED");
 });
 
 test("lists come in pages, in order, and only what is unspent", () => {

@@ -1,6 +1,7 @@
 import type { QueryRequest, QueryResponse } from "#consensus/abci.ts";
 import { treeProve } from "#storage/crypto/stateProof.ts";
 import { treeGet } from "#storage/crypto/stateTree.ts";
+import { MAX_UNOPENED_INTERVALS } from "#storage/limits.ts";
 import { canonicalAccount } from "#storage/types/transactionAccounts.ts";
 import { encodeAncestorAnswer, encodeStateAnswer } from "./appHash.ts";
 import { keyBytes } from "./committedState.ts";
@@ -8,7 +9,7 @@ import { answerCosmosQuery, COSMOS_QUERY_PATHS } from "./cosmosQueries.ts";
 import type { QuerySource, QueryVersion } from "./queryTypes.ts";
 import { found, notFound } from "./queryTypes.ts";
 import type { RecordKind } from "./stateRecords.ts";
-import { decodeRecord, outputId, periodId, recordKey, recordKindOf, SINGLE } from "./stateRecords.ts";
+import { decodeRecord, outputId, periodId, recordKey, recordKindOf, SINGLE, unopenedId } from "./stateRecords.ts";
 
 /** Data of a query: a key, an id or a small JSON object. */
 const MAX_QUERY_BYTES = 1024;
@@ -42,6 +43,7 @@ const LIST_QUERIES = {
 export const QUERY_PATHS: readonly string[] = [
   ...Object.keys(RECORD_QUERIES),
   ...Object.keys(LIST_QUERIES),
+  "/edream/unopened",
   "/edream/state",
   "/edream/ancestor",
   ...COSMOS_QUERY_PATHS,
@@ -62,6 +64,7 @@ export function answerQuery(request: QueryRequest, source: QuerySource): QueryRe
   const recordQuery = Object.hasOwn(RECORD_QUERIES, request.path) ? RECORD_QUERIES[request.path] : undefined;
   if (recordQuery !== undefined) return answerRecord(request, recordQuery, version, source);
   if (Object.hasOwn(LIST_QUERIES, request.path)) return answerList(request, source, latest);
+  if (request.path === "/edream/unopened") return answerUnopened(request, latest);
   if (request.path === "/edream/state") return answerState(request, version);
   if (request.path === "/edream/ancestor") return answerAncestor(request, source, version);
   return (
@@ -135,7 +138,38 @@ function answerList(request: QueryRequest, source: QuerySource, version: QueryVe
   });
 }
 
-function readListOptions(data: Uint8Array): { after: string; limit: number; account: string } | undefined {
+/**
+ * Data: {"meter", "after", "limit"}. The intervals of the meter whose committed sum was not opened yet, by end; at most
+ * MAX_UNOPENED_INTERVALS, so that reading them all is bounded. Always of the latest state, without proof.
+ */
+function answerUnopened(request: QueryRequest, version: QueryVersion): QueryResponse {
+  const options = readListOptions(request.data);
+  if (options === undefined) return notFound(version.height, "QUERY_MALFORMED", "not a JSON object of list options");
+  const { meter, after, limit } = options;
+  if (anyId(meter) === undefined || !/^[0-9]{0,15}$/.test(after))
+    return notFound(version.height, "QUERY_MALFORMED", "unopened intervals need a meter, and after is a time in ms");
+  const open: { id: string; endMs: bigint; readingCount: number; sumCommitment: Uint8Array }[] = [];
+  for (let slot = 0; slot < MAX_UNOPENED_INTERVALS; slot++) {
+    const bytes = treeGet(version.tree, keyBytes(recordKey("unopened", unopenedId(meter, slot))));
+    if (bytes === undefined) continue;
+    const { endMs, readingCount, sumCommitment } = decodeRecord("unopened", bytes);
+    if (endMs > Number(after)) open.push({ id: endMs.toString(), endMs, readingCount, sumCommitment });
+  }
+  open.sort((a, b) => Number(a.endMs - b.endMs));
+  const entries = open.slice(0, limit);
+  return found(version.height, {
+    value: jsonBytes({ entries, next: open.length > limit ? entries.at(-1)?.id : undefined }),
+  });
+}
+
+interface ListOptions {
+  readonly after: string;
+  readonly limit: number;
+  readonly account: string;
+  readonly meter: string;
+}
+
+function readListOptions(data: Uint8Array): ListOptions | undefined {
   let json: unknown = {};
   if (data.length > 0) {
     try {
@@ -145,10 +179,10 @@ function readListOptions(data: Uint8Array): { after: string; limit: number; acco
     }
   }
   if (typeof json !== "object" || json === null || Array.isArray(json)) return undefined;
-  const { after = "", limit = MAX_QUERY_PAGE, account = "" } = json as Record<string, unknown>;
-  if (typeof after !== "string" || typeof account !== "string") return undefined;
+  const { after = "", limit = MAX_QUERY_PAGE, account = "", meter = "" } = json as Record<string, unknown>;
+  if (typeof after !== "string" || typeof account !== "string" || typeof meter !== "string") return undefined;
   if (typeof limit !== "number" || !Number.isInteger(limit) || limit < 1 || limit > MAX_QUERY_PAGE) return undefined;
-  return { after, limit, account };
+  return { after, limit, account, meter };
 }
 
 /** bigint as decimal text, bytes as hex, protobuf's own fields left out. */

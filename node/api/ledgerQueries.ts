@@ -27,7 +27,12 @@ export async function queryRecord(stateQuery: StateQuery, path: string, id: stri
 export async function queryPage(
   stateQuery: StateQuery,
   path: string,
-  options: { readonly after?: string | undefined; readonly limit: number; readonly account?: string },
+  options: {
+    readonly after?: string | undefined;
+    readonly limit: number;
+    readonly account?: string;
+    readonly meter?: string;
+  },
 ): Promise<RecordPage> {
   const data = Buffer.from(JSON.stringify(options));
   const { entries, next } = parseAnswer(

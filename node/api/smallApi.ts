@@ -1,7 +1,10 @@
 import { once } from "node:events";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Logger } from "pino";
+import { MAX_METER_ID_CHARS } from "#storage/limits.ts";
 import { formatProofFile } from "#storage/types/proofFileJson.ts";
+import { MAX_READING_TIME_MS } from "#storage/types/reading.ts";
+import type { OpeningsRequest, SumOpening } from "../light/outbox.ts";
 import type { NodeOptions } from "../options.ts";
 import { readToken, serverUrl } from "./access.ts";
 import { API_PREFIX } from "./apiPrefix.ts";
@@ -24,6 +27,8 @@ export type SmallApiPorts = Pick<
   ApiPorts,
   "status" | "readiness" | "peers" | "proof" | "subscribe" | "header" | "light"
 > & {
+  /** What opens the committed sums of this node's own intervals; absent where it meters nothing. */
+  readonly openings?: ((request: OpeningsRequest) => Promise<readonly SumOpening[]>) | undefined;
   /** Prometheus text. */
   readonly metrics: () => string | Promise<string>;
 };
@@ -40,10 +45,9 @@ export async function createSmallApi(
   ports: SmallApiPorts,
   parts: { readonly log: Logger },
 ): Promise<{ readonly url: string; readonly close: () => Promise<void> }> {
-  // Nothing here needs the token, but an address beyond loopback without one is the same mistake for every role.
-  readToken(options);
+  const isTokenValid = readToken(options);
   const events = createEventStream({ epoch: Date.now().toString(36), maxClients: options.apiMaxEventClients });
-  const routes = routesOf(ports, events);
+  const routes = routesOf(ports, events, isTokenValid);
   const rateLimiter = createRateLimiter({ perSecond: options.apiRequestsPerSecond, nowMs: () => performance.now() });
   const { apiRequestTimeoutMs: timeoutMs } = options;
   const server = createServer(
@@ -90,8 +94,30 @@ export async function createSmallApi(
   return { url: serverUrl(server, options.apiHost), close };
 }
 
-function routesOf(ports: SmallApiPorts, events: EventStream): readonly (readonly [RegExp, Route])[] {
+function routesOf(
+  ports: SmallApiPorts,
+  events: EventStream,
+  isTokenValid: ((token: string) => boolean) | undefined,
+): readonly (readonly [RegExp, Route])[] {
   return [
+    [
+      /^\/ledger\/v1\/openings$/,
+      async (_match, url, request) => {
+        // Sums are the prosumer's secret: whoever may not write may not read them either.
+        const token = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? "")?.[1];
+        if (isTokenValid !== undefined && (token === undefined || !isTokenValid(token)))
+          throw apiError("UNAUTHORIZED", "this request needs the API token");
+        if (ports.openings === undefined) throw apiError("NOT_SERVED_BY_ROLE", "this node meters nothing");
+        const openings = await ports.openings(readOpeningsRequest(url.searchParams));
+        return {
+          openings: openings.map(({ intervalEndMs, sumMwh, salt }) => ({
+            intervalEndMs,
+            sumMwh: sumMwh.toString(),
+            salt: Buffer.from(salt).toString("hex"),
+          })),
+        };
+      },
+    ],
     [/^\/health$/, async () => ({ status: "ok" })],
     [
       /^\/ready$/,
@@ -150,6 +176,21 @@ function routesOf(ports: SmallApiPorts, events: EventStream): readonly (readonly
       },
     ],
   ];
+}
+
+/** Openings of one answer. */
+const MAX_OPENINGS = 1000;
+
+function readOpeningsRequest(query: URLSearchParams): OpeningsRequest {
+  const time = (name: string, otherwise: number): number => {
+    const text = query.get(name);
+    if (text === null) return otherwise;
+    if (!/^[0-9]{1,15}$/.test(text)) throw apiError("BAD_REQUEST", `${name} is a time in Unix ms`);
+    return Number(text);
+  };
+  const meterId = query.get("meter") ?? "";
+  if (meterId === "" || meterId.length > MAX_METER_ID_CHARS) throw apiError("BAD_REQUEST", "meter is a meter id");
+  return { meterId, fromMs: time("from", 0), toMs: time("to", MAX_READING_TIME_MS), limit: MAX_OPENINGS };
 }
 
 const EVENT_TYPES: readonly EventType[] = ["block", "tx", "status"];

@@ -13,6 +13,8 @@ export interface LedgerClient {
   readonly url: string;
   /** GET under /ledger/v1. @throws CliError NODE_UNREACHABLE, NOT_FOUND and the API's codes */
   readonly get: <T>(path: string) => Promise<T>;
+  /** GET with the API token, for what only the node's owner may read. */
+  readonly getPrivate: <T>(path: string) => Promise<T>;
   readonly getText: (path: string) => Promise<string>;
   readonly submit: (tx: Uint8Array, wait: "sync" | "commit") => Promise<SubmitAnswer>;
 }
@@ -31,6 +33,7 @@ export function createLedgerClient(options: {
   readonly token: string | undefined;
 }): LedgerClient {
   const { url, token } = options;
+  const authorization: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
   const request = async (path: string, init: RequestInit): Promise<string> => {
     let response: Response;
     let text: string;
@@ -56,10 +59,10 @@ export function createLedgerClient(options: {
   return {
     url,
     get: async (path) => json(await request(path, {})),
+    getPrivate: async (path) => json(await request(path, { headers: authorization })),
     getText: (path) => request(path, {}),
     submit: async (tx, wait) => {
-      const headers: Record<string, string> = { "content-type": "application/octet-stream" };
-      if (token !== undefined) headers.authorization = `Bearer ${token}`;
+      const headers = { "content-type": "application/octet-stream", ...authorization };
       return json(await request(`/transactions?wait=${wait}`, { method: "POST", headers, body: new Uint8Array(tx) }));
     },
   };

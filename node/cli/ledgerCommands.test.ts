@@ -136,20 +136,6 @@ test("every other sending command sends the message it names", async () => {
   }
 });
 
-test("committed sums are opened from a file when energy is registered", async () => {
-  await using ledger = await setUp(commitAll(createTestNode()));
-  const file = join(ledger.cli.folder, "openings.json");
-  writeFileSync(file, JSON.stringify([{ intervalEndMs: 1000, sumMwh: "-5", salt: HASH }]));
-  await ledger.run("tx", "register", "--meter", "m1", "--amount", "1Wh", "--openings", file);
-  const { value } = submittedBy(ledger.node).messages[0] ?? {};
-  expect(value).toMatchObject({ openings: [{ intervalEndMs: 1000n, sumMwh: -5n, salt: new Uint8Array(32).fill(7) }] });
-  writeFileSync(file, '[{"intervalEndMs":"x"}]');
-  expect(await ledger.run("tx", "register", "--meter", "m1", "--amount", "1Wh", "--openings", file)).toMatchObject({
-    exit: "usage",
-    err: expect.stringContaining("OPENINGS_MALFORMED"),
-  });
-});
-
 test("a dry run signs and shows the transaction but sends nothing", async () => {
   await using ledger = await setUp();
   const { exit, json } = await ledger.run("members", "remove", TEST_ACCOUNT, "--dry-run", "--json");

@@ -19,15 +19,35 @@ export interface OutboxTotals {
   readonly finalisedMwh: bigint;
 }
 
+/** What opens the committed sum of one interval (MsgRegisterEnergy.openings). Who holds it can read the sum. */
+export interface SumOpening {
+  /** Unix ms. */
+  readonly intervalEndMs: number;
+  readonly sumMwh: bigint;
+  /** 32 bytes. */
+  readonly salt: Uint8Array;
+}
+
+export interface OpeningsRequest {
+  readonly meterId: string;
+  /** Ends from here on, Unix ms. */
+  readonly fromMs: number;
+  /** Ends up to here. */
+  readonly toMs: number;
+  readonly limit: number;
+}
+
 /** The closed intervals of this node's meters and their proofs: on disk before they are sent, kept after they are final. */
 export interface Outbox {
   totals(): OutboxTotals;
   /** End of the last closed interval of a meter, 0 without one. */
   closedUntilMs(meterId: string): number;
-  /** Queued ones of earlier runs, in order. */
+  /** Queued ones of earlier runs, in order; handed over once. */
   queued(): readonly ClosedInterval[];
   add(intervals: readonly ClosedInterval[]): Promise<void>;
   settle(intervals: readonly ClosedInterval[], outcome: IntervalState, proof: TxProof | undefined): Promise<void>;
+  /** Of the meter's intervals that are final, by end. */
+  openings(request: OpeningsRequest): Promise<readonly SumOpening[]>;
 }
 
 export async function openOutbox(store: Store): Promise<Outbox> {
@@ -59,7 +79,7 @@ export async function openOutbox(store: Store): Promise<Outbox> {
   return {
     totals: () => totals,
     closedUntilMs: (meterId) => closed.get(meterId) ?? 0,
-    queued: () => queued,
+    queued: () => queued.splice(0),
 
     async add(intervals) {
       const outcome: IntervalState = { state: "queued" };
@@ -88,11 +108,31 @@ export async function openOutbox(store: Store): Promise<Outbox> {
         settleCount(interval, outcome);
       }
     },
+
+    openings: (request) => findOpenings(store, request),
   };
+}
+
+async function findOpenings(
+  store: Store,
+  { meterId, fromMs, toMs, limit }: OpeningsRequest,
+): Promise<readonly SumOpening[]> {
+  const openings: SumOpening[] = [];
+  for await (const [, value] of store.iterate({ gte: endKey(meterId, fromMs), lt: endKey(meterId, toMs + 1) })) {
+    const { interval, outcome } = decodeRow(value);
+    if (outcome.state !== "final") continue;
+    openings.push({ intervalEndMs: interval.endMs, sumMwh: interval.sum, salt: interval.salt });
+    if (openings.length === limit) break;
+  }
+  return openings;
 }
 
 /** Meter id, zero, end of the interval: a meter's intervals lie together in order of time. */
 function keyOf({ meterId, endMs }: ClosedInterval): Uint8Array {
+  return endKey(meterId, endMs);
+}
+
+function endKey(meterId: string, endMs: number): Uint8Array {
   const end = Buffer.alloc(8);
   end.writeBigUInt64BE(BigInt(endMs));
   return bucketKey("ownInterval", Buffer.from(`${meterId}\0`), end);

@@ -11,6 +11,12 @@ export interface SigningKey {
   readonly sequence: bigint;
 }
 
+/** Who will sign: what a transaction says of them before they have. */
+export interface SigningParty {
+  readonly publicKey: PublicKey;
+  readonly sequence: bigint;
+}
+
 /** A message in its encoded form, with the accounts that must sign it, as it spells them. */
 export interface UnsignedMessage {
   readonly typeUrl: string;
@@ -18,14 +24,24 @@ export interface UnsignedMessage {
   readonly signers: readonly string[];
 }
 
-export interface Unsigned<M> {
+export interface TransactionBody<M> {
   readonly messages: readonly M[];
-  readonly chainId: string;
-  /** Every account the messages name as signer; in any order. */
-  readonly signers: readonly SigningKey[];
   readonly memo?: string;
   /** The last height at which it may be executed; absent or 0: no limit. */
   readonly timeoutHeight?: number;
+}
+
+export interface Unsigned<M> extends TransactionBody<M> {
+  readonly chainId: string;
+  /** Every account the messages name as signer; in any order. */
+  readonly signers: readonly SigningKey[];
+}
+
+/** The two parts of a transaction that every signer signs, and the signers in the order of their signatures. */
+export interface SignableParts<P extends SigningParty> {
+  readonly bodyBytes: Uint8Array;
+  readonly authInfoBytes: Uint8Array;
+  readonly signers: readonly P[];
 }
 
 export type SigningErrorDetails =
@@ -49,23 +65,26 @@ export const PUBLIC_KEY_TYPE_URLS: Readonly<Record<KeyType, string>> = {
  * @throws SigningError SIGNING_ACCOUNT_MALFORMED, SIGNING_KEY_MISSING (a message names a signer whose key is not given)
  */
 export function signEncoded(unsigned: Unsigned<UnsignedMessage>): Uint8Array {
-  const keys = new Map(
-    unsigned.signers.map((key) => {
-      const publicKey = publicKeyOf(key.privateKey);
-      return [accountOfKey(publicKey), { ...key, publicKey }];
-    }),
-  );
-  const ordered = signerAccounts(unsigned.messages).map((account) => {
-    const key = keys.get(account);
-    if (key === undefined) throw new SigningError({ code: "SIGNING_KEY_MISSING", account });
-    return key;
-  });
-  const bodyBytes = encodeBody(unsigned);
-  const authInfoBytes = encodeAuthInfo(ordered);
-  const signatures = ordered.map((key) =>
+  const keys = unsigned.signers.map((key) => ({ ...key, publicKey: publicKeyOf(key.privateKey) }));
+  const { bodyBytes, authInfoBytes, signers } = encodeSignable(unsigned, keys);
+  const signatures = signers.map((key) =>
     sign(key.privateKey, signBytes(bodyBytes, authInfoBytes, unsigned.chainId, key.accountNumber)),
   );
   return writeEnvelope({ bodyBytes, authInfoBytes, signatures });
+}
+
+/** @throws SigningError SIGNING_ACCOUNT_MALFORMED, SIGNING_KEY_MISSING (a message names a signer who is not among the parties) */
+export function encodeSignable<P extends SigningParty>(
+  body: TransactionBody<UnsignedMessage>,
+  parties: readonly P[],
+): SignableParts<P> {
+  const byAccount = new Map(parties.map((party) => [accountOfKey(party.publicKey), party]));
+  const signers = signerAccounts(body.messages).map((account) => {
+    const party = byAccount.get(account);
+    if (party === undefined) throw new SigningError({ code: "SIGNING_KEY_MISSING", account });
+    return party;
+  });
+  return { bodyBytes: encodeBody(body), authInfoBytes: encodeAuthInfo(signers), signers };
 }
 
 /** The distinct signers of the messages, bech32, in the order in which a transaction must list them. */
@@ -80,7 +99,7 @@ function signerAccounts(messages: readonly UnsignedMessage[]): string[] {
 }
 
 /** cosmos.tx.v1beta1.TxBody {messages = 1, memo = 2, timeout_height = 3}. */
-function encodeBody({ messages, memo, timeoutHeight }: Unsigned<UnsignedMessage>): Uint8Array {
+function encodeBody({ messages, memo, timeoutHeight }: TransactionBody<UnsignedMessage>): Uint8Array {
   const writer = new FieldWriter();
   for (const { typeUrl, value } of messages) writer.message(1, encodeAny(typeUrl, value));
   return writer
@@ -90,7 +109,7 @@ function encodeBody({ messages, memo, timeoutHeight }: Unsigned<UnsignedMessage>
 }
 
 /** cosmos.tx.v1beta1.AuthInfo {signer_infos = 1 {public_key = 1, mode_info = 2 {single = 1 {mode = 1}}, sequence = 3}, fee = 2}. */
-function encodeAuthInfo(signers: readonly { publicKey: PublicKey; sequence: bigint }[]): Uint8Array {
+function encodeAuthInfo(signers: readonly SigningParty[]): Uint8Array {
   const single = new FieldWriter().int(1, SIGN_MODE_DIRECT).finish();
   const modeInfo = new FieldWriter().message(1, single).finish();
   const writer = new FieldWriter();

@@ -60,6 +60,18 @@ export function stateRoutes(server: FastifyInstance, context: RouteContext): voi
       return { meterId, ...withoutId(meter), ...withoutId(chain) };
     },
   });
+  server.get<{ Params: { meterId: string } } & PageQuery>("/meters/:meterId/unopened", {
+    schema: {
+      ...describe("Intervals of a meter whose committed sum is not opened yet, by end"),
+      params: nameParams("meterId", "Meter id", 96),
+      querystring: PAGE_QUERY,
+    },
+    handler: async ({ params: { meterId }, query }) => {
+      const options = { ...query, meter: meterId };
+      const { entries, next } = await queryPage(need(ports, "stateQuery"), "/edream/unopened", options);
+      return { intervals: entries.map(withoutId), next };
+    },
+  });
   server.get<AccountParams>("/accounts/:account", {
     schema: { ...describe("An account: number, next sequence, role"), params: ACCOUNT_PARAMS },
     handler: async (request) => {

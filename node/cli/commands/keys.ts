@@ -59,7 +59,7 @@ function showEntry(io: CliIo, json: boolean, entry: KeyEntry): void {
       ["type", view.type],
       ["account", view.account],
       ["identity", view.identity],
-      ["public key", view.publicKey],
+      ["public key", `${view.type}:${view.publicKey}`],
     ]),
   );
 }

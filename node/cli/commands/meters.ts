@@ -1,13 +1,13 @@
 import type { Command } from "commander";
-import type { KeyType } from "#storage/crypto/keys.ts";
 import { ledgerMessage } from "#storage/types/transactionMessages.ts";
 import { cliError } from "../cliError.ts";
-import { type CommandContext, commandContext, example } from "../context.ts";
+import { commandContext, example } from "../context.ts";
 import type { CliIo } from "../io.ts";
-import { showKey } from "../keyStore.ts";
-import { printable, show, table } from "../output.ts";
+import { fetchOpenings, writeOpenings } from "../openings.ts";
+import { facts, printable, show, table } from "../output.ts";
 import { readAllPages } from "../pages.ts";
-import { parseDuration, parseHex } from "../quantities.ts";
+import { publicKeyOfFlag } from "../publicKeyFlag.ts";
+import { formatEnergy, parseDuration, parseHex, parseTimeMs } from "../quantities.ts";
 import { type SubmitFlags, signAndSubmit, signingAccount } from "../submit.ts";
 import { withSubmitFlags } from "./submitFlags.ts";
 
@@ -27,6 +27,12 @@ interface EnrolFlags extends SubmitFlags {
   readonly direction: string;
   readonly interval: string;
   readonly seedCommitment: string;
+}
+
+interface OpeningsFlags {
+  readonly from?: string;
+  readonly to?: string;
+  readonly output: string;
 }
 
 export function metersCommand(program: Command, io: CliIo): void {
@@ -57,6 +63,38 @@ export function metersCommand(program: Command, io: CliIo): void {
       );
     });
 
+  meters
+    .command("openings")
+    .description(
+      "Write what opens the committed sums of a meter's intervals, from its own light node, for `tx register`",
+    )
+    .argument("<meter>", "meter id")
+    .option("--from <time>", "intervals that end at this time or later: RFC 3339 with zone, or Unix ms")
+    .option("--to <time>", "intervals that end at this time or earlier")
+    .requiredOption("-o, --output <file>", "where to write them; keep the file, whoever has it can read the sums")
+    .addHelpText("after", example("meters openings MAC000002 -o openings.json --node http://127.0.0.1:26680"))
+    .action(async (meterId: string, flags: OpeningsFlags, command: Command) => {
+      const { json, client } = commandContext(io, command);
+      const fromMs = flags.from === undefined ? 0 : parseTimeMs(flags.from);
+      const toMs = flags.to === undefined ? undefined : parseTimeMs(flags.to);
+      const openings = await fetchOpenings(client(), { meterId, fromMs, toMs });
+      if (openings.length === 0) {
+        const hint = "name the meter's own light node with --node, and wait until an interval is final";
+        throw cliError("notFound", "OPENINGS_NONE", `this node has no final interval of meter ${meterId} then`, hint);
+      }
+      writeOpenings(flags.output, openings);
+      const sumMwh = openings.reduce((sum, opening) => sum + BigInt(opening.sumMwh), 0n);
+      const view = { file: flags.output, openings: openings.length, sumMwh: sumMwh.toString() };
+      show(io, json, view, () =>
+        facts([
+          ["file", view.file],
+          ["intervals", view.openings],
+          ["energy", formatEnergy(sumMwh)],
+          ["next", `tx register --meter ${meterId} --amount ENERGY --openings ${flags.output}`],
+        ]),
+      );
+    });
+
   withSubmitFlags(
     meters
       .command("enrol")
@@ -78,10 +116,11 @@ export function metersCommand(program: Command, io: CliIo): void {
     .action(async (meterId: string, flags: EnrolFlags, command: Command) => {
       const context = commandContext(io, command);
       const { name, account: authority } = signingAccount(context, flags.key);
+      const { type, bytes: key } = publicKeyOfFlag(context, flags.deviceKey);
       const message = ledgerMessage("MsgEnrolMeter", {
         authority,
         meterId,
-        deviceKey: deviceKeyOf(context, flags.deviceKey),
+        deviceKey: { type, key },
         owner: flags.owner,
         quantity: flags.quantity,
         direction: flags.direction,
@@ -105,15 +144,4 @@ export function metersCommand(program: Command, io: CliIo): void {
       const message = ledgerMessage("MsgRevokeMeter", { authority, meterId, reason: flags.reason });
       await signAndSubmit(context, [message], [name], flags);
     });
-}
-
-function deviceKeyOf(context: CommandContext, text: string): { type: KeyType; key: Uint8Array } {
-  const [type, digits] = text.split(":");
-  if (digits === undefined) {
-    const { publicKey } = showKey(context.paths.keys, text);
-    return { type: publicKey.type, key: publicKey.bytes };
-  }
-  if (type === "ed25519") return { type, key: parseHex(digits, 32, "the device key") };
-  if (type === "secp256k1") return { type, key: parseHex(digits, 33, "the device key") };
-  throw cliError("usage", "DEVICE_KEY_MALFORMED", `${type} is no kind of key`, "write ed25519:HEX or secp256k1:HEX");
 }

@@ -1,14 +1,17 @@
-import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { ledgerMessage } from "#storage/types/transactionMessages.ts";
 import { cliError } from "../cliError.ts";
 import { type CommandContext, commandContext, example } from "../context.ts";
 import type { CliIo } from "../io.ts";
 import { METER_KEY_NAME } from "../keyNames.ts";
+import { accountOf } from "../keyStore.ts";
 import { parseLockedAmount } from "../lock.ts";
+import { type Opening, readOpenings, stillUnopened } from "../openings.ts";
+import { publicKeyOfFlag } from "../publicKeyFlag.ts";
 import { parseEnergy, parseHex, parseOutputPointer, parseTimeMs } from "../quantities.ts";
-import { type SubmitFlags, signAndSubmit, signingAccount } from "../submit.ts";
+import { type SubmitFlags, signAndSubmit, signingAccount, writeForSigning } from "../submit.ts";
 import { collect, withSubmitFlags } from "./submitFlags.ts";
+import { txFileCommands } from "./txFile.ts";
 
 interface SealFlags extends SubmitFlags {
   readonly meter: string;
@@ -33,6 +36,7 @@ interface TransferFlags extends SubmitFlags {
   readonly input: readonly string[];
   readonly to: readonly string[];
   readonly coSigner?: readonly string[];
+  readonly unsigned?: string;
 }
 
 interface OutputAnswer {
@@ -48,6 +52,7 @@ export function txCommand(program: Command, io: CliIo): void {
   sealCommand(tx, io);
   registerCommand(tx, io);
   transferCommand(tx, io);
+  txFileCommands(tx, io);
 }
 
 function sealCommand(tx: Command, io: CliIo): void {
@@ -109,7 +114,7 @@ function registerCommand(tx: Command, io: CliIo): void {
       .requiredOption("--meter <id>", "meter id")
       .option("--amount <energy>", "energy of one output for yourself, for example 1.5kWh")
       .option("--to <account=energy>", "output for another account, or MofN:A+B+C=ENERGY; may be repeated", collect)
-      .option("--openings <file>", "JSON array of {intervalEndMs, sumMwh, salt} that opens committed sums"),
+      .option("--openings <file>", "file of `meters openings`, which opens committed sums"),
   )
     .addHelpText("after", example("tx register --meter MAC000002 --amount 1.5kWh --key alice"))
     .action(async (flags: RegisterFlags, command: Command) => {
@@ -121,11 +126,21 @@ function registerCommand(tx: Command, io: CliIo): void {
       const message = ledgerMessage("MsgRegisterEnergy", {
         owner,
         meterId: flags.meter,
-        openings: flags.openings === undefined ? [] : readOpenings(flags.openings),
+        openings: flags.openings === undefined ? [] : await openingsFor(context, flags.meter, flags.openings),
         outputs: texts.map(parseLockedAmount),
       });
       await signAndSubmit(context, [message], [name], flags);
     });
+}
+
+/** Of the file's openings those that the ledger waits for: a file may be used again as it grows. */
+async function openingsFor(context: CommandContext, meterId: string, file: string): Promise<Opening[]> {
+  const openings = readOpenings(file);
+  const open = await stillUnopened(context.client(), meterId, openings);
+  if (open.length > 0 || openings.length === 0) return [...open];
+  const hint =
+    "what is opened counts already: register it without --openings, or write a new file with `meters openings`";
+  throw cliError("refused", "OPENINGS_USED", `none of the ${openings.length} intervals in ${file} is unopened`, hint);
 }
 
 function transferCommand(tx: Command, io: CliIo): void {
@@ -135,13 +150,21 @@ function transferCommand(tx: Command, io: CliIo): void {
       .description("Spend outputs and lock their energy to others; what is left comes back to you")
       .requiredOption("--input <txid:index>", "output to spend; may be repeated", collect)
       .requiredOption("--to <account=energy>", "receiver and energy, or MofN:A+B+C=ENERGY; may be repeated", collect)
-      .option("--co-signer <name>", "further key of this home that signs, for m-of-n locks; may be repeated", collect),
+      .option(
+        "--co-signer <key>",
+        "further signer, for m-of-n locks: a key of this home, or TYPE:HEX of another's; may be repeated",
+        collect,
+      )
+      .option("--unsigned <file>", "do not send it, but write it for the other signers to sign with `tx sign`"),
   )
     .addHelpText("after", example(`tx transfer --input ${"6f".repeat(32)}:0 --to edream1…=0.5kWh --key alice`))
     .action(async (flags: TransferFlags, command: Command) => {
       const context = commandContext(io, command);
       const first = signingAccount(context, flags.key);
-      const coSigners = (flags.coSigner ?? []).map((name) => signingAccount(context, name));
+      const coSigners = (flags.coSigner ?? []).map((text) => {
+        const publicKey = publicKeyOfFlag(context, text);
+        return { name: text.includes(":") ? undefined : text, publicKey, account: accountOf(publicKey).account };
+      });
       const inputs = flags.input.map(parseOutputPointer);
       const outputs = flags.to.map(parseLockedAmount);
       const spent = await totalOf(context, inputs);
@@ -156,12 +179,15 @@ function transferCommand(tx: Command, io: CliIo): void {
         inputs,
         outputs: change.amountMwh === 0n ? outputs : [...outputs, change],
       });
-      await signAndSubmit(
-        context,
-        [message],
-        [first, ...coSigners].map(({ name }) => name),
-        flags,
-      );
+      const names = [first, ...coSigners].flatMap(({ name }) => (name === undefined ? [] : [name]));
+      const others = coSigners.flatMap(({ name, publicKey }) => (name === undefined ? [publicKey] : []));
+      const { unsigned } = flags;
+      if (unsigned !== undefined) return writeForSigning(context, [message], names, others, { ...flags, unsigned });
+      if (others.length > 0) {
+        const hint = "write it to a file for them to sign: --unsigned FILE";
+        throw cliError("usage", "CO_SIGNER_ELSEWHERE", "a co-signer's key is not in this home", hint);
+      }
+      await signAndSubmit(context, [message], names, flags);
     });
 }
 
@@ -191,30 +217,4 @@ function parseCount(text: string): number {
     `${JSON.stringify(text)} is not a number of readings`,
     "write --count 900",
   );
-}
-
-function readOpenings(file: string) {
-  let list: unknown;
-  try {
-    list = JSON.parse(readFileSync(file, "utf8"));
-  } catch (error) {
-    const hint = "name a JSON file written by the meter's node";
-    throw cliError("usage", "OPENINGS_UNREADABLE", `cannot read ${file}: ${(error as Error).message}`, hint);
-  }
-  const items = Array.isArray(list) ? (list as Record<string, unknown>[]) : [];
-  return items.map((item) => {
-    const { intervalEndMs, sumMwh, salt } = item ?? {};
-    if (!/^\d{1,15}$/.test(String(intervalEndMs)) || !/^-?\d{1,16}$/.test(String(sumMwh)) || typeof salt !== "string")
-      throw cliError(
-        "usage",
-        "OPENINGS_MALFORMED",
-        `${file} holds something else`,
-        "each item is {intervalEndMs, sumMwh, salt}",
-      );
-    return {
-      intervalEndMs: BigInt(String(intervalEndMs)),
-      sumMwh: BigInt(String(sumMwh)),
-      salt: parseHex(salt, 32, "the salt"),
-    };
-  });
 }

@@ -1,0 +1,122 @@
+import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pino } from "pino";
+import { expect, test } from "vitest";
+import {
+  createTestLedger,
+  EXPORT_METER,
+  INTERVAL_MS,
+  START_MS,
+  sealMessage,
+} from "#consensus/application/testLedger.ts";
+import { createMemoryStore } from "#storage/db/memoryStore.ts";
+import { commitSum } from "#storage/types/intervalHash.ts";
+import { createSmallApi } from "../api/smallApi.ts";
+import { createTestNode } from "../api/testPorts.ts";
+import { openOutbox } from "../light/outbox.ts";
+import { defaultOptions } from "../options.ts";
+import { homeOf, startLedgerNode } from "./testLedgerNode.ts";
+
+const COUNT = 15;
+const salt = new Uint8Array(32).fill(3);
+const TOKEN = "0123456789abcdef0123456789abcdef";
+
+const interval = (index: number) => ({
+  meterId: EXPORT_METER,
+  startMs: START_MS + index * INTERVAL_MS,
+  endMs: START_MS + (index + 1) * INTERVAL_MS,
+  periodStartMs: START_MS,
+  count: COUNT,
+  sum: 800n + BigInt(index),
+  fingerprint: new Uint8Array(32),
+  readingsRoot: new Uint8Array(32),
+  salt,
+  commitment: commitSum({ sum: 800n + BigInt(index), count: COUNT, salt }),
+});
+
+/** A ledger on which three intervals are sealed with committed sums, and the light node that sealed them, with a token. */
+async function setUp() {
+  const ledger = createTestLedger();
+  const outbox = await openOutbox(createMemoryStore());
+  for (let index = 0; index < 3; index++) {
+    const closed = interval(index);
+    await outbox.add([closed]);
+    const energy = { case: "sumCommitment", value: closed.commitment } as const;
+    expect(ledger.send(sealMessage(index, { energy }), "device")).toBe("OK");
+    await outbox.settle([closed], { state: "final", txId: "ab", height: 1, index: 0 }, undefined);
+  }
+  await outbox.add([interval(3)]);
+  const cli = await homeOf("prosumer");
+  const tokenFile = join(cli.folder, "token");
+  writeFileSync(tokenFile, TOKEN);
+  const light = await createSmallApi(
+    { ...defaultOptions(), apiPort: 0, apiTokenFile: tokenFile },
+    { ...createTestNode().ports, metrics: () => "", openings: (request) => outbox.openings(request) },
+    { log: pino({ level: "silent" }) },
+  );
+  const node = await startLedgerNode(ledger);
+  const file = join(cli.folder, "openings.json");
+  return {
+    ledger,
+    cli,
+    light,
+    file,
+    fetchOpenings: (...args: readonly string[]) =>
+      cli.run("meters", "openings", EXPORT_METER, "-o", file, "--node", light.url, ...args),
+    register: (amount: string) =>
+      cli.run(
+        ...["tx", "register", "--meter", EXPORT_METER, "--amount", amount, "--openings", file, "--node", node.url],
+        "--json",
+      ),
+    tokenFile,
+    async [Symbol.asyncDispose]() {
+      await light.close();
+      await node.close();
+      cli[Symbol.dispose]();
+    },
+  };
+}
+
+test("energy of committed intervals is registered with the openings that the meter's light node keeps", async () => {
+  await using all = await setUp();
+  const end = new Date(interval(1).endMs).toISOString();
+  const two = await all.fetchOpenings("--to", end, "--token-file", all.tokenFile, "--json");
+  expect([two.exit, two.json]).toMatchObject(["ok", { openings: 2, sumMwh: "1601" }]);
+  expect(statSync(all.file).mode & 0o077).toBe(0);
+  expect((await all.register("1601mWh")).json).toMatchObject({ code: 0 });
+  expect((await all.register("1mWh")).err).toContain("OPENINGS_USED");
+  const three = await all.fetchOpenings("--token-file", all.tokenFile);
+  expect(three.out).toMatch(/intervals\s+3\n/);
+  // Two of the three are opened: only the third goes into the transaction.
+  expect((await all.register("802mWh")).json).toMatchObject({ code: 0 });
+  expect(all.ledger.query("/edream/chain", EXPORT_METER)).toMatchObject({
+    producedMwh: "2403",
+    registeredMwh: "2403",
+  });
+});
+
+test("openings are for the node's owner alone, and are there only once an interval is final", async () => {
+  await using all = await setUp();
+  expect((await all.fetchOpenings()).err).toContain("UNAUTHORIZED");
+  const answer = await fetch(`${all.light.url}/ledger/v1/openings?meter=${encodeURIComponent(EXPORT_METER)}`);
+  expect([answer.status, await answer.json()]).toMatchObject([401, { code: "UNAUTHORIZED" }]);
+  const later = new Date(interval(3).endMs).toISOString();
+  const none = await all.fetchOpenings("--from", later, "--token-file", all.tokenFile);
+  expect([none.exit, none.err]).toEqual(["notFound", expect.stringContaining("OPENINGS_NONE")]);
+  const headers = { authorization: `Bearer ${TOKEN}` };
+  for (const query of ["", "meter=a&from=x", "meter=a&to=-1", `meter=${"a".repeat(97)}`]) {
+    const refused = await fetch(`${all.light.url}/ledger/v1/openings?${query}`, { headers });
+    expect([refused.status, await refused.json()], query).toMatchObject([400, { code: "BAD_REQUEST" }]);
+  }
+});
+
+test("a file that holds something else is refused", async () => {
+  await using all = await setUp();
+  for (const text of ["{}", "[null]", '[{"intervalEndMs":1,"sumMwh":"x","salt":"00"}]']) {
+    writeFileSync(all.file, text);
+    expect((await all.register("1mWh")).err, text).toContain("OPENINGS_MALFORMED");
+  }
+  writeFileSync(all.file, "[");
+  expect((await all.register("1mWh")).err).toContain("OPENINGS_UNREADABLE");
+  expect(readFileSync(all.file, "utf8")).toBe("[");
+});

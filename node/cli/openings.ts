@@ -1,0 +1,89 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { cliError } from "./cliError.ts";
+import type { LedgerClient } from "./ledgerClient.ts";
+import { readAllPages } from "./pages.ts";
+import { parseHex } from "./quantities.ts";
+
+/** What opens the committed sum of one interval, as MsgRegisterEnergy takes it. */
+export interface Opening {
+  readonly intervalEndMs: bigint;
+  readonly sumMwh: bigint;
+  /** 32 bytes. */
+  readonly salt: Uint8Array;
+}
+
+/** As in the file and in a light node's answer. */
+interface OpeningJson {
+  readonly intervalEndMs: number;
+  readonly sumMwh: string;
+  readonly salt: string;
+}
+
+/** Answers of a light node read at most: 1000 openings each, so as many as a meter can have unopened, and more. */
+const MAX_ANSWERS = 64;
+
+/** All openings that the meter's light node has for intervals that end in [fromMs, toMs]. */
+export async function fetchOpenings(
+  client: LedgerClient,
+  { meterId, fromMs, toMs }: { readonly meterId: string; readonly fromMs: number; readonly toMs: number | undefined },
+): Promise<readonly OpeningJson[]> {
+  const openings: OpeningJson[] = [];
+  let next = fromMs;
+  for (let answers = 0; answers < MAX_ANSWERS; answers++) {
+    const range = `from=${next}${toMs === undefined ? "" : `&to=${toMs}`}`;
+    const path = `/openings?meter=${encodeURIComponent(meterId)}&${range}`;
+    const page = await client.getPrivate<{ openings: readonly OpeningJson[] }>(path);
+    const last = page.openings.at(-1);
+    if (last === undefined) return openings;
+    openings.push(...page.openings);
+    next = last.intervalEndMs + 1;
+  }
+  const hint = "ask for a shorter time with --from and --to";
+  throw cliError("failure", "LIST_TOO_LONG", `there are more than ${openings.length} openings`, hint);
+}
+
+/** Readable by its owner alone: who has it can read the sums. */
+export function writeOpenings(file: string, openings: readonly OpeningJson[]): void {
+  writeFileSync(file, `${JSON.stringify(openings, null, 1)}\n`, { mode: 0o600 });
+}
+
+/** @throws CliError OPENINGS_UNREADABLE, OPENINGS_MALFORMED */
+export function readOpenings(file: string): readonly Opening[] {
+  let list: unknown;
+  try {
+    list = JSON.parse(readFileSync(file, "utf8"));
+  } catch (error) {
+    const hint = "write it with `energy-ledger meters openings METER -o FILE` at the meter's light node";
+    throw cliError("usage", "OPENINGS_UNREADABLE", `cannot read ${file}: ${(error as Error).message}`, hint);
+  }
+  const malformed = () =>
+    cliError(
+      "usage",
+      "OPENINGS_MALFORMED",
+      `${file} holds something else`,
+      "it is a JSON array of {intervalEndMs, sumMwh, salt}",
+    );
+  if (!Array.isArray(list)) throw malformed();
+  return (list as (Partial<OpeningJson> | null)[]).map((item) => {
+    const { intervalEndMs, sumMwh, salt } = item ?? {};
+    if (!/^\d{1,15}$/.test(String(intervalEndMs)) || !/^-?\d{1,16}$/.test(String(sumMwh)) || typeof salt !== "string")
+      throw malformed();
+    return {
+      intervalEndMs: BigInt(String(intervalEndMs)),
+      sumMwh: BigInt(String(sumMwh)),
+      salt: parseHex(salt, 32, "the salt"),
+    };
+  });
+}
+
+/** Those that the ledger still waits for; the others were opened before, or their interval was never sealed with a committed sum. */
+export async function stillUnopened(
+  client: LedgerClient,
+  meterId: string,
+  openings: readonly Opening[],
+): Promise<readonly Opening[]> {
+  const path = `/meters/${encodeURIComponent(meterId)}/unopened`;
+  const intervals = await readAllPages<{ readonly endMs: string }>(client, path, "intervals");
+  const waiting = new Set(intervals.map(({ endMs }) => endMs));
+  return openings.filter(({ intervalEndMs }) => waiting.has(intervalEndMs.toString()));
+}
