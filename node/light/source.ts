@@ -23,8 +23,20 @@ export async function openSource(options: NodeOptions, readings: ReadingLog): Pr
     firstHousehold: options.simulatorFirstHousehold,
     seed: options.simulatorSeed,
     startMs,
+    registersMwh: await lastRegisters(readings),
     readingMs: options.simulatorReadingMs,
     speed: options.simulatorSpeed,
     nowMs: Date.now,
   });
+}
+
+/** Where each meter's register stands at the end of the log. */
+async function lastRegisters(readings: ReadingLog): Promise<ReadonlyMap<string, number>> {
+  const registers = new Map<string, number>();
+  const lastMs = [...readings.meterIds()].map((id) => readings.lastTimestampMs(id) ?? 0);
+  if (lastMs.length === 0) return registers;
+  // Readings of a simulation come in the order of time: a later one of the same meter stands later in the log.
+  for await (const { meterId, registerValue } of readings.scan({ afterMs: Math.min(...lastMs) - 1 }))
+    if (registerValue !== undefined) registers.set(meterId, registerValue);
+  return registers;
 }

@@ -7,7 +7,12 @@ const DAY_MS = 86_400_000;
 const START_MS = Date.UTC(2013, 5, 10);
 
 /** A clock that jumps to the end of the simulated time at its second look. */
-async function simulate(seed: number, households: number, days: number): Promise<readonly Reading[]> {
+async function simulate(
+  seed: number,
+  households: number,
+  days: number,
+  registersMwh?: ReadonlyMap<string, number>,
+): Promise<readonly Reading[]> {
   let looks = 0;
   const nowMs = () => START_MS + DAY_MS * 1000 + (looks++ === 0 ? 0 : days * DAY_MS);
   const source = createHouseholdSource({
@@ -18,6 +23,7 @@ async function simulate(seed: number, households: number, days: number): Promise
     readingMs: 15 * 60_000,
     speed: 1,
     nowMs,
+    ...(registersMwh === undefined ? {} : { registersMwh }),
   });
   const stop = new AbortController();
   const readings: Reading[] = [];
@@ -51,6 +57,16 @@ test("readings are valid, and each register is the exact sum of its readings", a
       .map(({ meterId }) => meterId)
       .sort(),
   );
+});
+
+test("a simulation that goes on keeps its registers", async () => {
+  const before = new Map((await simulate(3, 4, 1)).map(({ meterId, registerValue }) => [meterId, registerValue ?? 0]));
+  const seen = new Set<string>();
+  for (const { meterId, value, registerValue } of await simulate(3, 4, 1, before)) {
+    if (!seen.has(meterId)) expect(registerValue).toBe((before.get(meterId) ?? 0) + value);
+    seen.add(meterId);
+  }
+  expect(seen.size).toBe(before.size);
 });
 
 test("a household with panels exports at noon and imports at night", async () => {

@@ -11,6 +11,8 @@ export interface HouseholdOptions {
   readonly firstHousehold: number;
   /** Simulated time of the first reading's start, Unix ms. */
   readonly startMs: number;
+  /** Where registers stood at `startMs`, mWh by meter id: of a simulation that goes on. A new one has a history of its own. */
+  readonly registersMwh?: ReadonlyMap<string, number>;
   /** Between two readings of a meter, simulated. */
   readonly readingMs: number;
   /** Simulated seconds per second. Simulated time never overtakes the clock: from then on it runs as fast as real time. */
@@ -91,18 +93,20 @@ export function createHouseholdSource(options: HouseholdOptions): MeterSource {
   };
 }
 
-function newHousehold({ seed }: HouseholdOptions, number: number): Household {
+function newHousehold({ seed, registersMwh }: HouseholdOptions, number: number): Household {
+  const name = nameOf(number);
   const random = mulberry32((seed * 0x9e3779b1 + number) >>> 0);
   // Yearly consumption of homes is skewed: half to double the mean.
   const scale = 2 ** (random() * 2 - 1);
+  const importMwh = Math.floor(random() * 5e9);
   return {
-    name: nameOf(number),
+    name,
     scale,
     hasPv: hasPv(number),
     hasEv: number % EV_EVERY === 1,
     random,
-    importMwh: Math.floor(random() * 5e9),
-    exportMwh: 0,
+    importMwh: registersMwh?.get(`sim:${name}/import`) ?? importMwh,
+    exportMwh: registersMwh?.get(`sim:${name}/export`) ?? 0,
     rest: 0,
     ev: { fromMs: 0, untilMs: 0 },
     evDay: -1,

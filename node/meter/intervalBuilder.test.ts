@@ -72,7 +72,9 @@ test("fingerprint, sum, register, root and commitment are those of the readings"
   const salted = readings.map((reading, i) => ({ ...reading, salt: readingSalt(saltKey, i) }));
   const leaves = salted.map(({ salt, value, timestampMs }) => readingLeafHash(salt, value, timestampMs));
   for (const [i, reading] of salted.entries())
-    expect(verifyReading(closed.readingsRoot, proveReading(leaves, i, reading))).toStrictEqual({ accepted: true });
+    expect(
+      verifyReading({ root: closed.readingsRoot, count: closed.count }, proveReading(leaves, i, reading)),
+    ).toStrictEqual({ accepted: true });
 });
 
 test("the seed is that of the period in which the interval starts", () => {

@@ -2,7 +2,15 @@ import { proveMerkle } from "#storage/crypto/merkle.ts";
 import { loadBlockResults } from "#storage/db/blockResults.ts";
 import type { BlockStore } from "#storage/db/blockStore.ts";
 import type { Store } from "#storage/db/store.ts";
-import { findTx, findTxsByAttribute, findTxsByHeight, type TxPageRequest } from "#storage/db/txIndex.ts";
+import {
+  findTx,
+  findTxsByAttribute,
+  findTxsByHeight,
+  type IndexedTx,
+  type TxPage,
+  type TxPageRequest,
+} from "#storage/db/txIndex.ts";
+import { encodePosition } from "#storage/db/txIndexKeys.ts";
 import { loadValidators } from "#storage/db/validatorHistory.ts";
 import { txId } from "#storage/types/block.ts";
 import type { LightBlock } from "#storage/types/lightBlock.ts";
@@ -23,8 +31,36 @@ export interface ChainReader {
   block(at: number | Uint8Array): Promise<CommittedBlock | undefined>;
 }
 
-/** The event attribute by which an index look-up finds transactions (consensus/application/README.md, "Events"). */
-const ATTRIBUTES = { account: "tx.signer", meter: "interval.meter" } as const;
+/** The event attributes that name what is looked up (consensus/application/README.md, "Events"): who signed and whom it concerns. */
+const ATTRIBUTES = {
+  account: [
+    "tx.signer",
+    "member.account",
+    "meter.account",
+    "meter.device",
+    "asset.account",
+    "output_created.account",
+    "validators.account",
+  ],
+  meter: ["interval.meter", "meter.meter", "asset.meter"],
+} as const;
+
+/** The transactions with any of the attributes, each once, latest first. A page of each holds all that this page can hold. */
+async function findTxsByAny(
+  store: Store,
+  names: readonly string[],
+  value: string,
+  request: TxPageRequest,
+): Promise<TxPage> {
+  const pages = await Promise.all(names.map((name) => findTxsByAttribute(store, { name, value }, request)));
+  const found = new Map<string, IndexedTx>();
+  for (const { txs } of pages) for (const tx of txs) found.set(`${tx.height}/${tx.index}`, tx);
+  const sorted = [...found.values()].sort((a, b) => b.height - a.height || b.index - a.index);
+  const txs = sorted.slice(0, request.limit);
+  const last = txs.at(-1);
+  const hasMore = sorted.length > txs.length || pages.some(({ cursor }) => cursor !== undefined);
+  return { txs, cursor: hasMore && last !== undefined ? encodePosition(last) : undefined };
+}
 
 export function createChainReader(store: Store, blocks: BlockStore): ChainReader {
   async function lightBlock(height: number): Promise<LightBlock | undefined> {
@@ -91,7 +127,7 @@ export function createChainReader(store: Store, blocks: BlockStore): ChainReader
       const page =
         by === "height"
           ? await findTxsByHeight(store, { ...request, fromHeight: height, toHeight: height })
-          : await findTxsByAttribute(store, { name: ATTRIBUTES[by], value }, request);
+          : await findTxsByAny(store, ATTRIBUTES[by], value, request);
       const next = page.cursor === undefined ? undefined : Buffer.from(page.cursor).toString("hex");
       return { transactions: page.txs, next };
     },

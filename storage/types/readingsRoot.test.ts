@@ -69,7 +69,7 @@ test("a hundred thousand readings are rooted with at most 17 hashes held", () =>
 test("every reading of every small interval is proved, and only by its own proof", () => {
   for (let total = 1; total <= 33; total++) {
     const readings = saltedReadings(total);
-    const root = rootOf(readings);
+    const root = { root: rootOf(readings), count: total };
     const leafHashes = leafHashesOf(readings);
     for (const [index, reading] of readings.entries()) {
       const proof = proveReading(leafHashes, index, reading);
@@ -84,9 +84,20 @@ test("every reading of every small interval is proved, and only by its own proof
   }
 });
 
+test("a reading cannot be shown at another's place with a count that was not sealed", () => {
+  const readings = saltedReadings(5);
+  const root = rootOf(readings);
+  // The last of five stands alone on the right: of two leaves it would be the second.
+  const last = proveReading(leafHashesOf(readings), 4, readings[4]!);
+  const moved = { ...last, index: 1, total: 2 };
+  expect(verifyReading({ root, count: 5 }, last)).toStrictEqual({ accepted: true });
+  expect(verifyReading({ root, count: 2 }, moved)).toStrictEqual({ accepted: true });
+  expect(verifyReading({ root, count: 5 }, moved)).toMatchObject({ code: "READING_PROOF_MALFORMED" });
+});
+
 test("a flipped bit in root, salt or any aunt is refused", () => {
   const readings = saltedReadings(21);
-  const root = rootOf(readings);
+  const root = { root: rootOf(readings), count: readings.length };
   const proof = proveReading(leafHashesOf(readings), 13, readings[13]!);
   const flip = (bytes: Uint8Array, bit: number): Uint8Array => {
     const flipped = Uint8Array.from(bytes);
@@ -95,7 +106,9 @@ test("a flipped bit in root, salt or any aunt is refused", () => {
   };
   fc.assert(
     fc.property(fc.nat({ max: 255 }), fc.nat({ max: proof.aunts.length - 1 }), (bit, at) => {
-      expect(verifyReading(flip(root, bit), proof)).toMatchObject({ code: "READING_PROOF_MISMATCH" });
+      expect(verifyReading({ ...root, root: flip(root.root, bit) }, proof)).toMatchObject({
+        code: "READING_PROOF_MISMATCH",
+      });
       expect(verifyReading(root, { ...proof, salt: flip(proof.salt, bit) }).accepted).toBe(false);
       const aunts = proof.aunts.map((aunt, i) => (i === at ? flip(aunt, bit) : aunt));
       expect(verifyReading(root, { ...proof, aunts })).toMatchObject({ code: "READING_PROOF_MISMATCH" });
@@ -107,6 +120,7 @@ test("a proof out of shape is refused before anything is hashed", () => {
   const readings = saltedReadings(5);
   const root = rootOf(readings);
   const proof = proveReading(leafHashesOf(readings), 2, readings[2]!);
+  // Counts as sealed too, so that the shape alone is at fault.
   for (const change of [
     { index: -1 },
     { index: 5 },
@@ -122,8 +136,10 @@ test("a proof out of shape is refused before anything is hashed", () => {
     { aunts: proof.aunts.map((aunt) => aunt.subarray(1)) },
     { aunts: Array.from({ length: 101 }, () => KEY) },
   ])
-    expect(verifyReading(root, { ...proof, ...change })).toMatchObject({ code: "READING_PROOF_MALFORMED" });
-  expect(verifyReading(root.subarray(1), proof)).toMatchObject({ code: "READING_PROOF_MALFORMED" });
+    expect(verifyReading({ root, count: { ...proof, ...change }.total }, { ...proof, ...change })).toMatchObject({
+      code: "READING_PROOF_MALFORMED",
+    });
+  expect(verifyReading({ root: root.subarray(1), count: 5 }, proof)).toMatchObject({ code: "READING_PROOF_MALFORMED" });
 });
 
 test("erasing a reading's value and salt leaves the root and the proofs of its neighbours valid", () => {
@@ -139,7 +155,8 @@ test("erasing a reading's value and salt leaves the root and the proofs of its n
   }
   expect(stream.root()).toStrictEqual(root);
   for (const [i, reading] of left.entries())
-    if (reading !== undefined) expect(verifyReading(root, proveReading(leafHashes, i, reading)).accepted).toBe(true);
+    if (reading !== undefined)
+      expect(verifyReading({ root, count: 60 }, proveReading(leafHashes, i, reading)).accepted).toBe(true);
 });
 
 test("an index outside the interval, a short leaf hash and a short salt are refused with a code", () => {

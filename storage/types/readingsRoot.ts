@@ -93,15 +93,24 @@ export function proveReading(
   return { index, total, value, timestampMs, salt, aunts: auntsOf(leafHashes, index) };
 }
 
+/** What is sealed of an interval's readings. */
+export interface SealedReadings {
+  /** 32 bytes. */
+  readonly root: Uint8Array;
+  readonly count: number;
+}
+
 /**
- * Checks, in this order:
- * a) the proof has the shape of its total and index (else READING_PROOF_MALFORMED);
+ * Verifies one reading of a sealed interval. The count is the sealed one: a root alone does not fix it, and with a count of its own a proof
+ * could show a reading at another's place. Checks, in this order:
+ * a) the proof is for that many readings and has the shape of its index (else READING_PROOF_MALFORMED);
  * b) the leaf of salt, value and time leads to the root along the aunts (else READING_PROOF_MISMATCH).
  */
-export function verifyReading(root: Uint8Array, proof: ReadingProof): Verdict {
+export function verifyReading({ root, count }: SealedReadings, proof: ReadingProof): Verdict {
   const { index, total, value, timestampMs, salt, aunts } = proof;
   const malformed = (reason: string): Verdict => rejected("READING_PROOF_MALFORMED", reason);
   if (root.length !== 32) return malformed(`the root has ${root.length} bytes, not 32`);
+  if (total !== count) return malformed(`the proof is for ${total} readings, ${count} are sealed`);
   if (!Number.isSafeInteger(total) || !Number.isSafeInteger(index) || index < 0 || index >= total)
     return malformed(`there is no reading ${index} among ${total}`);
   if (salt.length !== 32) return malformed(`the salt has ${salt.length} bytes, not 32`);
