@@ -27,6 +27,7 @@ import { createMempool } from "./mempool.ts";
 import { decideTxGossip } from "./mempoolGossip.ts";
 import type { Mempool, TxVerdict } from "./mempoolTypes.ts";
 import { createNetwork, type Network } from "./network/network.ts";
+import { createBlockMetrics, keepMetrics, timedWal } from "./nodeMetrics.ts";
 import type { NodeParts } from "./nodeParts.ts";
 import type { NodeOptions } from "./options.ts";
 import type { RunningNode } from "./runningNode.ts";
@@ -34,7 +35,7 @@ import { createChainReader } from "./serve/chainReader.ts";
 import { decodeStoredBlocks, encodeHeightRange } from "./serve/messages.ts";
 import { SUBMITTED_PREFIX, serveRequests, submitVerdictOf } from "./serve/serve.ts";
 import { openSigner } from "./signerOpen.ts";
-import { createVerifier, type Verifier } from "./verifier.ts";
+import { createVerifier } from "./verifier.ts";
 import { VERSION } from "./version.ts";
 
 /** Pruning happens every so many blocks, so that it costs next to nothing per block. */
@@ -88,7 +89,10 @@ export async function startFullNode(
 
   const verifyAhead = async (txs: readonly Uint8Array[]) => {
     const checks = txs.flatMap((tx) => app.signatureChecks(tx));
-    if (checks.length > 0) await verifier.verifyBatch(checks);
+    if (checks.length === 0) return;
+    const started = performance.now();
+    await verifier.verifyBatch(checks);
+    metrics.verifier.batchSeconds.observe((performance.now() - started) / 1000);
   };
 
   let network: Network | undefined;
@@ -184,6 +188,7 @@ export async function startFullNode(
           isNewChain: state.lastBlockHeight === 0 && wal.lastEndHeight() === undefined,
         });
 
+  const countBlock = createBlockMetrics(metrics);
   const apiEvents = (committed: CommittedBlock) => {
     const { header, txs } = committed.block;
     emit({
@@ -212,7 +217,7 @@ export async function startFullNode(
     },
     sendTo: (peer, bytes) => void net.sendConsensus(peer, bytes),
     broadcast: (bytes) => net.broadcastConsensus(bytes),
-    wal,
+    wal: timedWal(wal, metrics),
     signer,
     executor,
     evidence,
@@ -230,7 +235,7 @@ export async function startFullNode(
       const { header, txs } = committed.block;
       await mempool.update(header.height, txs);
       net.publishHeader(encodeHeader(header));
-      countBlock(metrics, committed);
+      countBlock(committed);
       apiEvents(committed);
       log.info(
         { height: header.height, round: committed.commit.round, txs: txs.length, hash: hex(committed.blockId.hash) },
@@ -281,14 +286,17 @@ export async function startFullNode(
       const isAlone = executor.state().validators.validators.length === 1 && signer !== undefined;
       return net.peers.length > 0 || isAlone ? { ready: true } : { ready: false, reason: "no peer is connected" };
     },
-    peers: () =>
-      net.peers.map(({ peer, addresses, direction, role, height }) => ({
+    peers() {
+      // The status of the handshake grows old; what consensus hears of a peer is at most a status interval old, and the height being decided.
+      const deciding = new Map(running.status().peers.map(({ peer, height }) => [peer, height]));
+      return net.peers.map(({ peer, addresses, direction, role, height }) => ({
         peerId: peer,
         addresses,
         direction,
         role,
-        height,
-      })),
+        height: Math.max(height, (deciding.get(peer) ?? 0) - 1),
+      }));
+    },
     subscribe(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -312,7 +320,7 @@ export async function startFullNode(
   };
   const api = options.api ? await createApi(options, ports, { metrics, log }) : undefined;
   if (api !== undefined) opening.defer(() => api.close());
-  opening.defer(keepGauges(metrics, { mempool, network: net, verifier, status }));
+  opening.defer(keepMetrics(metrics, { mempool, network: net, verifier, round: () => running.status().round }));
 
   const resources = opening.move();
   let stopping: Promise<void> | undefined;
@@ -383,34 +391,6 @@ function retentionOf(options: NodeOptions, height: number) {
   const from = (kept: number) => (kept === 0 ? 0 : Math.max(0, height - kept + 1));
   const blocksFrom = from(options.retainBlocks);
   return { blocksFrom, indexFrom: from(options.retainIndexBlocks), resultsFrom: blocksFrom, keepHeaders: true };
-}
-
-function countBlock(metrics: NodeParts["metrics"], { block, response, commit }: CommittedBlock): void {
-  const { consensus } = metrics;
-  consensus.height.set(block.header.height);
-  consensus.blockTxs.inc(block.txs.length);
-  consensus.blockBytes.inc(block.txs.reduce((sum, tx) => sum + tx.length, 0));
-  consensus.rejectedTxs.inc(response.txResults.filter(({ code }) => code !== 0).length);
-  consensus.evidence.inc(block.evidence.length);
-  consensus.validators.set(commit.signatures.length);
-}
-
-/** How often gauges that are read, not counted, are brought up to date. */
-const GAUGE_INTERVAL_MS = 1000;
-
-function keepGauges(
-  metrics: NodeParts["metrics"],
-  parts: { mempool: Mempool; network: Network; verifier: Verifier; status(): NodeStatus },
-): () => void {
-  const update = () => {
-    const { txs, bytes } = parts.mempool.stats;
-    metrics.mempool.txs.set(txs);
-    metrics.mempool.bytes.set(bytes);
-    metrics.network.peers.set(parts.network.peers.length);
-    metrics.consensus.round.set(parts.status().round);
-  };
-  const timer = setInterval(update, GAUGE_INTERVAL_MS);
-  return () => clearInterval(timer);
 }
 
 async function collect<T>(items: AsyncIterable<T>): Promise<readonly T[]> {

@@ -60,16 +60,6 @@ export function createMetrics() {
       batchSeconds: seconds("ledger_store_batch_seconds", "One synchronous batch"),
       walSyncSeconds: seconds("ledger_store_wal_sync_seconds", "One synchronisation of the write-ahead log"),
     },
-    light: {
-      height: gauge("ledger_light_height", "Height of the latest verified header"),
-      headers: gauge("ledger_light_headers", "Headers kept"),
-      bytes: gauge("ledger_light_header_bytes", "Bytes of the headers kept"),
-      proofs: counter("ledger_light_proofs_total", "Proofs checked", ["verdict"]),
-    },
-    meter: {
-      readings: counter("ledger_meter_readings_total", "Readings by what became of them", ["state"]),
-      intervals: counter("ledger_meter_intervals_total", "Sealed intervals by what became of them", ["state"]),
-    },
     api: {
       requestSeconds: seconds("ledger_api_request_seconds", "REST requests", ["method", "route", "status"]),
       eventClients: gauge("ledger_api_event_clients", "Open event streams"),
