@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { runCli } from "#node/cli/program.ts";
 import { checkAgreement } from "./agreement.ts";
 import { type RunningNet, startNet } from "./net.ts";
 import { lightView, nodeView } from "./observe.ts";
@@ -107,6 +108,74 @@ test(
     await allReach(VALIDATORS, height + 3);
     const { agreed } = await checkAgreement(net.nodes, await heightOf("validator0"));
     expect(agreed).toBe(true);
+  },
+  TEST_TIMEOUT_MS,
+);
+
+/** One command line in this process, as a validator's operator would run it beside the node. */
+async function cli(name: string, ...args: readonly string[]): Promise<Record<string, unknown>> {
+  let [out, err] = ["", ""];
+  const code = await runCli([...args, "--home", node(name).home, "--json"], {
+    out: (text) => {
+      out += text;
+    },
+    err: (text) => {
+      err += text;
+    },
+    environment: {},
+    colour: false,
+    fetch,
+    nowMs: Date.now,
+    askSecret: undefined,
+    startNode: () => Promise.reject(new Error("no node is started here")),
+    onInterrupt: () => () => undefined,
+  });
+  if (code !== 0) throw new Error(`${args.join(" ")} ended with ${code}: ${err}`);
+  return JSON.parse(out) as Record<string, unknown>;
+}
+
+interface ValidatorsJson {
+  readonly validators: readonly { readonly address: string; readonly publicKey: { readonly bytes: string } }[];
+}
+
+test(
+  "operators vote a dead validator out, the net goes on without a fourth vote, and the light node follows the new set",
+  async () => {
+    node("validator3").process.kill("SIGKILL", { stayDown: true });
+    const { validatorAddress } = await cli("validator0", "status");
+    expect(validatorAddress).toMatch(/^[0-9a-f]{40}$/);
+    const height = await heightOf("validator0");
+    const before = (await cli("validator0", "validators")) as unknown as ValidatorsJson;
+    const alive = new Set(
+      await Promise.all(
+        ["validator0", "validator1", "validator2"].map(async (name) =>
+          String((await cli(name, "status")).validatorAddress),
+        ),
+      ),
+    );
+    const dead = before.validators.find(({ address }) => !alive.has(address));
+    if (dead === undefined) throw new Error("no validator is dead");
+    const change = ["validators", "update", "--proposal", "1", "--set", `${dead.publicKey.bytes}=0`];
+    for (const name of ["validator0", "validator1", "validator2"]) await cli(name, ...change);
+    await until(async () => {
+      const set = (await cli("validator0", "validators")) as unknown as ValidatorsJson;
+      return set.validators.length === 3;
+    });
+    const changed = await heightOf("validator0");
+    await allReach(["validator0", "validator1", "validator2", "full0", "light0"], changed + 2);
+    expect(changed).toBeGreaterThan(height);
+    const headerHash = async (name: string) => {
+      const answer = await fetch(`${node(name).apiUrl}/ledger/v1/headers/${changed + 1}`);
+      return ((await answer.json()) as { validatorsHash: string }).validatorsHash;
+    };
+    const [old, ours, theirs] = [
+      await fetch(`${node("light0").apiUrl}/ledger/v1/headers/${height}`),
+      await headerHash("light0"),
+      await headerHash("validator0"),
+    ];
+    expect(ours).toBe(theirs);
+    expect(ours).not.toBe(((await old.json()) as { validatorsHash: string }).validatorsHash);
+    expect((await lightView(node("light0").apiUrl))?.proofsFailed).toBe(0);
   },
   TEST_TIMEOUT_MS,
 );
