@@ -57,6 +57,8 @@ test("a node that breaks or ends by itself is a failure", async () => {
     exit: "failure",
     err: expect.stringContaining("disk full"),
   });
+  // What still works of it is closed too: it must not go on answering.
+  expect(broken.seen.stops).toBe(1);
   const ended = fakeNode();
   ended.end();
   expect(await cli.runWith({ startNode: ended.startNode }, ...args)).toMatchObject({

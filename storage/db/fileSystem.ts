@@ -106,7 +106,7 @@ function attempt<Result>(operation: string, path: string, run: () => Result): Re
     return run();
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    if (code === "ENOSPC" || code === "EDQUOT") throw diskFull(path, error);
+    if (code === "ENOSPC" || code === "EDQUOT" || code === "EFBIG") throw diskFull(path, error);
     if (code === "ENOENT") throw new StoreError({ code: "STORE_FILE_MISSING", path }, { cause: error });
     throw new StoreError({ code: "STORE_IO_FAILED", path, operation, reason: message }, { cause: error });
   }

@@ -13,7 +13,10 @@ export function levelError(error: unknown, directory: string, operation: string)
 
   if (hasCode("LEVEL_LOCKED"))
     return new StoreError({ code: "STORE_LOCKED", directory, next: LOCKED_NEXT }, { cause: error });
-  if (hasCode("ENOSPC", "EDQUOT") || /No space left on device|Disk quota exceeded/i.test(reason))
+  if (
+    hasCode("ENOSPC", "EDQUOT", "EFBIG") ||
+    /No space left on device|Disk quota exceeded|File too large/i.test(reason)
+  )
     return diskFull(directory, error);
   if (hasCode("LEVEL_CORRUPTION") || /^Corruption:|^Invalid argument:/.test(reason))
     return corruptFile(directory, 0, reason, error);

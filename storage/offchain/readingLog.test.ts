@@ -202,6 +202,7 @@ test("a reading that is none is refused and the others of the log are not touche
 
 test.each([
   ["ENOSPC", "READING_LOG_DISK_FULL"],
+  ["EFBIG", "READING_LOG_DISK_FULL"],
   ["EIO", "READING_LOG_IO_FAILED"],
 ])("after %s nothing is accepted any more, and what was acknowledged is there after reopening", async (errno, code) => {
   const { disk, openFile } = controlledDisk();

@@ -258,7 +258,7 @@ export class ReadingLog {
     const directory = this.#directory;
     const next = "Free space on this disk and start the node again: nothing acknowledged was lost.";
     this.#failure =
-      cause.code === "ENOSPC" || cause.code === "EDQUOT"
+      cause.code === "ENOSPC" || cause.code === "EDQUOT" || cause.code === "EFBIG"
         ? new ReadingLogError({ code: "READING_LOG_DISK_FULL", directory, next }, { cause })
         : new ReadingLogError({ code: "READING_LOG_IO_FAILED", directory, reason: cause.message }, { cause });
     for (const { reject } of [...appends, ...this.#queue, ...this.#waiting]) reject(this.#failure);

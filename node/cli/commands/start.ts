@@ -51,7 +51,11 @@ export function startCommand(program: Command, io: CliIo): void {
       const ended = await Promise.race([
         interrupted.promise.then(() => "interrupted"),
         running.done.then(() => "ended"),
-      ]);
+      ]).catch(async (error: unknown) => {
+        // A node that cannot go on must not go on answering: whoever watches it sees it end. What broke may not close either.
+        await running.stop().catch((inClosing: unknown) => log.error({ err: inClosing }, "Could not close everything"));
+        throw error;
+      });
       await running.stop();
       await running.done;
       if (ended === "ended")
