@@ -52,7 +52,7 @@ const SIMULATION: Partial<NodeOptions> = {
 const COMMON: Partial<NodeOptions> = {
   apiRequestsPerSecond: 100_000,
   heartbeatMs: 1_000,
-  timeoutProposeMs: 1_000,
+  timeoutProposeMs: 2_000,
   timeoutCommitMs: 300,
   logLevel: "info",
 };
