@@ -1,26 +1,31 @@
-import type { AbciEvent, ExecTxResult } from "#consensus/abci.ts";
+import type { AbciEvent, ExecTxResult, Misbehavior } from "#consensus/abci.ts";
 import { sha256Latin1 } from "#storage/crypto/hash.ts";
 import type { Failure } from "./codes.ts";
 import { CODE_OK } from "./codes.ts";
 import type { DecodedTransactions, KnownTransaction } from "./decodedTransactions.ts";
+import { punish } from "./exclusions.ts";
 import type { ExecutionSite } from "./executeTransaction.ts";
 import { executeTransaction, resultOf } from "./executeTransaction.ts";
 
 /** A block's transactions executed on a working copy, before its hash is known. */
 export interface BlockExecution {
   readonly site: ExecutionSite;
+  /** Of the block itself: what became of validators that misbehaved. */
+  readonly events: readonly AbciEvent[];
   /** One per transaction. */
   readonly results: readonly ExecTxResult[];
   /** Why a proposal with these transactions is malformed; undefined if it is not. */
   readonly malformed: string | undefined;
 }
 
-/** Executes all transactions; those that fail have a code and no effect. */
+/** Punishes misbehaviour, then executes all transactions; those that fail have a code and no effect. */
 export function executeBlock(
   site: ExecutionSite,
   decoded: DecodedTransactions,
+  misbehavior: readonly Misbehavior[],
   txs: readonly Uint8Array[],
 ): BlockExecution {
+  const events = punish(site.state, misbehavior);
   const results: ExecTxResult[] = [];
   const seen = new Set<string>();
   let malformed: string | undefined;
@@ -34,16 +39,18 @@ export function executeBlock(
     seen.add(known.id);
     results.push(resultFor(known, outcome));
   }
-  return { site, results, malformed };
+  return { site, events, results, malformed };
 }
 
-/** Takes transactions in their order as long as they succeed and fit into `maxTxBytes`; the others wait for another block. */
+/** As executeBlock, but takes transactions in their order as long as they succeed and fit into `maxTxBytes`; the others wait for another block. */
 export function selectTransactions(
   site: ExecutionSite,
   decoded: DecodedTransactions,
+  misbehavior: readonly Misbehavior[],
   txs: readonly Uint8Array[],
   maxTxBytes: number,
 ): { txs: readonly Uint8Array[]; execution: BlockExecution } {
+  const events = punish(site.state, misbehavior);
   const taken: Uint8Array[] = [];
   const results: ExecTxResult[] = [];
   let bytesLeft = maxTxBytes;
@@ -57,7 +64,7 @@ export function selectTransactions(
     taken.push(bytes);
     results.push(result);
   }
-  return { txs: taken, execution: { site, results, malformed: undefined } };
+  return { txs: taken, execution: { site, events, results, malformed: undefined } };
 }
 
 /** Bytes a transaction takes in a block's data: one tag, the length, itself. */

@@ -68,6 +68,7 @@ export const LEDGER_CODES = {
   VALIDATORS_EMPTY: [92, "the change would leave no validator"],
   VALIDATORS_LIMIT: [93, "the change would exceed the number of validators or the total power"],
   VALIDATORS_CHANGE_TOO_LARGE: [94, "the block would change more than a third of the power"],
+  VALIDATOR_EXCLUDED: [95, "a validator to be added was excluded for misbehaviour"],
 
   QUERY_PATH_UNKNOWN: [100, "no such query path"],
   QUERY_MALFORMED: [101, "the query's data is not what its path asks for"],

@@ -10,6 +10,7 @@ export const EVENTS = {
   output_created: { output: true, account: true, amount_mwh: false },
   output_spent: { output: true },
   validators: { account: true, proposal_id: true, carried_out: false },
+  exclusion: { validator: true, reason: false, height: false },
 } as const;
 
 export type EventType = keyof typeof EVENTS;

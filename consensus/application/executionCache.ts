@@ -6,7 +6,7 @@ import type { DecodedTransactions } from "./decodedTransactions.ts";
 /** Proposals at the next height that wait to be decided: one or two rounds. */
 const MAX_KEPT_EXECUTIONS = 4;
 
-/** Executions on top of the last commit, by all that their outcome depends on: height, time and transactions. */
+/** Executions on top of the last commit, by all that their outcome depends on: height, time, misbehaviour and transactions. */
 export class ExecutionCache {
   readonly #executions = new Map<string, BlockExecution>();
   readonly #decoded: DecodedTransactions;
@@ -31,7 +31,11 @@ export class ExecutionCache {
     this.#executions.clear();
   }
 
-  #keyOf({ height, time }: BlockContext, txs: readonly Uint8Array[]): string {
-    return `${height}/${time.seconds}.${time.nanos}/${transactionsKey(this.#decoded, txs)}`;
+  #keyOf({ height, time, misbehavior }: BlockContext, txs: readonly Uint8Array[]): string {
+    const culprits = misbehavior.map(
+      (each) =>
+        `${Buffer.from(each.address).toString("hex")} ${each.type} ${each.height} ${each.time.seconds}.${each.time.nanos}`,
+    );
+    return `${height}/${time.seconds}.${time.nanos}/${culprits.join()}/${transactionsKey(this.#decoded, txs)}`;
   }
 }

@@ -161,7 +161,13 @@ class Ledger implements LedgerApplication {
 
   prepareProposal(request: BlockContext & { readonly txs: readonly Uint8Array[]; readonly maxTxBytes: number }) {
     const site = this.#siteForBlock(request);
-    const { txs, execution } = selectTransactions(site, this.#decoded, request.txs, request.maxTxBytes);
+    const { txs, execution } = selectTransactions(
+      site,
+      this.#decoded,
+      request.misbehavior,
+      request.txs,
+      request.maxTxBytes,
+    );
     this.#executions.keep(request, txs, execution);
     return { txs };
   }
@@ -179,8 +185,9 @@ class Ledger implements LedgerApplication {
     const before = this.#positionOrFail();
     const expected = nextHeight(before);
     assert(request.height === expected, `block ${request.height} where ${expected} is next`);
-    const { site, results } = this.#execute(request);
-    const isEmpty = request.txs.length === 0;
+    const { site, events, results } = this.#execute(request);
+    // Nothing but transactions and misbehaviour changes the state.
+    const isEmpty = request.txs.length === 0 && events.length === 0;
     const { tree, writes } = encodeChanges(this.#committed.tree, site.state.changes());
     const range = isEmpty ? this.#ancestors.range : this.#ancestors.extendedRange();
     const appHash = isEmpty ? before.appHash : this.#appHash(tree, range);
@@ -195,7 +202,7 @@ class Ledger implements LedgerApplication {
     const validators = site.state.get("validators", SINGLE) ?? site.validatorsBefore;
     return {
       txResults: results,
-      events: [],
+      events,
       validatorUpdates: validatorUpdates(site.validatorsBefore, validators),
       appHash,
     };
@@ -308,11 +315,11 @@ class Ledger implements LedgerApplication {
     };
   }
 
-  /** Prepare, process and finalise of one block execute it once: the outcome depends on height, time and transactions alone. */
+  /** Prepare, process and finalise of one block execute it once: the outcome depends on height, time, misbehaviour and transactions alone. */
   #execute(request: BlockContext & { readonly txs: readonly Uint8Array[] }): BlockExecution {
     const known = this.#executions.get(request, request.txs);
     if (known !== undefined) return known;
-    const execution = executeBlock(this.#siteForBlock(request), this.#decoded, request.txs);
+    const execution = executeBlock(this.#siteForBlock(request), this.#decoded, request.misbehavior, request.txs);
     this.#executions.keep(request, request.txs, execution);
     return execution;
   }

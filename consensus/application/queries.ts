@@ -37,6 +37,7 @@ const LIST_QUERIES = {
   "/edream/meters": "meter",
   "/edream/outputs": "output",
   "/edream/validator-votes": "vote",
+  "/edream/exclusions": "exclusion",
 } as const;
 
 /** Every path that is answered. */

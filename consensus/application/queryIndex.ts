@@ -4,12 +4,17 @@ import type { StateChange, StateReader } from "./workingState.ts";
 
 /** Lists that queries walk and rules never read: derived from the state, kept in memory, built anew at start. */
 export class QueryIndex {
-  readonly #ids = { member: new Set<string>(), meter: new Set<string>(), vote: new Set<string>() };
+  readonly #ids = {
+    member: new Set<string>(),
+    meter: new Set<string>(),
+    vote: new Set<string>(),
+    exclusion: new Set<string>(),
+  };
   readonly #outputs = new Map<string, Set<string>>();
 
   /** Whether records of this kind are in any list. */
   static lists(kind: RecordKind): boolean {
-    return kind === "member" || kind === "meter" || kind === "vote" || kind === "output";
+    return isListed(kind) || kind === "output";
   }
 
   /** To be called before the committed state takes the changes: of a deleted output only that still knows the accounts. */
@@ -22,7 +27,7 @@ export class QueryIndex {
   }
 
   add(kind: RecordKind, id: string, record: AnyRecord): void {
-    if (kind === "member" || kind === "meter" || kind === "vote") this.#ids[kind].add(id);
+    if (isListed(kind)) this.#ids[kind].add(id);
     if (kind !== "output") return;
     for (const account of (record as Output).accounts) {
       const ids = this.#outputs.get(account);
@@ -32,7 +37,7 @@ export class QueryIndex {
   }
 
   remove(kind: RecordKind, id: string, record: AnyRecord | undefined): void {
-    if (kind === "member" || kind === "meter" || kind === "vote") this.#ids[kind].delete(id);
+    if (isListed(kind)) this.#ids[kind].delete(id);
     if (kind !== "output" || record === undefined) return;
     for (const account of (record as Output).accounts) {
       const ids = this.#outputs.get(account);
@@ -42,7 +47,7 @@ export class QueryIndex {
   }
 
   /** At most `limit` ids behind `after`, in order. */
-  list(kind: "member" | "meter" | "vote", after: string, limit: number): string[] {
+  list(kind: Listed, after: string, limit: number): string[] {
     return page(this.#ids[kind], after, limit);
   }
 
@@ -50,6 +55,12 @@ export class QueryIndex {
   outputsOf(account: string, after: string, limit: number): string[] {
     return page(this.#outputs.get(account) ?? [], after, limit);
   }
+}
+
+type Listed = "member" | "meter" | "vote" | "exclusion";
+
+function isListed(kind: RecordKind): kind is Listed {
+  return kind === "member" || kind === "meter" || kind === "vote" || kind === "exclusion";
 }
 
 /** One pass that keeps the `limit` smallest: a member's list is rarely long, and queries are not consensus. */

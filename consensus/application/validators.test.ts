@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
+import type { Misbehavior } from "#consensus/abci.ts";
+import { addressOf } from "#storage/crypto/keys.ts";
 import { MAX_TOTAL_VOTING_POWER, MAX_VALIDATORS } from "#storage/limits.ts";
 import { ledgerMessage } from "#storage/types/transactionMessages.ts";
 import type { Person, TestLedger } from "./testLedger.ts";
-import { accountOf, codeName, createTestLedger, validatorKey } from "./testLedger.ts";
+import { accountOf, blockRequest, codeName, createTestLedger, validatorKey } from "./testLedger.ts";
 
 type Update = readonly [validator: number, power: bigint];
 
@@ -151,4 +153,78 @@ test("updates come ordered by public key, with 0 for who leaves", () => {
   const keys = validatorUpdates.map(({ publicKey }) => Buffer.from(publicKey.bytes).toString("hex"));
   expect(keys).toEqual([...keys].sort());
   expect(validatorUpdates.map(({ power }) => power).sort()).toEqual([0n, 3n]);
+});
+
+describe("a validator that evidence shows to have misbehaved", () => {
+  const addressOfValidator = (index: number) => addressOf(validatorKey(index));
+  const guilty = (index: number, type: Misbehavior["type"] = "duplicateVote"): Misbehavior => ({
+    type,
+    address: addressOfValidator(index),
+    power: 10n,
+    height: 1,
+    time: { seconds: 1_700_000_000n, nanos: 0 },
+    totalVotingPower: 40n,
+  });
+  const blockWith = (ledger: TestLedger, misbehavior: readonly Misbehavior[], txs: readonly Uint8Array[] = []) => {
+    const request = { ...blockRequest(ledger.height + 1, txs), misbehavior };
+    expect(ledger.app.processProposal(request).accepted).toBe(true);
+    const response = ledger.app.finalizeBlock(request);
+    ledger.app.commit();
+    ledger.height += 1;
+    return response;
+  };
+
+  test("leaves the set with that block, which changes the app hash though it has no transaction", () => {
+    const ledger = ledgerWith(1);
+    const before = ledger.app.info().lastBlockAppHash;
+    const response = blockWith(ledger, [guilty(2)]);
+    expect(response.validatorUpdates).toEqual([
+      { publicKey: { type: "ed25519", bytes: new Uint8Array(validatorKey(2).bytes) }, power: 0n },
+    ]);
+    expect(response.appHash).not.toEqual(before);
+    const id = Buffer.from(addressOfValidator(2)).toString("hex");
+    expect(response.events).toMatchObject([
+      { type: "exclusion", attributes: [{ key: "validator", value: id, index: true }, { value: "duplicateVote" }, {}] },
+    ]);
+    expect(ledger.query("/edream/validators")?.validators).toHaveLength(3);
+    expect(ledger.query("/edream/exclusions")).toMatchObject({
+      entries: [{ id, reason: "duplicateVote", height: "1" }],
+    });
+  });
+
+  test("is punished once, and its key is never taken in again", () => {
+    const ledger = ledgerWith(1);
+    blockWith(ledger, [guilty(2), guilty(2, "lightClientAttack")]);
+    const again = blockWith(ledger, [guilty(2)]);
+    expect([again.validatorUpdates, again.events]).toEqual([[], []]);
+    expect(again.appHash).toEqual(ledger.app.info().lastBlockAppHash);
+    expect(decide(ledger, "regulator", [[2, 10n]])).toEqual({ code: "VALIDATOR_EXCLUDED", updates: [] });
+    expect(decide(ledger, "regulator", [[7, 5n]])).toEqual({ code: "OK", updates: [5] });
+  });
+
+  test("is excluded before the block's transactions, which see the set without it", () => {
+    const ledger = ledgerWith(1);
+    const tx = ledger.sign([vote("regulator", [[2, 10n]])], ["regulator"]);
+    const { txResults } = blockWith(ledger, [guilty(2)], [tx]);
+    expect(codeName(txResults[0])).toBe("VALIDATOR_EXCLUDED");
+  });
+
+  test("stays if it is the last one, and one that is in no set leaves only a record", () => {
+    const ledger = ledgerWith(1);
+    const response = blockWith(
+      ledger,
+      [0, 1, 2, 3, 9].map((index) => guilty(index)),
+    );
+    expect(response.validatorUpdates.map(({ power }) => power)).toEqual([0n, 0n, 0n]);
+    expect(ledger.query("/edream/validators")?.validators).toHaveLength(1);
+    expect(ledger.query("/edream/exclusions")?.entries).toHaveLength(5);
+  });
+
+  test("makes another block of the same transactions at the same time", () => {
+    const ledger = ledgerWith(1);
+    const request = blockRequest(ledger.height + 1, []);
+    const innocent = ledger.app.finalizeBlock(request).appHash;
+    expect(ledger.app.finalizeBlock({ ...request, misbehavior: [guilty(1)] }).appHash).not.toEqual(innocent);
+    expect(ledger.app.finalizeBlock(request).appHash).toEqual(innocent);
+  });
 });

@@ -5,6 +5,7 @@ import type { MsgUpdateValidators, ValidatorPower } from "#storage/proto/gen/edr
 import type { Failure } from "./codes.ts";
 import { fail } from "./codes.ts";
 import { event } from "./events.ts";
+import { isExcluded } from "./exclusions.ts";
 import type { MessageContext } from "./messageContext.ts";
 import { requireRight, signerAccount } from "./messageContext.ts";
 import { newRecord, SINGLE } from "./stateRecords.ts";
@@ -14,7 +15,8 @@ type Power = Pick<ValidatorPower, "publicKey" | "power">;
 /**
  * A regulator's vote. It replaces that regulator's earlier vote, so that there are never more open votes than regulators. The vote that
  * makes more than half of the present regulators carries the change out. Every vote must be possible when it is cast:
- *   a) keys have 32 bytes and appear once, there is at least one update (VALIDATORS_INVALID); a removed one is there (VALIDATOR_UNKNOWN)
+ *   a) keys have 32 bytes and appear once, there is at least one update (VALIDATORS_INVALID); a removed one is there (VALIDATOR_UNKNOWN),
+ *      one that stays or comes was never excluded for misbehaviour (VALIDATOR_EXCLUDED)
  *   b) the new set is not empty (VALIDATORS_EMPTY) and within the limits (VALIDATORS_LIMIT)
  *   c) against the set before the block at most a third of the power changes (VALIDATORS_CHANGE_TOO_LARGE): a light node that
  *      trusts a third of the old set must be able to follow
@@ -27,6 +29,8 @@ export function updateValidators(context: MessageContext, message: MsgUpdateVali
   const current = state.get("validators", SINGLE)?.validators ?? [];
   const next = applyUpdates(current, message.updates);
   if ("code" in next) return next;
+  const excluded = message.updates.find(({ publicKey, power }) => power > 0n && isExcluded(state, publicKey));
+  if (excluded !== undefined) return fail("VALIDATOR_EXCLUDED", hex(excluded.publicKey));
   const invalid = checkNextSet(context.validatorsBefore.validators, next.validators);
   if (invalid !== undefined) return invalid;
 

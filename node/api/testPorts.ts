@@ -58,6 +58,9 @@ const LISTS: Readonly<Record<string, unknown>> = {
   "/edream/members": { entries: [{ id: TEST_ACCOUNT, role: "prosumer" }] },
   "/edream/meters": { entries: [{ id: "m1", ...METER }], next: "m1" },
   "/edream/meters after m1": { entries: [{ id: "m2", ...METER, revoked: true }] },
+  "/edream/exclusions": {
+    entries: [{ id: "03".repeat(20), reason: "duplicateVote", height: "4", timeMs: "1700000000000" }],
+  },
   "/edream/outputs": { entries: [{ id: OUTPUT_ID, ...OUTPUT }] },
 };
 

@@ -60,6 +60,7 @@ test("every reading command answers as text and as JSON", async () => {
     ["meters", "revoked", { meters: [{ meterId: "m1" }, { meterId: "m2" }] }],
     ["validators", "total voting power 10", { totalVotingPower: "10" }],
     ["validators list --height 2", "height 2", { height: 2 }],
+    ["validators excluded", "two votes", { exclusions: [{ address: "03".repeat(20), height: "4" }] }],
     ["query block", "proposer", { header: { height: 5 } }],
     ["query block 3", "proposer", { header: { height: 3 } }],
     ["query meter m1", "producedMwh", { producedMwh: "5000000" }],

@@ -48,6 +48,13 @@ export function stateRoutes(server: FastifyInstance, context: RouteContext): voi
       return { meters: entries.map(({ id, ...meter }) => ({ meterId: id, ...meter })), next };
     },
   });
+  server.get<PageQuery>("/exclusions", {
+    schema: { ...describe("Validators that were excluded for misbehaviour, by address"), querystring: PAGE_QUERY },
+    handler: async ({ query }) => {
+      const { entries, next } = await queryPage(need(ports, "stateQuery"), "/edream/exclusions", query);
+      return { exclusions: entries.map(({ id, ...exclusion }) => ({ address: id, ...exclusion })), next };
+    },
+  });
   server.get<{ Params: { meterId: string } }>("/meters/:meterId", {
     schema: {
       ...describe("One meter: certificate, latest interval, totals"),

@@ -4,6 +4,7 @@ import { cliError } from "../cliError.ts";
 import { commandContext, example } from "../context.ts";
 import type { CliIo } from "../io.ts";
 import { show, table } from "../output.ts";
+import { readAllPages } from "../pages.ts";
 import { parseHex } from "../quantities.ts";
 import { type SubmitFlags, signAndSubmit, signingAccount } from "../submit.ts";
 import { collect, withSubmitFlags } from "./submitFlags.ts";
@@ -17,6 +18,13 @@ interface ValidatorsAnswer {
     readonly publicKey: { bytes: string };
     readonly votingPower: string;
   }[];
+}
+
+interface ExclusionAnswer {
+  readonly address: string;
+  readonly reason: string;
+  readonly height: string;
+  readonly timeMs: string;
 }
 
 export function validatorsCommand(program: Command, io: CliIo): void {
@@ -43,6 +51,26 @@ export function validatorsCommand(program: Command, io: CliIo): void {
         ]);
         return `height ${set.height}, total voting power ${set.totalVotingPower}\n${table(["ADDRESS", "PUBLIC KEY", "POWER"], rows)}`;
       });
+    });
+
+  validators
+    .command("excluded")
+    .description("Validators that evidence showed to have misbehaved; they are never taken in again")
+    .addHelpText("after", example("validators excluded"))
+    .action(async (_flags: object, command: Command) => {
+      const { json, client } = commandContext(io, command);
+      const exclusions = await readAllPages<ExclusionAnswer>(client(), "/exclusions", "exclusions");
+      show(io, json, { exclusions }, () =>
+        table(
+          ["ADDRESS", "FOR", "HEIGHT", "TIME"],
+          exclusions.map(({ address, reason, height, timeMs }) => [
+            address,
+            reason === "duplicateVote" ? "two votes" : "attack on light nodes",
+            height,
+            new Date(Number(timeMs)).toISOString(),
+          ]),
+        ),
+      );
     });
 
   withSubmitFlags(

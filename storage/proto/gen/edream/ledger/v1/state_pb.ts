@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file edream/ledger/v1/state.proto.
  */
 export const file_edream_ledger_v1_state: GenFile = /*@__PURE__*/
-  fileDesc("ChxlZHJlYW0vbGVkZ2VyL3YxL3N0YXRlLnByb3RvEhBlZHJlYW0ubGVkZ2VyLnYxIn0KBlBhcmFtcxINCgVvd25lchgBIAEoCRIbChNxdW90YV90eHNfcGVyX2Jsb2NrGAIgASgNEh0KFXF1b3RhX2J5dGVzX3Blcl9ibG9jaxgDIAEoDRIRCglwZXJpb2RfbXMYBCABKAQSFQoNbWF4X2Z1dHVyZV9tcxgFIAEoBCInCghDb3VudGVycxIbChNuZXh0X2FjY291bnRfbnVtYmVyGAEgASgEIlwKB0FjY291bnQSLwoKcHVibGljX2tleRgBIAEoCzIbLmVkcmVhbS5sZWRnZXIudjEuRGV2aWNlS2V5Eg4KBm51bWJlchgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoBCIWCgZNZW1iZXISDAoEcm9sZRgBIAEoCSIeCgpSZWd1bGF0b3JzEhAKCGFjY291bnRzGAEgAygJItoBCgVNZXRlchIvCgpkZXZpY2Vfa2V5GAEgASgLMhsuZWRyZWFtLmxlZGdlci52MS5EZXZpY2VLZXkSFgoOZGV2aWNlX2FjY291bnQYAiABKAkSDQoFb3duZXIYAyABKAkSEAoIcXVhbnRpdHkYBCABKAkSEQoJZGlyZWN0aW9uGAUgASgJEhcKD3NlZWRfY29tbWl0bWVudBgGIAEoDBITCgtpbnRlcnZhbF9tcxgHIAEoBBIPCgdyZXZva2VkGAggASgIEhUKDXJldm9rZV9yZWFzb24YCSABKAki/wEKCk1ldGVyQ2hhaW4SEwoLbGFzdF9lbmRfbXMYASABKAMSFwoPcGVyaW9kX3N0YXJ0X21zGAIgASgDEhMKC3BlcmlvZF9oYXNoGAMgASgMEh0KFXBlcmlvZF9pbnRlcnZhbF9jb3VudBgEIAEoDRIWCg5pbnRlcnZhbF9jb3VudBgFIAEoBBIVCg1yZWFkaW5nX2NvdW50GAYgASgEEhQKDHByb2R1Y2VkX213aBgHIAEoBBIWCg5yZWdpc3RlcmVkX213aBgIIAEoBBIdChByZWdpc3Rlcl9lbmRfbXdoGAkgASgESACIAQFCEwoRX3JlZ2lzdGVyX2VuZF9td2giSQoMQ2xvc2VkUGVyaW9kEgwKBGhhc2gYASABKAwSFgoOaW50ZXJ2YWxfY291bnQYAiABKA0SEwoLbGFzdF9lbmRfbXMYAyABKAMiUQoQVW5vcGVuZWRJbnRlcnZhbBIOCgZlbmRfbXMYASABKAMSFgoOc3VtX2NvbW1pdG1lbnQYAiABKAwSFQoNcmVhZGluZ19jb3VudBgDIAEoDSJTCgZPdXRwdXQSEgoKYW1vdW50X213aBgBIAEoBBIQCghxdWFudGl0eRgCIAEoCRIRCgl0aHJlc2hvbGQYAyABKA0SEAoIYWNjb3VudHMYBCADKAkiQgoKVmFsaWRhdG9ycxI0Cgp2YWxpZGF0b3JzGAEgAygLMiAuZWRyZWFtLmxlZGdlci52MS5WYWxpZGF0b3JQb3dlciJXCg1WYWxpZGF0b3JWb3RlEhMKC3Byb3Bvc2FsX2lkGAEgASgEEjEKB3VwZGF0ZXMYAiADKAsyIC5lZHJlYW0ubGVkZ2VyLnYxLlZhbGlkYXRvclBvd2VyIpgBCgdBcHBNZXRhEg4KBmhlaWdodBgBIAEoBBIQCghhcHBfaGFzaBgCIAEoDBIWCg5pbml0aWFsX2hlaWdodBgDIAEoBBIRCglhbmNlc3RvcnMYBCABKAQSFwoPbWF4X2Jsb2NrX2J5dGVzGAUgASgEEhAKCGNoYWluX2lkGAYgASgJEhUKDWJsb2NrX3RpbWVfbXMYByABKAMingEKDEFwcEhhc2hQcm9vZhISCgpzdGF0ZV9yb290GAEgASgMEhUKDW1vdW50YWluX3Jvb3QYAiABKAwSFgoOYW5jZXN0b3JfY291bnQYAyABKAQSDwoFc3RhdGUYBCABKAxIABIyCghhbmNlc3RvchgFIAEoCzIeLmVkcmVhbS5sZWRnZXIudjEuQW5jZXN0b3JQYXRoSABCBgoEcGF0aCIdCgxBbmNlc3RvclBhdGgSDQoFYXVudHMYASADKAxiBnByb3RvMw", [file_edream_ledger_v1_tx]);
+  fileDesc("ChxlZHJlYW0vbGVkZ2VyL3YxL3N0YXRlLnByb3RvEhBlZHJlYW0ubGVkZ2VyLnYxIn0KBlBhcmFtcxINCgVvd25lchgBIAEoCRIbChNxdW90YV90eHNfcGVyX2Jsb2NrGAIgASgNEh0KFXF1b3RhX2J5dGVzX3Blcl9ibG9jaxgDIAEoDRIRCglwZXJpb2RfbXMYBCABKAQSFQoNbWF4X2Z1dHVyZV9tcxgFIAEoBCInCghDb3VudGVycxIbChNuZXh0X2FjY291bnRfbnVtYmVyGAEgASgEIlwKB0FjY291bnQSLwoKcHVibGljX2tleRgBIAEoCzIbLmVkcmVhbS5sZWRnZXIudjEuRGV2aWNlS2V5Eg4KBm51bWJlchgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoBCIWCgZNZW1iZXISDAoEcm9sZRgBIAEoCSIeCgpSZWd1bGF0b3JzEhAKCGFjY291bnRzGAEgAygJItoBCgVNZXRlchIvCgpkZXZpY2Vfa2V5GAEgASgLMhsuZWRyZWFtLmxlZGdlci52MS5EZXZpY2VLZXkSFgoOZGV2aWNlX2FjY291bnQYAiABKAkSDQoFb3duZXIYAyABKAkSEAoIcXVhbnRpdHkYBCABKAkSEQoJZGlyZWN0aW9uGAUgASgJEhcKD3NlZWRfY29tbWl0bWVudBgGIAEoDBITCgtpbnRlcnZhbF9tcxgHIAEoBBIPCgdyZXZva2VkGAggASgIEhUKDXJldm9rZV9yZWFzb24YCSABKAki/wEKCk1ldGVyQ2hhaW4SEwoLbGFzdF9lbmRfbXMYASABKAMSFwoPcGVyaW9kX3N0YXJ0X21zGAIgASgDEhMKC3BlcmlvZF9oYXNoGAMgASgMEh0KFXBlcmlvZF9pbnRlcnZhbF9jb3VudBgEIAEoDRIWCg5pbnRlcnZhbF9jb3VudBgFIAEoBBIVCg1yZWFkaW5nX2NvdW50GAYgASgEEhQKDHByb2R1Y2VkX213aBgHIAEoBBIWCg5yZWdpc3RlcmVkX213aBgIIAEoBBIdChByZWdpc3Rlcl9lbmRfbXdoGAkgASgESACIAQFCEwoRX3JlZ2lzdGVyX2VuZF9td2giSQoMQ2xvc2VkUGVyaW9kEgwKBGhhc2gYASABKAwSFgoOaW50ZXJ2YWxfY291bnQYAiABKA0SEwoLbGFzdF9lbmRfbXMYAyABKAMiUQoQVW5vcGVuZWRJbnRlcnZhbBIOCgZlbmRfbXMYASABKAMSFgoOc3VtX2NvbW1pdG1lbnQYAiABKAwSFQoNcmVhZGluZ19jb3VudBgDIAEoDSJTCgZPdXRwdXQSEgoKYW1vdW50X213aBgBIAEoBBIQCghxdWFudGl0eRgCIAEoCRIRCgl0aHJlc2hvbGQYAyABKA0SEAoIYWNjb3VudHMYBCADKAkiQgoKVmFsaWRhdG9ycxI0Cgp2YWxpZGF0b3JzGAEgAygLMiAuZWRyZWFtLmxlZGdlci52MS5WYWxpZGF0b3JQb3dlciJXCg1WYWxpZGF0b3JWb3RlEhMKC3Byb3Bvc2FsX2lkGAEgASgEEjEKB3VwZGF0ZXMYAiADKAsyIC5lZHJlYW0ubGVkZ2VyLnYxLlZhbGlkYXRvclBvd2VyIjwKCUV4Y2x1c2lvbhIOCgZyZWFzb24YASABKAkSDgoGaGVpZ2h0GAIgASgDEg8KB3RpbWVfbXMYAyABKAMimAEKB0FwcE1ldGESDgoGaGVpZ2h0GAEgASgEEhAKCGFwcF9oYXNoGAIgASgMEhYKDmluaXRpYWxfaGVpZ2h0GAMgASgEEhEKCWFuY2VzdG9ycxgEIAEoBBIXCg9tYXhfYmxvY2tfYnl0ZXMYBSABKAQSEAoIY2hhaW5faWQYBiABKAkSFQoNYmxvY2tfdGltZV9tcxgHIAEoAyKeAQoMQXBwSGFzaFByb29mEhIKCnN0YXRlX3Jvb3QYASABKAwSFQoNbW91bnRhaW5fcm9vdBgCIAEoDBIWCg5hbmNlc3Rvcl9jb3VudBgDIAEoBBIPCgVzdGF0ZRgEIAEoDEgAEjIKCGFuY2VzdG9yGAUgASgLMh4uZWRyZWFtLmxlZGdlci52MS5BbmNlc3RvclBhdGhIAEIGCgRwYXRoIh0KDEFuY2VzdG9yUGF0aBINCgVhdW50cxgBIAMoDGIGcHJvdG8z", [file_edream_ledger_v1_tx]);
 
 /**
  * `params`: what genesis fixes.
@@ -411,6 +411,39 @@ export const ValidatorVoteSchema: GenMessage<ValidatorVote> = /*@__PURE__*/
   messageDesc(file_edream_ledger_v1_state, 11);
 
 /**
+ * `exclusion/<consensus address in hex>`: a validator that evidence showed to have misbehaved; its key is never taken in again.
+ *
+ * @generated from message edream.ledger.v1.Exclusion
+ */
+export type Exclusion = Message<"edream.ledger.v1.Exclusion"> & {
+  /**
+   * "duplicateVote" or "lightClientAttack".
+   *
+   * @generated from field: string reason = 1;
+   */
+  reason: string;
+
+  /**
+   * Of the misbehaviour.
+   *
+   * @generated from field: int64 height = 2;
+   */
+  height: bigint;
+
+  /**
+   * @generated from field: int64 time_ms = 3;
+   */
+  timeMs: bigint;
+};
+
+/**
+ * Describes the message edream.ledger.v1.Exclusion.
+ * Use `create(ExclusionSchema)` to create a new message.
+ */
+export const ExclusionSchema: GenMessage<Exclusion> = /*@__PURE__*/
+  messageDesc(file_edream_ledger_v1_state, 12);
+
+/**
  * Beside the tree, under `!meta`: where the application stands.
  *
  * @generated from message edream.ledger.v1.AppMeta
@@ -461,7 +494,7 @@ export type AppMeta = Message<"edream.ledger.v1.AppMeta"> & {
  * Use `create(AppMetaSchema)` to create a new message.
  */
 export const AppMetaSchema: GenMessage<AppMeta> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_state, 12);
+  messageDesc(file_edream_ledger_v1_state, 13);
 
 /**
  * The proof bytes of a query: the way from one value to the app hash
@@ -514,7 +547,7 @@ export type AppHashProof = Message<"edream.ledger.v1.AppHashProof"> & {
  * Use `create(AppHashProofSchema)` to create a new message.
  */
 export const AppHashProofSchema: GenMessage<AppHashProof> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_state, 13);
+  messageDesc(file_edream_ledger_v1_state, 14);
 
 /**
  * An RFC 6962 path. Which leaf it starts at follows from the height asked for: leaf i is the hash of the block at initial height + i.
@@ -535,5 +568,5 @@ export type AncestorPath = Message<"edream.ledger.v1.AncestorPath"> & {
  * Use `create(AncestorPathSchema)` to create a new message.
  */
 export const AncestorPathSchema: GenMessage<AncestorPath> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_state, 14);
+  messageDesc(file_edream_ledger_v1_state, 15);
 
