@@ -159,6 +159,7 @@ export async function startFullNode(
       chainId,
       loadValidators: (height) => loadValidators(store, height),
       loadBlockTime: async (height) => (await blocks.loadHeader(height))?.time,
+      loadSignedHeader: (height) => blocks.loadSignedHeader(height),
     },
     await loadCommittedEvidence(store),
   );
@@ -255,7 +256,7 @@ export async function startFullNode(
   });
   const running = engine;
   opening.defer(() => running.stop());
-  await serveRequests(net, { blocks, reader, app, mempool });
+  await serveRequests(net, { blocks, reader, app, mempool, addEvidence: (found) => running.addEvidence(found) });
   await running.start();
   for (const { peer, role } of net.peers) if (role !== "light") running.peerConnected(peer);
 

@@ -147,8 +147,17 @@ const HARMLESS_EVIDENCE_CODES: ReadonlySet<string> = new Set([
 ]);
 
 async function acceptEvidence(tip: Tip, evidence: Evidence): Promise<Verdict> {
-  const verdict = await tip.ports.evidence.add(evidence, tip.ports.executor.state());
-  if (!verdict.accepted && HARMLESS_EVIDENCE_CODES.has(verdict.code)) return ACCEPTED;
+  const verdict = await addEvidence(tip, evidence);
+  return !verdict.accepted && HARMLESS_EVIDENCE_CODES.has(verdict.code) ? ACCEPTED : verdict;
+}
+
+/** Takes evidence into the pool; when it is new and holds, tells everybody once. */
+export async function addEvidence(tip: Tip, evidence: Evidence): Promise<Verdict> {
+  const { evidence: pool, executor } = tip.ports;
+  if (pool.knows(evidence)) return ACCEPTED;
+  const verdict = await pool.add(evidence, executor.state());
+  if (!verdict.accepted) return verdict;
+  tip.ports.broadcast(encodeMessage({ type: "evidence", evidence }));
   wakeUp(tip);
   return verdict;
 }

@@ -1,5 +1,8 @@
+import type { Verdict } from "#storage/error.ts";
+import { rejected } from "#storage/error.ts";
 import { decodeBlock } from "#storage/types/block.ts";
-import { acceptMessage } from "./accept.ts";
+import type { Evidence } from "#storage/types/evidence.ts";
+import { acceptMessage, addEvidence } from "./accept.ts";
 import type { BlockRequest } from "./blockSync.ts";
 import { createBlockSync } from "./blockSync.ts";
 import { votesOfCommit } from "./commits.ts";
@@ -28,6 +31,8 @@ export interface Engine {
   peerDisconnected(peer: string): void;
   /** The mempool has become non-empty. */
   onTxsAvailable(): void;
+  /** Evidence from outside consensus: a light node that saw two chains. */
+  addEvidence(evidence: Evidence): Promise<Verdict>;
   /** Resolves when nothing is waiting to be processed. */
   idle(): Promise<void>;
   /** Ends after the item in progress; nothing is sent or stored afterwards. */
@@ -298,6 +303,11 @@ export function createEngine(options: EngineOptions, ports: EnginePorts): Engine
       peers.delete(peer);
       blockSync.forget(peer);
     },
+
+    addEvidence: async (evidence) =>
+      tip === undefined || !isRunning
+        ? rejected("EVIDENCE_FUTURE", "consensus has not begun")
+        : addEvidence(tip, evidence),
 
     onTxsAvailable: () => enqueue({ type: "txsAvailable" }),
 

@@ -54,7 +54,7 @@ test("the time and the power come from the chain, not from the evidence (CVE-202
   expect(await open().add(wrongPower, state)).toMatchObject({ code: "EVIDENCE_POWER_MISMATCH" });
 });
 
-test("heights to come, heights not kept, and attacks on light clients", async () => {
+test("heights to come, heights not kept, and an attack by the block that is ours, are refused", async () => {
   const evidence = evidenceAt(2);
   const at = (height: number) => ({
     ...evidence,
@@ -74,7 +74,7 @@ test("heights to come, heights not kept, and attacks on light clients", async ()
     totalVotingPower: 4n,
     timestamp: evidence.timestamp,
   };
-  expect(await open().check([attack], state)).toMatchObject({ code: "EVIDENCE_UNSUPPORTED" });
+  expect(await open().check([attack], state)).toMatchObject({ code: "EVIDENCE_BLOCK_MISMATCH" });
 });
 
 test("evidence expires when it is too old by blocks and by time, not by one of them", () => {
@@ -118,6 +118,10 @@ function open(known: readonly CommittedEvidence[] = []): EvidencePool {
     chainId: net.genesis.chainId,
     loadValidators: async (height: number) => validatorsAt(disk, height),
     loadBlockTime: async (height: number) => disk.blocks.get(height)?.record.block.header.time,
+    loadSignedHeader: async (height: number) => {
+      const record = disk.blocks.get(height)?.record;
+      return record && { header: record.block.header, commit: record.seenCommit };
+    },
   };
   return createEvidencePool(ports, known);
 }

@@ -5,6 +5,8 @@ import { ACCEPTED, rejected } from "#storage/error.ts";
 import { makeDuplicateVoteEvidence, verifyDuplicateVote } from "#storage/types/duplicateVote.ts";
 import type { Evidence } from "#storage/types/evidence.ts";
 import { encodeEvidence, hashEvidence } from "#storage/types/evidence.ts";
+import type { SignedHeader } from "#storage/types/lightBlock.ts";
+import { verifyLightClientAttack } from "#storage/types/lightClientAttack.ts";
 import type { ConsensusParams } from "#storage/types/params.ts";
 import type { Timestamp } from "#storage/types/time.ts";
 import { timestampToMs } from "#storage/types/time.ts";
@@ -17,12 +19,16 @@ export interface EvidencePorts {
   /** Undefined when that height is not kept any more. */
   loadValidators(height: number): Promise<ValidatorSet | undefined>;
   loadBlockTime(height: number): Promise<Timestamp | undefined>;
+  /** A committed header with a commit for it. */
+  loadSignedHeader(height: number): Promise<SignedHeader | undefined>;
 }
 
 export interface EvidencePool {
   /** Two conflicting votes of the current or the last height; they become evidence once that height's block time is known. */
   addConflict(voteA: Vote, voteB: Vote): void;
-  /** Evidence from a peer. */
+  /** Whether it waits for a block, or one carries it. */
+  knows(evidence: Evidence): boolean;
+  /** Evidence from a peer or a light node. */
   add(evidence: Evidence, state: ChainState): Promise<Verdict>;
   /** What a proposer puts into its block, oldest first. */
   pending(maxBytes: number): readonly Evidence[];
@@ -39,7 +45,7 @@ export const PENDING_EVIDENCE_MAX = 1000;
 const CONFLICTS_MAX = 1000;
 
 /**
- * Evidence of double votes (CometBFT evidence/pool.go). Its time and powers are taken from the chain, never from a peer or from the
+ * Evidence of double votes and of attacks on light clients (CometBFT evidence/pool.go). Its time and powers are taken from the chain, never from a peer or from the
  * votes (CVE-2021-21271): the time is that of the block at the votes' height.
  */
 export function createEvidencePool(ports: EvidencePorts, known: readonly CommittedEvidence[] = []): EvidencePool {
@@ -47,16 +53,26 @@ export function createEvidencePool(ports: EvidencePorts, known: readonly Committ
   const committed = new Map(known.map((entry) => [keyOf(entry.hash), entry]));
   let conflicts: { voteA: Vote; voteB: Vote }[] = [];
 
-  /** a) kind: EVIDENCE_UNSUPPORTED  b) age: EVIDENCE_EXPIRED, EVIDENCE_FUTURE  c) committed: EVIDENCE_COMMITTED  d) chain: EVIDENCE_UNKNOWN_HEIGHT  e) votes, powers and time: the code of verifyDuplicateVote */
+  /**
+   * a) age: EVIDENCE_FUTURE, EVIDENCE_EXPIRED  b) committed: EVIDENCE_COMMITTED  c) chain: EVIDENCE_UNKNOWN_HEIGHT
+   * d) signatures, powers and time: the codes of verifyDuplicateVote and verifyLightClientAttack
+   */
   async function verify(evidence: Evidence, state: ChainState): Promise<Verdict> {
-    if (evidence.type !== "duplicateVote") return rejected("EVIDENCE_UNSUPPORTED", evidence.type);
-    const height = evidence.voteA.height;
-    if (height >= nextHeight(state)) return rejected("EVIDENCE_FUTURE", `height ${height}`);
+    const height = heightOf(evidence);
+    const latest = evidence.type === "duplicateVote" ? height : evidence.conflictingBlock.signedHeader.header.height;
+    if (latest >= nextHeight(state)) return rejected("EVIDENCE_FUTURE", `height ${latest}`);
     if (isExpired(height, evidence.timestamp, state)) return rejected("EVIDENCE_EXPIRED", `height ${height}`);
     if (committed.has(keyOf(hashEvidence(evidence)))) return rejected("EVIDENCE_COMMITTED", `height ${height}`);
-    const [validators, time] = await Promise.all([ports.loadValidators(height), ports.loadBlockTime(height)]);
-    if (validators === undefined || time === undefined) return rejected("EVIDENCE_UNKNOWN_HEIGHT", `height ${height}`);
-    return verifyDuplicateVote(evidence, ports.chainId, validators, time);
+    const unknown = rejected("EVIDENCE_UNKNOWN_HEIGHT", `height ${height}`);
+    const validatorSet = await ports.loadValidators(height);
+    if (validatorSet === undefined) return unknown;
+    if (evidence.type === "duplicateVote") {
+      const time = await ports.loadBlockTime(height);
+      return time === undefined ? unknown : verifyDuplicateVote(evidence, ports.chainId, validatorSet, time);
+    }
+    const [signedHeader, trusted] = await Promise.all([ports.loadSignedHeader(height), ports.loadSignedHeader(latest)]);
+    if (signedHeader === undefined || trusted === undefined) return unknown;
+    return verifyLightClientAttack(evidence, ports.chainId, { signedHeader, validatorSet }, trusted);
   }
 
   function keep(evidence: Evidence): void {
@@ -66,6 +82,11 @@ export function createEvidencePool(ports: EvidencePorts, known: readonly Committ
   return {
     addConflict(voteA, voteB) {
       if (conflicts.length < CONFLICTS_MAX) conflicts.push({ voteA, voteB });
+    },
+
+    knows(evidence) {
+      const key = keyOf(hashEvidence(evidence));
+      return pendingByHash.has(key) || committed.has(key);
     },
 
     async add(evidence, state) {

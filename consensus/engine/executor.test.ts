@@ -13,6 +13,7 @@ const EVIDENCE = createEvidencePool({
   chainId: net.genesis.chainId,
   loadValidators: async () => undefined,
   loadBlockTime: async () => undefined,
+  loadSignedHeader: async () => undefined,
 });
 
 function stored(height: number): HeightRecord {

@@ -162,6 +162,10 @@ export function createTestNode(
         chainId: options.chainId,
         loadValidators: async (height) => validatorsAt(disk, height),
         loadBlockTime: async (height) => disk.blocks.get(height)?.record.block.header.time,
+        loadSignedHeader: async (height) => {
+          const record = disk.blocks.get(height)?.record;
+          return record && { header: record.block.header, commit: record.seenCommit };
+        },
       },
       disk.committedEvidence,
     );

@@ -1,7 +1,9 @@
 import type { Verdict } from "#storage/error.ts";
 import { isTrustLevel, verifyCommitLight } from "#storage/types/commitVerify.ts";
+import type { LightClientAttackEvidence } from "#storage/types/evidence.ts";
 import { type Header, hashHeader } from "#storage/types/header.ts";
 import type { LightBlock } from "#storage/types/lightBlock.ts";
+import { makeLightClientAttackEvidence } from "#storage/types/lightClientAttack.ts";
 import { bisect } from "./bisect.ts";
 import { LightError, type LightErrorDetails } from "./lightError.ts";
 import { isExpired, type LightRules, verifyAdjacent, verifyBackwards, verifyConsistent } from "./verify.ts";
@@ -28,6 +30,11 @@ export interface LightClientPorts {
   nowMs(): number;
   /** A provider sent something that does not verify, or nothing; the caller may ask another one from now on. */
   onFaultyProvider(provider: string, error: LightError): void;
+  /**
+   * Validators signed two blocks of one height. Each side's evidence is for those who hold the other block: the pair says which
+   * provider should be told what; what is wrong about its own chain it will refuse.
+   */
+  onAttack?(attack: readonly { readonly tell: string; readonly evidence: LightClientAttackEvidence }[]): Promise<void>;
 }
 
 export interface LightClientOptions {
@@ -108,7 +115,7 @@ export function createLightClient(options: LightClientOptions, ports: LightClien
   /** Verifies a block above the trusted one, has witnesses confirm it, and only then trusts it and those on the way. */
   async function advanceTo(target: LightBlock): Promise<LightBlock> {
     const path = await pathTo(target, ports.primary);
-    await crossCheck(target);
+    await crossCheck(target, path);
     for (const block of path) await ports.saveHeader(block.signedHeader.header);
     await ports.saveTrusted(target);
     trustedBlock = target;
@@ -138,20 +145,25 @@ export function createLightClient(options: LightClientOptions, ports: LightClien
    * A witness that shows another block at the same height is either lying, then its block does not verify, or validators
    * have signed two blocks. Only the second is a conflict: otherwise any liar could stop every light node.
    */
-  async function crossCheck(target: LightBlock): Promise<void> {
+  async function crossCheck(target: LightBlock, path: readonly LightBlock[]): Promise<void> {
     const height = heightOf(target);
-    const answers = await Promise.all(ports.witnesses.map((witness) => askWitness(witness, target)));
+    const answers = await Promise.all(ports.witnesses.map((witness) => askWitness(witness, target, path)));
     const agreed = answers.filter((agrees) => agrees).length;
     if (agreed < options.minWitnesses) {
       throw new LightError({ code: "LIGHT_NOT_CROSS_CHECKED", height, agreed, needed: options.minWitnesses });
     }
   }
 
-  async function askWitness(witness: LightProvider, target: LightBlock): Promise<boolean> {
+  async function askWitness(witness: LightProvider, target: LightBlock, path: readonly LightBlock[]): Promise<boolean> {
     try {
       const theirs = await fetchFrom(witness, heightOf(target));
       if (sameHash(theirs, target)) return true;
-      await pathTo(theirs, witness);
+      const theirPath = await pathTo(theirs, witness);
+      const { below, ours, other } = forkOf(trusted(), path, theirPath);
+      await ports.onAttack?.([
+        { tell: ports.primary.name, evidence: makeLightClientAttackEvidence(other, below, ours) },
+        { tell: witness.name, evidence: makeLightClientAttackEvidence(ours, below, other) },
+      ]);
       throw conflict(ports.primary.name, target, witness.name, theirs);
     } catch (error) {
       if (!(error instanceof LightError) || error.details.code === "LIGHT_PROVIDER_CONFLICT") throw error;
@@ -219,6 +231,26 @@ export function createLightClient(options: LightClientOptions, ports: LightClien
     update: () => inOrder(update),
     verifyHeader: (height) => inOrder(() => verifyHeader(height)),
   };
+}
+
+/**
+ * Where two verified paths from one trusted block to one height part: the last block both have, and the two after it. Paths that skip may have
+ * no height in common but the last; then the fork is between it and the trusted block.
+ */
+function forkOf(
+  trusted: LightBlock,
+  ours: readonly LightBlock[],
+  theirs: readonly LightBlock[],
+): { readonly below: LightBlock; readonly ours: LightBlock; readonly other: LightBlock } {
+  const byHeight = new Map(theirs.map((block) => [heightOf(block), block]));
+  let below = trusted;
+  for (const block of ours) {
+    const other = byHeight.get(heightOf(block));
+    if (other === undefined) continue;
+    if (!sameHash(block, other)) return { below, ours: block, other };
+    below = block;
+  }
+  throw new RangeError("both paths end at one height with two blocks");
 }
 
 function checkOptions(options: LightClientOptions, ports: LightClientPorts): void {

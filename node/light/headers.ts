@@ -5,6 +5,7 @@ import { bucketKey } from "#storage/db/buckets.ts";
 import { type HeaderReport, type HeaderStore, openHeaderStore } from "#storage/db/headerStore.ts";
 import type { Store } from "#storage/db/store.ts";
 import { decodeCompactHeader, encodeCompactHeader } from "#storage/types/compactHeader.ts";
+import { encodeEvidence, type LightClientAttackEvidence } from "#storage/types/evidence.ts";
 import { type Header, hashHeader } from "#storage/types/header.ts";
 import { decodeLightBlock, encodeLightBlock, type LightBlock } from "#storage/types/lightBlock.ts";
 import type { Network } from "../network/network.ts";
@@ -13,6 +14,9 @@ import { createFullNodePeers, type FullNodePeers, NoFullNode } from "./peers.ts"
 
 /** A whole header every so many heights: decoding walks from there, so this bounds a look-up, and costs 5 bytes a block. */
 const WHOLE_HEADER_EVERY = 64;
+
+/** A full node has this long to say what it makes of evidence, in ms. */
+const EVIDENCE_TIMEOUT_MS = 5_000;
 
 /** Decoded headers kept in memory, about 1 KB each. */
 const CACHED_HEADERS = 64;
@@ -75,9 +79,26 @@ export async function createHeaders(
       saveTrusted: (block) => keep.flush(encodeLightBlock(block)),
       loadHeader: (height) => keep.load(height),
       nowMs: Date.now,
+      onAttack: (attack) => reportAttack(attack.map(({ evidence }) => evidence)),
       onFaultyProvider: (provider, error) => log.debug({ provider, err: error.message }, "A full node was passed over"),
     },
   );
+
+  /** Told to every full node: which of them hold the attacked chain cannot be known from here, and a false one is refused. */
+  async function reportAttack(attack: readonly LightClientAttackEvidence[]): Promise<void> {
+    for (const evidence of attack)
+      for (const { peer, role } of network.peers) {
+        if (role === "light") continue;
+        const verdict = await network
+          .request(peer, network.protocols.evidence, encodeEvidence(evidence), { timeoutMs: EVIDENCE_TIMEOUT_MS })
+          .then((answer) => Buffer.from(answer).toString("utf8") || "accepted")
+          .catch((error: Error) => error.message);
+        log.error(
+          { peer, commonHeight: evidence.commonHeight, verdict },
+          "Told a full node that validators signed two chains",
+        );
+      }
+  }
 
   let initialised = false;
   async function initialise(): Promise<void> {

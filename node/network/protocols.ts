@@ -1,4 +1,5 @@
 import { MAX_BLOCK_BYTES, MAX_TX_BYTES } from "#storage/limits.ts";
+import { MAX_EVIDENCE_BYTES } from "#storage/types/evidence.ts";
 
 /** Roles of nodes (DESIGN.md §6). */
 export type NodeRole = "validator" | "full" | "light";
@@ -31,6 +32,8 @@ export interface Protocols {
   readonly proof: RequestProtocol;
   /** Transactions of a light node that wants each one's verdict. */
   readonly submit: RequestProtocol;
+  /** Evidence of an attack, from a light node that saw two signed chains. */
+  readonly evidence: RequestProtocol;
   /** The direct consensus stream. */
   readonly consensus: string;
   readonly kademlia: string;
@@ -59,6 +62,13 @@ export function protocolsOf(chainId: string): Protocols {
       maxResponseBytes: 256 * 1024,
       perSecond: 50,
       burst: 200,
+    },
+    evidence: {
+      id: of("evidence"),
+      maxRequestBytes: MAX_EVIDENCE_BYTES,
+      maxResponseBytes: 1024,
+      perSecond: 1,
+      burst: 10,
     },
     consensus: of("consensus"),
     kademlia: of("kad"),

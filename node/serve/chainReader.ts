@@ -64,13 +64,11 @@ async function findTxsByAny(
 
 export function createChainReader(store: Store, blocks: BlockStore): ChainReader {
   async function lightBlock(height: number): Promise<LightBlock | undefined> {
-    const [header, commit, validatorSet] = await Promise.all([
-      blocks.loadHeader(height),
-      blocks.loadProvingCommit(height),
+    const [signedHeader, validatorSet] = await Promise.all([
+      blocks.loadSignedHeader(height),
       loadValidators(store, height),
     ]);
-    if (header === undefined || commit === undefined || validatorSet === undefined) return undefined;
-    return { signedHeader: { header, commit }, validatorSet };
+    return signedHeader && validatorSet && { signedHeader, validatorSet };
   }
 
   /** The block a transaction is in, with all that stands beside it. */

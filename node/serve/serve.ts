@@ -2,7 +2,9 @@ import type { Application } from "#consensus/abci.ts";
 import { codeNumber } from "#consensus/application/codes.ts";
 import type { StoredBlock } from "#consensus/engine/ports.ts";
 import type { BlockStore } from "#storage/db/blockStore.ts";
+import type { Verdict } from "#storage/error.ts";
 import { MAX_BLOCK_BYTES } from "#storage/limits.ts";
+import { decodeEvidence, type Evidence } from "#storage/types/evidence.ts";
 import type { Mempool, TxVerdict } from "../mempoolTypes.ts";
 import type { Network } from "../network/network.ts";
 import type { ChainReader } from "./chainReader.ts";
@@ -25,16 +27,22 @@ export interface ServePorts {
   readonly reader: ChainReader;
   readonly app: Application;
   readonly mempool: Mempool;
+  /** The consensus engine's word on evidence from outside. */
+  addEvidence(evidence: Evidence): Promise<Verdict>;
 }
 
 /** Begins the source of transactions that came by request rather than by gossip: they still have to be gossiped. */
 export const SUBMITTED_PREFIX = "submit:";
 
+/** Letters of a verdict on evidence. */
+const MAX_VERDICT_CHARS = 200;
+
 /** Bytes of blocks in one answer beyond which no further block is added. */
 const BLOCKS_TARGET_BYTES = 8 * 1024 * 1024;
 
 /** Answers the requests of other nodes: blocks for those that catch up, light blocks, proofs and verdicts for light nodes. */
-export async function serveRequests(network: Network, { blocks, reader, app, mempool }: ServePorts): Promise<void> {
+export async function serveRequests(network: Network, ports: ServePorts): Promise<void> {
+  const { blocks, reader, app, mempool } = ports;
   const { protocols } = network;
 
   await network.handle(protocols.blocks, async (_peer, bytes) => {
@@ -75,6 +83,11 @@ export async function serveRequests(network: Network, { blocks, reader, app, mem
   await network.handle(protocols.submit, async (peer, bytes) => {
     const verdicts = await mempool.addBatch(decodeSubmission(bytes), { peer: SUBMITTED_PREFIX + peer });
     return encodeSubmitVerdicts(verdicts.map(submitVerdictOf));
+  });
+
+  await network.handle(protocols.evidence, async (_peer, bytes) => {
+    const verdict = await ports.addEvidence(decodeEvidence(bytes));
+    return Buffer.from(verdict.accepted ? "" : `${verdict.code}: ${verdict.reason}`.slice(0, MAX_VERDICT_CHARS));
   });
 }
 

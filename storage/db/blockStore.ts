@@ -4,6 +4,7 @@ import { type BlockId, encodeBlockId, readBlockId } from "../types/blockId.ts";
 import { type Commit, decodeCommit, encodeCommit } from "../types/commit.ts";
 import { FormatError } from "../types/formatError.ts";
 import { encodeHeader, type Header, readHeader } from "../types/header.ts";
+import type { SignedHeader } from "../types/lightBlock.ts";
 import { FieldReader, FieldWriter } from "../types/wire.ts";
 import { bucketKey, heightKey } from "./buckets.ts";
 import { decodeNumbers, encodeNumbers, loadRecord, present } from "./records.ts";
@@ -75,11 +76,17 @@ export interface BlockStore {
   loadSeenCommit(height: number): Promise<Commit | undefined>;
   /** A commit that proves block `height`: the canonical one, for the last block the seen one. */
   loadProvingCommit(height: number): Promise<Commit | undefined>;
+  /** Header and proving commit. */
+  loadSignedHeader(height: number): Promise<SignedHeader | undefined>;
 }
 
 export async function openBlockStore(store: Store): Promise<BlockStore> {
   let range = { headerBase: 0, base: 0, height: 0 };
   await reload();
+
+  async function loadProvingCommit(height: number): Promise<Commit | undefined> {
+    return height === range.height ? loadSeenCommit(height) : loadCommit(height);
+  }
 
   async function reload(): Promise<void> {
     const numbers = await loadRecord(store, RANGE_KEY, (bytes) => decodeNumbers(bytes, 3));
@@ -178,8 +185,11 @@ export async function openBlockStore(store: Store): Promise<BlockStore> {
       return store.get(heightKey("prunedBlockHash", height));
     },
 
-    async loadProvingCommit(height) {
-      return height === range.height ? loadSeenCommit(height) : loadCommit(height);
+    loadProvingCommit,
+
+    async loadSignedHeader(height) {
+      const [meta, commit] = await Promise.all([loadMeta(height), loadProvingCommit(height)]);
+      return meta === undefined || commit === undefined ? undefined : { header: meta.header, commit };
     },
   };
 }

@@ -1,0 +1,77 @@
+import { expect, test } from "vitest";
+import { publicKeyOf, sign } from "#storage/crypto/keys.ts";
+import { type Evidence, encodeEvidence } from "#storage/types/evidence.ts";
+import { hashHeader } from "#storage/types/header.ts";
+import { makeLightClientAttackEvidence } from "#storage/types/lightClientAttack.ts";
+import { hashValidatorSet, newValidatorSet } from "#storage/types/validatorSet.ts";
+import { voteSignBytes } from "#storage/types/vote.ts";
+import { createTestNet, type TestNet } from "./testNet.ts";
+import { validatorsAt } from "./testNode.ts";
+
+const MINUTE_MS = 60_000;
+
+/** What a light node saw: a block of `height` by validators 2 and 3 alone, with another application state. */
+function attackOn(net: TestNet, height: number) {
+  const disk = net.nodes[0]?.disk;
+  const blockAt = (at: number) => {
+    const record = disk?.blocks.get(at)?.record;
+    const validatorSet = disk && validatorsAt(disk, at);
+    if (record === undefined || validatorSet === undefined) throw new TypeError("no block");
+    return { signedHeader: { header: record.block.header, commit: record.seenCommit }, validatorSet };
+  };
+  const culprits = [2, 3].map((index) => net.keys[index]).filter((key) => key !== undefined);
+  const validatorSet = newValidatorSet(culprits.map((key) => ({ publicKey: publicKeyOf(key), power: 1n })));
+  const header = {
+    ...blockAt(height).signedHeader.header,
+    appHash: new Uint8Array(32).fill(7),
+    validatorsHash: hashValidatorSet(validatorSet),
+  };
+  const blockId = { hash: hashHeader(header), partSetHeader: { total: 1, hash: new Uint8Array(32).fill(5) } };
+  const signatures = validatorSet.validators.map(({ address, publicKey }) => {
+    const key = culprits.find((each) => Buffer.compare(publicKeyOf(each).bytes, publicKey.bytes) === 0);
+    if (key === undefined) throw new TypeError("no key");
+    const vote = { type: "precommit", height, round: 0, blockId, timestamp: header.time } as const;
+    const signature = sign(key, voteSignBytes(vote, net.genesis.chainId));
+    return { blockIdFlag: "commit" as const, validatorAddress: address, timestamp: header.time, signature };
+  });
+  const conflicting = { signedHeader: { header, commit: { height, round: 0, blockId, signatures } }, validatorSet };
+  return makeLightClientAttackEvidence(conflicting, blockAt(height - 1), blockAt(height));
+}
+
+test("an attack on a light node, told to one validator, is in a block that all have, and names the guilty", async () => {
+  const net = await createTestNet({ seed: 60, validators: 4 });
+  await net.runUntil(() => net.height() >= 4, MINUTE_MS);
+  const evidence = attackOn(net, 3);
+  expect(evidence.byzantineValidators).toHaveLength(2);
+  expect(await net.nodes[1]?.engine?.addEvidence(evidence)).toEqual({ accepted: true });
+  const reported = (node: number): readonly Evidence[] =>
+    [...(net.nodes[node]?.disk.blocks.values() ?? [])].flatMap(({ record }) => record.block.evidence);
+  await net.runUntil(() => [0, 1, 2, 3].every((node) => reported(node).length > 0), MINUTE_MS);
+  net.checkAgreement();
+  const bytes = Buffer.from(encodeEvidence(evidence));
+  for (const node of [0, 1, 2, 3])
+    expect(reported(node).map((each) => Buffer.from(encodeEvidence(each)))).toEqual([bytes]);
+  const blamed = evidence.byzantineValidators.map(({ address }) => Buffer.from(address).toString("hex"));
+  expect(blamed.sort()).toEqual(
+    [2, 3].map((index) => Buffer.from(net.genesis.validators[index]?.address ?? []).toString("hex")).sort(),
+  );
+  // Once is enough: told again, it is known.
+  expect(await net.nodes[2]?.engine?.addEvidence(evidence)).toEqual({ accepted: true });
+  await net.run(3000);
+  expect(reported(0)).toHaveLength(1);
+});
+
+test("evidence of a block beyond the chain, or of other facts, is not taken", async () => {
+  const net = await createTestNet({ seed: 61, validators: 4 });
+  await net.runUntil(() => net.height() >= 4, MINUTE_MS);
+  const evidence = attackOn(net, 3);
+  const add = (changed: typeof evidence) => net.nodes[1]?.engine?.addEvidence(changed);
+  const { conflictingBlock } = evidence;
+  const header = { ...conflictingBlock.signedHeader.header, height: 1000 };
+  const signedHeader = { ...conflictingBlock.signedHeader, header };
+  expect(await add({ ...evidence, conflictingBlock: { ...conflictingBlock, signedHeader } })).toMatchObject({
+    code: "EVIDENCE_FUTURE",
+  });
+  expect(await add({ ...evidence, byzantineValidators: [] })).toMatchObject({ code: "EVIDENCE_VALIDATORS_MISMATCH" });
+  expect(await add({ ...evidence, commonHeight: -1 })).toMatchObject({ code: "EVIDENCE_UNKNOWN_HEIGHT" });
+});
