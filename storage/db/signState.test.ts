@@ -204,3 +204,21 @@ test("whatever effect a crash falls on, and whatever the disk loses: no height, 
           expect(released.size).toBeGreaterThan(0);
         }
 });
+
+test("a signature given out again after a kill survives a power cut that follows", () => {
+  const clean = newDisk();
+  const before = clean.effects;
+  ask(open(clean), 1, 0, "prevote");
+  const effects = clean.effects - before;
+  for (let effect = 1; effect <= effects; effect++)
+    for (const point of ["before", "during", "after"] as const)
+      for (let seed = 0; seed < 8; seed++) {
+        const disk = newDisk(effect * 13 + seed);
+        disk.crashAt(effect, point);
+        expect(() => ask(open(disk), 1, 0, "prevote", 1)).toThrow(SimulatedCrash);
+        disk.restart("kill");
+        ask(open(disk), 1, 0, "prevote", 1);
+        disk.restart("power");
+        expect(() => ask(open(disk), 1, 0, "prevote", 2)).toThrow(codeOf("SIGN_STATE_CONFLICT"));
+      }
+});

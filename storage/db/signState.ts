@@ -1,6 +1,6 @@
 import type { FileSystem } from "./fileSystem.ts";
 import { SignStateError } from "./signStateError.ts";
-import { NEVER_SIGNED, parseSignRecord, type SignRecord, saveSignRecord } from "./signStateFile.ts";
+import { directoryOf, NEVER_SIGNED, parseSignRecord, type SignRecord, saveSignRecord } from "./signStateFile.ts";
 
 const MISSING_NEXT =
   "If this validator has never signed, create the file with `energy-ledger init`; otherwise restore it: without it the validator could sign twice.";
@@ -52,11 +52,16 @@ export function createSignState(fileSystem: FileSystem, path: string): void {
   saveSignRecord(fileSystem, path, NEVER_SIGNED);
 }
 
-/** @throws SignStateError SIGN_STATE_MISSING, SIGN_STATE_MALFORMED; StoreError STORE_IO_FAILED */
+/**
+ * What is read is put on disk first: a process killed between renaming the file and syncing its directory leaves a record that a power
+ * cut could still take back, after its signature was given out again.
+ * @throws SignStateError SIGN_STATE_MISSING, SIGN_STATE_MALFORMED; StoreError STORE_DISK_FULL, STORE_IO_FAILED
+ */
 export function openSignState({ fileSystem, path, stripTimestamp }: SignStateOptions): SignState {
   if (fileSystem.size(path) === undefined)
     throw new SignStateError({ code: "SIGN_STATE_MISSING", path, next: MISSING_NEXT });
   let last = parseSignRecord(path, fileSystem.read(path));
+  fileSystem.syncDirectory(directoryOf(path));
   let failure: string | undefined;
 
   return {

@@ -88,7 +88,8 @@ export function saveSignRecord(fileSystem: FileSystem, path: string, record: Sig
   fileSystem.syncDirectory(directoryOf(path));
 }
 
-function directoryOf(path: string): string {
+/** The part of a path before its last slash. */
+export function directoryOf(path: string): string {
   const slash = path.lastIndexOf("/");
   return slash < 0 ? "." : path.slice(0, slash);
 }

@@ -23,6 +23,10 @@ export interface SimulatedFileSystem extends FileSystem {
   failNextSync(): void;
   /** Bytes that all files together may have; more is STORE_DISK_FULL, after the part that fits. */
   setCapacity(bytes: number): void;
+  /** Lets all files together grow by `bytes` from what they have now. */
+  setRoom(bytes: number): void;
+  /** What a power cut now would surely leave of a file; undefined when its name is not on disk. */
+  durable(path: string): Uint8Array | undefined;
   /** Changes bits of a file at rest. */
   flip(path: string, offset: number, mask: number): void;
 }
@@ -224,6 +228,12 @@ export function createSimulatedFileSystem(options: { readonly random: () => numb
     setCapacity(bytes) {
       capacityBytes = bytes;
     },
+
+    setRoom(bytes) {
+      capacityBytes = usedBytes() + bytes;
+    },
+
+    durable: (path) => durableNames.get(path)?.durable,
 
     flip(path, offset, mask) {
       const inode = find(path);

@@ -148,7 +148,13 @@ export function openWal(options: WalOptions): Wal {
     // A crash cut the last segment at its very start.
     const { number } = segments.pop() as WalSegment;
     startSegment(number, segments.at(-1)?.bytes ?? 0);
-  } else file = fileSystem.open(segmentPath(directory, current().number), "append");
+  } else {
+    file = fileSystem.open(segmentPath(directory, current().number), "append");
+    // A process that was killed may have written what no sync has put on disk. It is replayed now, and what it leads to is signed: a
+    // power cut must not take it back afterwards.
+    file.sync();
+    fileSystem.syncDirectory(directory);
+  }
 
   return {
     recovery: opened.recovery,
