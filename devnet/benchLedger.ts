@@ -1,21 +1,18 @@
 #!/usr/bin/env node
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
-import { OPERATOR_KEY_NAME } from "#node/cli/keyNames.ts";
-import { accountOf } from "#node/cli/keyStore.ts";
-import { planNetwork, writeNetwork } from "#node/cli/networkPlan.ts";
 import { createNetwork, type Network } from "#node/network/network.ts";
 import type { NodeOptions } from "#node/options.ts";
 import { decodeStoredBlocks, decodeSubmitVerdicts, encodeHeightRange, encodeSubmission } from "#node/serve/messages.ts";
-import { generatePrivateKey, type PrivateKey, publicKeyOf, sign, verifySignature } from "#storage/crypto/keys.ts";
+import { generatePrivateKey, publicKeyOf, sign, verifySignature } from "#storage/crypto/keys.ts";
 import { decodeBlock, txId } from "#storage/types/block.ts";
 import { checkAgreement } from "./agreement.ts";
-import { genesisMetersOf, type LoadMeter, loadMeters, signRound } from "./benchLoad.ts";
+import { type LoadMeter, loadMeters, signRound } from "./benchLoad.ts";
+import { prepareLoadNet } from "./loadNet.ts";
 import { metricValue, nodeView } from "./observe.ts";
-import { freePorts } from "./ports.ts";
 import { cpuSeconds, type NodeProcess, residentBytes, startNodeProcess } from "./processes.ts";
 import { percentile } from "./report.ts";
 import { formatBytes, formatTable } from "./view.ts";
@@ -72,7 +69,8 @@ async function main(): Promise<number> {
     const verificationsPerSecond = ceiling();
     say(`one core checks ${Math.round(verificationsPerSecond)} signatures a second`);
     const meters = loadMeters(flags.meters);
-    const { chainId, nodes } = await makeHomes(directory, meters);
+    const homes = { validators: VALIDATORS, meters, chainName: "bench", config: CONFIG };
+    const { chainId, nodes } = await prepareLoadNet(directory, homes);
     for (const { name, home } of nodes)
       processes.push(startNodeProcess({ name, home, nodeFlags: [], environment: {} }));
     const url = nodes[0]?.apiUrl ?? "";
@@ -158,37 +156,6 @@ function ceiling(): number {
     for (const [i, message] of messages.entries())
       if (verifySignature(publicKey, message, signatures[i] ?? message)) checked += 1;
   return (checked * 1000) / (performance.now() - began);
-}
-
-async function makeHomes(directory: string, meters: readonly LoadMeter[]) {
-  const passphrase = randomBytes(16).toString("hex");
-  const passphraseFile = join(directory, "passphrase");
-  writeFileSync(passphraseFile, `${passphrase}\n`, { mode: 0o600 });
-  const ports = await freePorts(2 * VALIDATORS);
-  const pairs = Array.from({ length: VALIDATORS }, (_, i) => ({ p2p: ports[2 * i] ?? 0, api: ports[2 * i + 1] ?? 0 }));
-  const chainId = `bench-${randomBytes(3).toString("hex")}`;
-  const plan = await planNetwork({
-    chainId,
-    validators: VALIDATORS,
-    full: 0,
-    light: 0,
-    genesisTimeMs: Date.now(),
-    host: "127.0.0.1",
-    ports: pairs,
-  });
-  const owner = accountOf(publicKeyOf(plan.nodes[0]?.keys[OPERATOR_KEY_NAME] as PrivateKey)).account;
-  const nodes = plan.nodes.map((node) => ({ ...node, config: { ...node.config, ...CONFIG, passphraseFile } }));
-  const appState = { ...plan.appState, meters: genesisMetersOf(meters, owner) };
-  await writeNetwork({ ...plan, nodes, appState }, directory, passphrase);
-  return {
-    chainId,
-    nodes: nodes.map(({ name }, i) => ({
-      name,
-      home: join(directory, name),
-      apiUrl: `http://127.0.0.1:${pairs[i]?.api}`,
-      multiaddr: `/ip4/127.0.0.1/tcp/${pairs[i]?.p2p}`,
-    })),
-  };
 }
 
 interface Load {

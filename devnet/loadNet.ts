@@ -1,0 +1,59 @@
+import { randomBytes } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { OPERATOR_KEY_NAME } from "#node/cli/keyNames.ts";
+import { accountOf } from "#node/cli/keyStore.ts";
+import { planNetwork, writeNetwork } from "#node/cli/networkPlan.ts";
+import type { NodeOptions } from "#node/options.ts";
+import { type PrivateKey, publicKeyOf } from "#storage/crypto/keys.ts";
+import { genesisMetersOf, type LoadMeter } from "./benchLoad.ts";
+import { freePorts } from "./ports.ts";
+
+export interface LoadNode {
+  readonly name: string;
+  readonly home: string;
+  readonly apiUrl: string;
+  /** libp2p address without peer id. */
+  readonly multiaddr: string;
+}
+
+/** Makes the homes of a net of validators on which these meters may seal intervals. */
+export async function prepareLoadNet(
+  directory: string,
+  options: {
+    readonly validators: number;
+    readonly meters: readonly LoadMeter[];
+    readonly chainName: string;
+    readonly config: Partial<NodeOptions>;
+  },
+): Promise<{ readonly chainId: string; readonly nodes: readonly LoadNode[] }> {
+  const { validators, meters } = options;
+  const passphrase = randomBytes(16).toString("hex");
+  const passphraseFile = join(directory, "passphrase");
+  writeFileSync(passphraseFile, `${passphrase}\n`, { mode: 0o600 });
+  const ports = await freePorts(2 * validators);
+  const pairs = Array.from({ length: validators }, (_, i) => ({ p2p: ports[2 * i] ?? 0, api: ports[2 * i + 1] ?? 0 }));
+  const chainId = `${options.chainName}-${randomBytes(3).toString("hex")}`;
+  const plan = await planNetwork({
+    chainId,
+    validators,
+    full: 0,
+    light: 0,
+    genesisTimeMs: Date.now(),
+    host: "127.0.0.1",
+    ports: pairs,
+  });
+  const owner = accountOf(publicKeyOf(plan.nodes[0]?.keys[OPERATOR_KEY_NAME] as PrivateKey)).account;
+  const nodes = plan.nodes.map((node) => ({ ...node, config: { ...node.config, ...options.config, passphraseFile } }));
+  const appState = { ...plan.appState, meters: genesisMetersOf(meters, owner) };
+  await writeNetwork({ ...plan, nodes, appState }, directory, passphrase);
+  return {
+    chainId,
+    nodes: nodes.map(({ name }, i) => ({
+      name,
+      home: join(directory, name),
+      apiUrl: `http://127.0.0.1:${pairs[i]?.api}`,
+      multiaddr: `/ip4/127.0.0.1/tcp/${pairs[i]?.p2p}`,
+    })),
+  };
+}
