@@ -85,3 +85,14 @@ function isPrecommit(bytes: Uint8Array): boolean {
   // Tag of a vote, then field 1 (type) = 2.
   return bytes[0] === 4 && bytes[1] === 8 && bytes[2] === 2;
 }
+
+test("a lone validator that dies again and again within a height still decides it", async () => {
+  for (let seed = 200; seed < 240; seed++) {
+    const net = await createTestNet({ seed, validators: 1, crashRate: 0.3 });
+    keepAlive(net, 300);
+    await net.run(10_000);
+    net.crashRate = 0;
+    const before = net.nodes[0]?.height() ?? 0;
+    await net.runUntil(() => (net.nodes[0]?.height() ?? 0) >= before + 2, MINUTE_MS);
+  }
+});

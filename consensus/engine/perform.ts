@@ -167,7 +167,10 @@ async function propose(tip: Tip, { round, value, polRound }: Extract<Effect, { t
   if (entry === undefined) return;
   const timestamp = timestampFromMs(Math.floor(ports.nowMs()));
   const unsigned: Proposal = { height, round, polRound, blockId: entry.blockId, timestamp, signature: NO_SIGNATURE };
-  const proposal = await ports.signer?.signProposal(unsigned);
+  // As for a vote: a signature for a round that the log does not know of after a crash keeps this validator from voting in the rounds
+  // before it, and from ever leaving them when too many others died as well.
+  await ports.wal.sync();
+  const proposal = await signer.signProposal(unsigned);
   if (proposal === undefined) {
     ports.log.error({ height, round }, "Signer refused the proposal");
     return;
