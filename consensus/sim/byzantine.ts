@@ -1,0 +1,164 @@
+import type { PrivateKey } from "#storage/crypto/keys.ts";
+import { addressOf, publicKeyOf, sign } from "#storage/crypto/keys.ts";
+import { ACCEPTED } from "#storage/error.ts";
+import type { Block } from "#storage/types/block.ts";
+import { proposalSignBytes } from "#storage/types/proposal.ts";
+import type { Proposal, Vote } from "#storage/types/vote.ts";
+import { voteSignBytes } from "#storage/types/vote.ts";
+import type { BlockExecutor } from "../engine/executor.ts";
+import type { ConsensusMessage } from "../engine/messages.ts";
+import { decodeMessage, encodeMessage } from "../engine/messages.ts";
+import { BEHAVIOURS, type Behaviour, type BehaviourName } from "./behaviours.ts";
+import type { Random } from "./random.ts";
+import type { Tamper } from "./tamper.ts";
+import { SIM_CHAIN_ID } from "./workload.ts";
+import type { World } from "./world.ts";
+
+/** How often a Byzantine node does what it does unasked. */
+const TICK_MS = 150;
+
+/** Votes and proposals remembered for later abuse. */
+const REMEMBERED_MAX = 300;
+
+/** What a behaviour works with. */
+export interface Traitor {
+  readonly world: World;
+  readonly index: number;
+  /** Of its consensus key; empty for a full node. */
+  readonly address: Uint8Array;
+  readonly random: Random;
+  /** All other nodes. */
+  readonly peers: readonly number[];
+  /** One half of the peers is told one thing, the other half another. */
+  isInHalf(peer: number): boolean;
+  isOwn(vote: Vote): boolean;
+  signVote(vote: Vote): Vote;
+  signProposal(proposal: Proposal): Proposal;
+  /** Puts a message on the wire past all behaviours. */
+  send(to: number, message: ConsensusMessage | Uint8Array): void;
+  /** Votes that it sent or received, oldest first. */
+  readonly votes: readonly Vote[];
+  /** Proposals that it sent or received, by "height/round". */
+  readonly proposals: ReadonlyMap<string, Proposal>;
+  /** Another block for the same place, if a behaviour keeps one: by the hash of the first, latin1. */
+  readonly otherBlocks: Map<string, Block>;
+  /** A vote that a behaviour made in place of its own, the same for everybody who asks for it by this name. */
+  once(name: string, make: () => Vote): Vote;
+}
+
+/** A node that runs the production engine and lets its behaviours change what goes out. */
+export function createByzantine(
+  world: World,
+  index: number,
+  key: PrivateKey | undefined,
+  chosen: readonly { readonly name: BehaviourName; readonly atMs: number }[],
+): Tamper {
+  const random = world.randomOf(`byzantine ${index}`);
+  const address = key === undefined ? new Uint8Array(0) : addressOf(publicKeyOf(key));
+  const votes: Vote[] = [];
+  const proposals = new Map<string, Proposal>();
+  const made = new Map<string, Vote>();
+  const decoded = new WeakMap<Uint8Array, ConsensusMessage>();
+  /** Own blocks that break the rules: its engine takes them for valid. */
+  const crooked = new WeakSet<Block>();
+  const half = new Set<number>();
+  const peers: number[] = [];
+
+  const traitor: Traitor = {
+    world,
+    index,
+    address,
+    random,
+    peers,
+    isInHalf: (peer) => half.has(peer),
+    isOwn: (vote) => address.length > 0 && Buffer.compare(vote.validatorAddress, address) === 0,
+    signVote: (vote) =>
+      key === undefined ? vote : { ...vote, signature: sign(key, voteSignBytes(vote, SIM_CHAIN_ID)) },
+    signProposal: (proposal) =>
+      key === undefined ? proposal : { ...proposal, signature: sign(key, proposalSignBytes(proposal, SIM_CHAIN_ID)) },
+    send(to, message) {
+      const bytes = message instanceof Uint8Array ? message : encodeMessage(message);
+      if (world.nodes[index]?.isUp) world.deliverConsensus(index, to, bytes);
+    },
+    votes,
+    proposals,
+    otherBlocks: new Map(),
+    once(name, make) {
+      const vote = made.get(name) ?? make();
+      made.set(name, vote);
+      return vote;
+    },
+  };
+
+  function active(): Behaviour[] {
+    return chosen.filter(({ atMs }) => atMs <= world.nowMs()).map(({ name }) => BEHAVIOURS[name]);
+  }
+
+  function read(bytes: Uint8Array): ConsensusMessage | undefined {
+    const known = decoded.get(bytes);
+    if (known !== undefined) return known;
+    const message = decodeMessage(bytes);
+    if (!("type" in message)) return undefined;
+    decoded.set(bytes, message);
+    return message;
+  }
+
+  function remember(message: ConsensusMessage | undefined): void {
+    if (message?.type === "vote") {
+      votes.push(message.vote);
+      if (votes.length > REMEMBERED_MAX) votes.shift();
+    } else if (message?.type === "proposal")
+      proposals.set(`${message.proposal.height}/${message.proposal.round}`, message.proposal);
+  }
+
+  world.schedule(0, () => {
+    peers.push(...world.nodes.map((node) => node.index).filter((node) => node !== index));
+    for (const peer of random.shuffle(peers).slice(0, Math.ceil(peers.length / 2))) half.add(peer);
+    const tick = (): void => {
+      for (const behaviour of active()) behaviour.tick?.(traitor);
+      world.schedule(TICK_MS, tick);
+    };
+    world.schedule(TICK_MS, tick);
+  });
+
+  return {
+    outgoing(to, bytes) {
+      remember(read(bytes));
+      let messages: readonly Uint8Array[] = [bytes];
+      for (const behaviour of active()) {
+        const { send } = behaviour;
+        if (send === undefined) continue;
+        messages = messages.flatMap((each) => {
+          const message = read(each);
+          return message === undefined ? [each] : (send(traitor, to, message, each) ?? [each]);
+        });
+      }
+      return messages;
+    },
+
+    received: (_from, bytes) => remember(read(bytes)),
+
+    executor: (executor: BlockExecutor): BlockExecutor => ({
+      ...executor,
+      createProposalBlock(lastCommit, proposerAddress, txs) {
+        const block = executor.createProposalBlock(lastCommit, proposerAddress, txs);
+        const made = active().reduce((each, behaviour) => behaviour.propose?.(traitor, each) ?? each, block);
+        if (made !== block) crooked.add(made);
+        return made;
+      },
+      validateBlock: async (block) => (crooked.has(block) ? ACCEPTED : executor.validateBlock(block)),
+      processProposal: (block, hash) => (crooked.has(block) ? ACCEPTED : executor.processProposal(block, hash)),
+    }),
+
+    signer: (own) => ({
+      address: addressOf(publicKeyOf(own)),
+      signVote: async (vote) => traitor.signVote(vote),
+      signProposal: async (proposal) => traitor.signProposal(proposal),
+    }),
+
+    blocks: (_to, blocks) => active().reduce((each, behaviour) => behaviour.blocks?.(traitor, each) ?? each, blocks),
+
+    lightBlock: (height, block) =>
+      active().reduce((each, { light }) => (light === undefined ? each : light(traitor, height, each)), block),
+  };
+}

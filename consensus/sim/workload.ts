@@ -1,0 +1,133 @@
+import { sha256Latin1 } from "#storage/crypto/hash.ts";
+import type { PrivateKey } from "#storage/crypto/keys.ts";
+import { publicKeyOf } from "#storage/crypto/keys.ts";
+import { txId } from "#storage/types/block.ts";
+import type { LedgerMessage } from "#storage/types/transactionMessages.ts";
+import { ledgerMessage } from "#storage/types/transactionMessages.ts";
+import { signTransaction } from "#storage/types/transactionSign.ts";
+import type { GenesisAppState } from "../application/genesisState.ts";
+import {
+  accountOf,
+  CHAIN_ID,
+  createTestLedger,
+  DAY_MS,
+  EXPORT_METER,
+  keyOf,
+  output,
+  START_MS,
+  sealMessage,
+  testGenesis,
+} from "../application/testLedger.ts";
+
+/** The chain of every run. Its transactions are the same in every run, so that each is signed once a process. */
+export const SIM_CHAIN_ID = CHAIN_ID;
+
+/** The first block's time; the intervals that devices seal lie in the morning before. */
+export const GENESIS_MS = START_MS + DAY_MS / 2;
+
+export function simAppState(): GenesisAppState {
+  return testGenesis();
+}
+
+/** A transaction of a client, and what it does if it takes effect. */
+export interface ClientTx {
+  readonly tx: Uint8Array;
+  /** SHA-256 as latin1. */
+  readonly id: string;
+  /** Energy that it turns into outputs. */
+  readonly registeredMwh: bigint;
+}
+
+const INTERVAL_MWH = 1000n;
+
+type Signer = "device" | "prosumer" | "regulator";
+
+const accountNumbers = new Map<Signer, bigint>();
+
+/** Accounts are numbered by the genesis state: asked of a ledger once. */
+function accountNumber(name: Signer): bigint {
+  if (accountNumbers.size === 0) {
+    const ledger = createTestLedger();
+    for (const each of ["device", "prosumer", "regulator"] as const)
+      accountNumbers.set(each, BigInt(String(ledger.query("/edream/account", accountOf(each))?.number ?? 0)));
+  }
+  return accountNumbers.get(name) as bigint;
+}
+
+function signed(name: Signer, sequence: number, message: LedgerMessage, registeredMwh = 0n): ClientTx {
+  const signer = { privateKey: keyOf(name), accountNumber: accountNumber(name), sequence: BigInt(sequence) };
+  const tx = signTransaction({ messages: [message], chainId: SIM_CHAIN_ID, signers: [signer] });
+  return { tx, id: sha256Latin1(tx), registeredMwh };
+}
+
+const prepared: ClientTx[] = [];
+
+/**
+ * Transaction number `index` of the clients, a third of them each: a device seals an interval; its owner registers the energy as two
+ * outputs; he passes one of them on. Each needs those before it.
+ */
+export function clientTx(index: number): ClientTx {
+  while (prepared.length <= index) {
+    const turn = Math.floor(prepared.length / 3);
+    const kind = prepared.length % 3;
+    if (kind === 0) prepared.push(signed("device", turn, sealMessage(turn)));
+    else if (kind === 1) prepared.push(registration(turn));
+    else prepared.push(transfer(turn, "producer"));
+  }
+  return prepared[index] as ClientTx;
+}
+
+const doubleSpends = new Map<number, ClientTx>();
+
+/** Another use of the output that transaction `index` passes on, with the same sequence; undefined when that one is no transfer. */
+export function doubleSpendOf(index: number): ClientTx | undefined {
+  if (index % 3 !== 2) return undefined;
+  const turn = Math.floor(index / 3);
+  let other = doubleSpends.get(turn);
+  if (other === undefined) {
+    clientTx(index);
+    other = transfer(turn, "aggregator");
+    doubleSpends.set(turn, other);
+  }
+  return other;
+}
+
+function registration(turn: number): ClientTx {
+  const outputs = [output(600n, "prosumer"), output(INTERVAL_MWH - 600n, "consumer")];
+  const message = ledgerMessage("MsgRegisterEnergy", { owner: accountOf("prosumer"), meterId: EXPORT_METER, outputs });
+  return signed("prosumer", 2 * turn, message, INTERVAL_MWH);
+}
+
+function transfer(turn: number, to: string): ClientTx {
+  const registered = prepared[3 * turn + 1] as ClientTx;
+  const message = ledgerMessage("MsgTransferEnergy", {
+    signers: [accountOf("prosumer")],
+    inputs: [{ txId: txId(registered.tx), outputIndex: 0 }],
+    outputs: [output(250n, to), output(350n, "consumer")],
+  });
+  return signed("prosumer", 2 * turn + 1, message);
+}
+
+const powerChanges = new Map<string, ClientTx>();
+
+/** The regulator's vote, number `sequence`, for a validator's power; there is one regulator, so it is carried out at once. */
+export function powerChange(sequence: number, validator: number, power: number): ClientTx {
+  const name = `${sequence} ${validator} ${power}`;
+  let change = powerChanges.get(name);
+  if (change === undefined) {
+    const publicKey = publicKeyOf(validatorKeyOf(validator)).bytes;
+    const message = ledgerMessage("MsgUpdateValidators", {
+      authority: accountOf("regulator"),
+      proposalId: BigInt(sequence + 1),
+      updates: [{ publicKey, power: BigInt(power) }],
+    });
+    change = signed("regulator", sequence, message);
+    powerChanges.set(name, change);
+  }
+  return change;
+}
+
+/** The consensus key of node `index`. Made of a name, as all keys of the simulator. */
+export function validatorKeyOf(index: number): PrivateKey {
+  return keyOf(`device validator ${index}`);
+}
