@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { checkAgreement } from "./agreement.ts";
+import { runScenario } from "./faults/runScenario.ts";
+import { readScenario } from "./faults/scenario.ts";
 import { type RunningNet, startNet } from "./net.ts";
 import { type LightView, lightView, metricValue, type NodeView, nodeView } from "./observe.ts";
 import { prepareNet } from "./prepare.ts";
@@ -26,6 +28,7 @@ interface Flags {
   readonly data?: string;
   readonly json: boolean;
   readonly keep?: string;
+  readonly scenario?: string;
 }
 
 const program = new Command("devnet")
@@ -44,9 +47,10 @@ const program = new Command("devnet")
   .option("--data <file>", "readings from a Low Carbon London file (plain or gzip) instead of a simulation")
   .option("--json", "one JSON object on standard output at the end, nothing else", false)
   .option("--keep <dir>", "keep homes, keys and logs of the nodes in this folder")
+  .option("--scenario <file>", "play a fault scenario on a net of its own; exit code 0 only if all it expects held")
   .addHelpText(
     "after",
-    "\nExamples:\n  npm run devnet\n  npm run devnet -- --seconds 30 --json\n  npm run devnet -- --data part-00.csv.gz",
+    "\nExamples:\n  npm run devnet\n  npm run devnet -- --seconds 30 --json\n  npm run devnet -- --data part-00.csv.gz\n  npm run devnet -- --scenario devnet/faults/scenarios/split.json",
   )
   .parse();
 
@@ -59,6 +63,8 @@ async function main(flags: Flags): Promise<number> {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => interrupt.abort());
   let net: RunningNet | undefined;
   try {
+    if (flags.scenario !== undefined)
+      return await playScenario(flags.scenario, directory, flags.json, interrupt.signal);
     const prepared = await prepareNet({
       directory,
       validators: flags.nodes,
@@ -74,6 +80,23 @@ async function main(flags: Flags): Promise<number> {
     if (flags.keep === undefined) rmSync(directory, { recursive: true, force: true });
     else process.stderr.write(`kept in ${directory}\n`);
   }
+}
+
+async function playScenario(file: string, directory: string, json: boolean, signal: AbortSignal): Promise<number> {
+  const scenario = readScenario(resolve(file));
+  const report = await runScenario(scenario, directory, {
+    signal,
+    onTick(seconds, heights, last) {
+      if (!process.stderr.isTTY) return;
+      const clock = `${Math.floor(seconds)} of ${scenario.endSeconds} s`;
+      process.stderr.write(`\r\u001b[2K${scenario.name}  ${clock}  heights ${heights.join(" ")}  ${last}`);
+    },
+  });
+  if (process.stderr.isTTY) process.stderr.write("\r\u001b[2K");
+  const rows = report.checks.map(({ expected, held, seen }) => [held ? "held" : "FAILED", expected, seen]);
+  const text = json ? JSON.stringify(report, null, 2) : formatTable(["RESULT", "EXPECTED", "SEEN"], rows);
+  process.stdout.write(`${text}\n`);
+  return report.holds ? 0 : 1;
 }
 
 interface Look {

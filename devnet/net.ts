@@ -15,15 +15,18 @@ export interface RunningNet {
   stop(): Promise<void>;
 }
 
-/** Starts every node of a prepared net as a process of its own. */
-export function startNet(net: PreparedNet): RunningNet {
+/** Starts every node of a prepared net as a process of its own; `environmentOf` adds to the environment of the node with that name. */
+export function startNet(
+  net: PreparedNet,
+  environmentOf: (name: string) => Readonly<Record<string, string>> = () => ({}),
+): RunningNet {
   const nodes = net.nodes.map((node) => {
     const light = node.role === "light" ? lightProcess(node.home) : undefined;
     const process = startNodeProcess({
       name: node.name,
       home: node.home,
       nodeFlags: light?.flags ?? [],
-      environment: { ...ENVIRONMENT, ...light?.environment },
+      environment: { ...ENVIRONMENT, ...light?.environment, ...environmentOf(node.name) },
     });
     return { ...node, process };
   });

@@ -1,0 +1,97 @@
+import { readFileSync } from "node:fs";
+import { LedgerError } from "#storage/error.ts";
+
+/** A fault story as data: what happens when, and what must be true in the end. */
+export interface Scenario {
+  readonly name: string;
+  /** For people. */
+  readonly description: string;
+  readonly validators: number;
+  readonly light: number;
+  /** Milliseconds by which a validator's clock is wrong from the start, by name. */
+  readonly clockSkewMs: Readonly<Record<string, number>>;
+  /** In order of time. */
+  readonly steps: readonly Step[];
+  /** Seconds after the first block. */
+  readonly endSeconds: number;
+  readonly expect: Expectation;
+}
+
+export type Step = { readonly atSeconds: number } & (
+  | { readonly do: "kill" | "start" | "pause" | "resume"; readonly node: string }
+  /** All links between the two groups, in both directions. */
+  | { readonly do: "cut"; readonly from: readonly string[]; readonly to: readonly string[] }
+  | { readonly do: "heal"; readonly from: readonly string[]; readonly to: readonly string[] }
+  | { readonly do: "slow"; readonly from: readonly string[]; readonly to: readonly string[]; readonly delayMs: number }
+);
+
+export interface Expectation {
+  /** Stretches in which no validator may commit a block, after a moment for what was under way. */
+  readonly halts: readonly { readonly fromSeconds: number; readonly toSeconds: number }[];
+  /** Stretches in which the net must commit blocks. */
+  readonly progress: readonly { readonly fromSeconds: number; readonly toSeconds: number; readonly blocks: number }[];
+  /** Validators that must hold the highest block at the end. */
+  readonly caughtUp: readonly string[];
+}
+
+export class ScenarioError extends LedgerError<
+  | { readonly code: "SCENARIO_UNREADABLE"; readonly file: string; readonly reason: string }
+  | { readonly code: "SCENARIO_MALFORMED"; readonly file: string; readonly reason: string }
+> {}
+
+const MAX_SECONDS = 3600;
+
+/** @throws ScenarioError SCENARIO_UNREADABLE, SCENARIO_MALFORMED */
+export function readScenario(file: string): Scenario {
+  let json: Partial<Scenario>;
+  try {
+    json = JSON.parse(readFileSync(file, "utf8")) as Partial<Scenario>;
+  } catch (error) {
+    throw new ScenarioError({ code: "SCENARIO_UNREADABLE", file, reason: (error as Error).message });
+  }
+  const fail = (reason: string): never => {
+    throw new ScenarioError({ code: "SCENARIO_MALFORMED", file, reason });
+  };
+  const { name, description = "", validators = 4, light = 0, clockSkewMs = {}, steps = [], endSeconds, expect } = json;
+  if (typeof name !== "string") return fail("it has no name");
+  if (!isCount(validators, 1, 10) || !isCount(light, 0, 4)) return fail("1 to 10 validators and at most 4 light nodes");
+  if (!isCount(endSeconds, 1, MAX_SECONDS)) return fail("endSeconds is a whole number of seconds");
+  const known = new Set(Array.from({ length: validators }, (_, i) => `validator${i}`));
+  const check = (names: unknown) => {
+    if (!Array.isArray(names) || names.some((each) => !known.has(String(each))))
+      fail(`${JSON.stringify(names)}: the nodes are ${[...known].join(", ")}`);
+  };
+  check(Object.keys(clockSkewMs));
+  let last = 0;
+  for (const step of steps) {
+    if (typeof step.atSeconds !== "number" || step.atSeconds < last || step.atSeconds > endSeconds)
+      fail("steps stand in the order of atSeconds, up to endSeconds");
+    last = step.atSeconds;
+    if (step.do === "kill" || step.do === "start" || step.do === "pause" || step.do === "resume") check([step.node]);
+    else if (step.do === "cut" || step.do === "heal" || step.do === "slow") {
+      check(step.from);
+      check(step.to);
+      if (step.do === "slow" && !isCount(step.delayMs, 0, 60_000)) fail("slow needs delayMs");
+    } else fail(`a step does kill, start, pause, resume, cut, heal or slow, not ${JSON.stringify((step as Step).do)}`);
+  }
+  const { halts = [], progress = [], caughtUp = [] } = expect ?? {};
+  check(caughtUp);
+  for (const { fromSeconds, toSeconds } of [...halts, ...progress])
+    if (!(fromSeconds >= 0 && fromSeconds < toSeconds && toSeconds <= endSeconds))
+      fail("an expectation outside the run");
+  if (halts.length + progress.length + caughtUp.length === 0) fail("it expects nothing");
+  return {
+    name,
+    description,
+    validators,
+    light,
+    clockSkewMs,
+    steps,
+    endSeconds,
+    expect: { halts, progress, caughtUp },
+  };
+}
+
+function isCount(value: unknown, least: number, most: number): value is number {
+  return Number.isInteger(value) && Number(value) >= least && Number(value) <= most;
+}
