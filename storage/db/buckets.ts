@@ -40,6 +40,10 @@ export const BUCKETS = {
   txByPosition: 0x31,
   /** attribute name, value, height, index -> tx id */
   txByAttribute: 0x32,
+  /** attribute name, value, height -> (none): events of blocks, not of their transactions */
+  blockByAttribute: 0x33,
+  /** height -> the attributes its block is indexed under */
+  blockAttributes: 0x34,
 
   /** height -> compact header of a light node */
   compactHeader: 0x40,

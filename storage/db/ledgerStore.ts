@@ -1,5 +1,6 @@
 import { txId } from "../types/block.ts";
 import { type AppStateWrite, appStateOperations } from "./appState.ts";
+import { blockIndexOperations, pruneBlockIndexOperations } from "./blockIndex.ts";
 import { type BlockResults, blockResultsOperation, pruneBlockResultsOperations } from "./blockResults.ts";
 import { type BlockStore, MAX_PRUNED_BLOCKS, openBlockStore, type SavedBlock } from "./blockStore.ts";
 import { type ChainState, chainStateOperations } from "./chainState.ts";
@@ -70,6 +71,7 @@ export async function openLedgerStore(store: Store): Promise<LedgerStore> {
         ...chainStateOperations(saved.stateAfter, saved.stateBefore),
         ...appStateOperations(saved.appWrites),
         ...indexOperations(height, txs),
+        ...blockIndexOperations(height, saved.response.events),
         ...committedEvidenceOperations(saved.committedEvidence),
       ]);
       await blocks.reload();
@@ -79,6 +81,7 @@ export async function openLedgerStore(store: Store): Promise<LedgerStore> {
       const operations: readonly StoreOperation[] = [
         ...(await blocks.pruneOperations({ retainHeight: blocksFrom, keepHeaders })),
         ...(await pruneIndexOperations(store, indexFrom, MAX_PRUNED_TXS)),
+        ...(await pruneBlockIndexOperations(store, indexFrom, MAX_PRUNED_BLOCKS)),
         ...(await pruneBlockResultsOperations(store, resultsFrom, MAX_PRUNED_BLOCKS)),
         ...(await pruneValidatorsOperations(store, resultsFrom, MAX_PRUNED_BLOCKS)),
         ...(await pruneCommittedEvidenceOperations(store, blocksFrom)),

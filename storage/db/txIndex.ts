@@ -9,9 +9,13 @@ import {
   attributePrefix,
   decodePosition,
   encodePosition,
+  indexedPrefixes,
   POSITION_BYTES,
   positionKey,
+  prefixListBytes,
+  readPrefixList,
   type TxPosition,
+  writePrefixList,
 } from "./txIndexKeys.ts";
 
 /** Transactions in one page of an answer, as in CometBFT's RPC. */
@@ -59,7 +63,7 @@ export function indexOperations(
   const operations: StoreOperation[] = [];
   for (const [index, { txId, events }] of txs.entries()) {
     const position = encodePosition({ height, index });
-    const prefixes = prefixesOf(events);
+    const prefixes = indexedPrefixes(events);
     operations.push({ type: "put", key: bucketKey("txById", txId), value: position });
     operations.push({ type: "put", key: bucketKey("txByPosition", position), value: encodeEntry(txId, prefixes) });
     for (const prefix of prefixes) operations.push({ type: "put", key: attributeKey(prefix, position), value: txId });
@@ -143,48 +147,17 @@ async function findPage(
   return { txs: page, cursor: hasMore ? encodePosition(page[limit - 1] as IndexedTx) : undefined };
 }
 
-function prefixesOf(events: readonly ResultEvent[]): readonly Uint8Array[] {
-  const prefixes: Uint8Array[] = [];
-  const seen = new Set<string>();
-  for (const { type, attributes } of events) {
-    for (const { key, value, index } of attributes) {
-      if (!index) continue;
-      const name = `${type}.${key}`;
-      // The same pair always spells the same text; a different pair that does has a name with a zero in it, which no event has.
-      const pair = `${name}\0${value}`;
-      if (seen.has(pair)) continue;
-      seen.add(pair);
-      const prefix = attributePrefix(name, value);
-      if (prefix !== undefined) prefixes.push(prefix);
-    }
-  }
-  return prefixes;
-}
-
-/** Transaction id (32), then each attribute's prefix with its length (2) in front: what pruning must remove. */
+/** Transaction id (32), then the prefixes: what pruning must remove. */
 function encodeEntry(txId: Uint8Array, prefixes: readonly Uint8Array[]): Uint8Array {
-  const entry = new Uint8Array(prefixes.reduce((bytes, prefix) => bytes + 2 + prefix.length, HASH_BYTES));
+  const entry = new Uint8Array(HASH_BYTES + prefixListBytes(prefixes));
   entry.set(txId);
-  let at = HASH_BYTES;
-  for (const prefix of prefixes) {
-    entry[at] = prefix.length >> 8;
-    entry[at + 1] = prefix.length & 0xff;
-    entry.set(prefix, at + 2);
-    at += 2 + prefix.length;
-  }
+  writePrefixList(prefixes, entry, HASH_BYTES);
   return entry;
 }
 
 function decodeEntry(bytes: Uint8Array): { readonly txId: Uint8Array; readonly prefixes: readonly Uint8Array[] } {
   if (bytes.length < HASH_BYTES) throw new RangeError("an index entry is shorter than a transaction id");
-  const prefixes: Uint8Array[] = [];
-  for (let at = HASH_BYTES; at < bytes.length; ) {
-    const end = at + 2 + (((bytes[at] as number) << 8) | (bytes[at + 1] ?? 0));
-    if (end > bytes.length) throw new RangeError("an index entry ends early");
-    prefixes.push(bytes.subarray(at + 2, end));
-    at = end;
-  }
-  return { txId: bytes.slice(0, HASH_BYTES), prefixes };
+  return { txId: bytes.slice(0, HASH_BYTES), prefixes: readPrefixList(bytes, HASH_BYTES) };
 }
 
 function readPosition(bytes: Uint8Array): TxPosition {

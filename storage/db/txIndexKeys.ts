@@ -1,5 +1,6 @@
 import { sha256 } from "../crypto/hash.ts";
 import { HASH_BYTES } from "../types/wire.ts";
+import type { ResultEvent } from "./blockResults.ts";
 import { bucketKey, readHeight, writeHeight } from "./buckets.ts";
 
 /** Height (8) and index in the block (4), big-endian: positions sort as the chain does. */
@@ -55,4 +56,64 @@ export function attributePrefix(name: string, value: string): Uint8Array | undef
 
 export function attributeKey(prefix: Uint8Array, position: Uint8Array): Uint8Array {
   return bucketKey("txByAttribute", prefix, position);
+}
+
+/** What the keys of all transactions or blocks with an attribute of this name start with, whatever its value. */
+export function attributeNamePrefix(name: string): Uint8Array | undefined {
+  const bytes = Buffer.from(name, "utf8");
+  return bytes.length > MAX_ATTRIBUTE_NAME_BYTES ? undefined : Buffer.concat([Uint8Array.of(bytes.length), bytes]);
+}
+
+/** The attribute's value in an index key whose prefix begins at `offset`; undefined when the key has its hash only. */
+export function attributeValueOf(key: Uint8Array, offset: number): string | undefined {
+  const bytes = Buffer.from(key.buffer, key.byteOffset, key.byteLength);
+  const at = offset + 1 + bytes.readUInt8(offset);
+  const length = bytes.readUInt16BE(at);
+  return length === HASHED ? undefined : bytes.toString("utf8", at + 2, at + 2 + length);
+}
+
+/** The prefixes under which events are found: one for each attribute that is marked `index`, none twice. */
+export function indexedPrefixes(events: readonly ResultEvent[]): readonly Uint8Array[] {
+  const prefixes: Uint8Array[] = [];
+  const seen = new Set<string>();
+  for (const { type, attributes } of events) {
+    for (const { key, value, index } of attributes) {
+      if (!index) continue;
+      const name = `${type}.${key}`;
+      // The same pair always spells the same text; a different pair that does has a name with a zero in it, which no event has.
+      const pair = `${name}\0${value}`;
+      if (seen.has(pair)) continue;
+      seen.add(pair);
+      const prefix = attributePrefix(name, value);
+      if (prefix !== undefined) prefixes.push(prefix);
+    }
+  }
+  return prefixes;
+}
+
+/** Prefixes one after another, each with its length (2) in front. */
+export function prefixListBytes(prefixes: readonly Uint8Array[]): number {
+  return prefixes.reduce((bytes, prefix) => bytes + 2 + prefix.length, 0);
+}
+
+export function writePrefixList(prefixes: readonly Uint8Array[], into: Uint8Array, offset: number): void {
+  let at = offset;
+  for (const prefix of prefixes) {
+    into[at] = prefix.length >> 8;
+    into[at + 1] = prefix.length & 0xff;
+    into.set(prefix, at + 2);
+    at += 2 + prefix.length;
+  }
+}
+
+/** @throws RangeError when the list ends early */
+export function readPrefixList(bytes: Uint8Array, offset: number): readonly Uint8Array[] {
+  const prefixes: Uint8Array[] = [];
+  for (let at = offset; at < bytes.length; ) {
+    const end = at + 2 + (((bytes[at] as number) << 8) | (bytes[at + 1] ?? 0));
+    if (end > bytes.length) throw new RangeError("an index entry ends early");
+    prefixes.push(bytes.subarray(at + 2, end));
+    at = end;
+  }
+  return prefixes;
 }
