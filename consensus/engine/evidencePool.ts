@@ -32,6 +32,8 @@ export interface EvidencePool {
   add(evidence: Evidence, state: ChainState): Promise<Verdict>;
   /** What a proposer puts into its block, oldest first. */
   pending(maxBytes: number): readonly Evidence[];
+  /** What waits for a block and a node that decides `height` can check, by a name of its own; the oldest `count`. */
+  waitingFor(height: number, count: number): readonly (readonly [name: string, evidence: Evidence])[];
   /** The evidence of a proposed block: each verified, not committed before, not twice. */
   check(evidence: readonly Evidence[], state: ChainState): Promise<Verdict>;
   /** After a block: what it carries is committed, what is too old is forgotten, conflicts of its height become evidence. Returns the new evidence. */
@@ -59,7 +61,7 @@ export function createEvidencePool(ports: EvidencePorts, known: readonly Committ
    */
   async function verify(evidence: Evidence, state: ChainState): Promise<Verdict> {
     const height = heightOf(evidence);
-    const latest = evidence.type === "duplicateVote" ? height : evidence.conflictingBlock.signedHeader.header.height;
+    const latest = latestHeightOf(evidence);
     if (latest >= nextHeight(state)) return rejected("EVIDENCE_FUTURE", `height ${latest}`);
     if (isExpired(height, evidence.timestamp, state)) return rejected("EVIDENCE_EXPIRED", `height ${height}`);
     if (committed.has(keyOf(hashEvidence(evidence)))) return rejected("EVIDENCE_COMMITTED", `height ${height}`);
@@ -108,6 +110,11 @@ export function createEvidencePool(ports: EvidencePorts, known: readonly Committ
         chosen.push(evidence);
       }
       return chosen;
+    },
+
+    waitingFor(height, count) {
+      const usable = [...pendingByHash].filter(([, evidence]) => latestHeightOf(evidence) < height);
+      return usable.slice(0, count);
     },
 
     async check(list, state) {
@@ -174,6 +181,13 @@ function isExpired(height: number, time: Timestamp, state: ChainState): boolean 
 
 function heightOf(evidence: Evidence): number {
   return evidence.type === "duplicateVote" ? evidence.voteA.height : evidence.commonHeight;
+}
+
+/** The height that must be decided before the evidence can be checked. */
+function latestHeightOf(evidence: Evidence): number {
+  return evidence.type === "duplicateVote"
+    ? evidence.voteA.height
+    : evidence.conflictingBlock.signedHeader.header.height;
 }
 
 function keyOf(hash: Uint8Array): string {

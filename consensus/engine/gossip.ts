@@ -1,3 +1,4 @@
+import type { Evidence } from "#storage/types/evidence.ts";
 import type { Vote, VoteType } from "#storage/types/vote.ts";
 import type { TendermintState } from "../tendermint/state.ts";
 import type { Value } from "../tendermint/value.ts";
@@ -25,6 +26,8 @@ export interface GossipView {
   readonly lastDecided: { readonly commitMessage: Uint8Array; readonly entry: BlockEntry } | undefined;
   /** When a vote came; absent: long ago. */
   readonly voteTimesMs: WeakMap<Vote, number>;
+  /** Evidence that waits for a block and a node that decides `height` can check, by name. */
+  readonly evidenceFor: (height: number) => readonly (readonly [name: string, evidence: Evidence])[];
   /** Where in a block this node begins to send parts, so that several helpers do not all send the same ones first. */
   readonly partOffset: number;
 }
@@ -35,6 +38,8 @@ const LATER_ROUNDS_MAX = 4;
 /** Per peer and tick: half a megabyte of parts, and the votes of a large committee. */
 export const REPAIR_PARTS_MAX = 8;
 export const REPAIR_VOTES_MAX = 256;
+/** An honest net has none. */
+export const REPAIR_EVIDENCE_MAX = 8;
 
 /** What this node tells its peers: enough for them to know what it lacks. */
 export function statusOf(view: GossipView): PeerStatus {
@@ -113,6 +118,11 @@ export function missingMessages(
       }
     }
   }
+
+  // Nobody says which evidence it has, and who has it may never propose or be too far behind when it is told first: it goes out again
+  // until a block carries it.
+  for (const [name, evidence] of view.evidenceFor(status.height))
+    if (isDue(`evidence ${name}`, 0)) messages.push(encodeMessage({ type: "evidence", evidence }));
 
   if (status.height === view.height - 1 && view.lastDecided !== undefined) {
     const { commitMessage, entry } = view.lastDecided;

@@ -14,7 +14,7 @@ import { nextHeight } from "./blockChecks.ts";
 import type { BlockEntry, BlockTable } from "./blockTable.ts";
 import { createBlockTable } from "./blockTable.ts";
 import { makeCommit } from "./commits.ts";
-import type { GossipView } from "./gossip.ts";
+import { type GossipView, REPAIR_EVIDENCE_MAX } from "./gossip.ts";
 import type { EngineOptions, EnginePorts, StoredBlock } from "./ports.ts";
 
 /** Something the engine processes, one after the other. */
@@ -153,6 +153,7 @@ export function viewOf(tip: Tip): GossipView {
     lastValidatorCount: tip.lastValidators?.validators.length ?? 0,
     lastDecided: tip.lastDecided,
     voteTimesMs: tip.voteTimesMs,
+    evidenceFor: (height) => tip.ports.evidence.waitingFor(height, REPAIR_EVIDENCE_MAX),
     partOffset: (tip.machine.context.ownIndex ?? tip.validators.validators.length) * PART_STRIDE,
   };
 }
