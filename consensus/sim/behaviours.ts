@@ -19,6 +19,7 @@ import {
   withContent,
   withHeader,
 } from "./forge.ts";
+import { oversizedTxs } from "./workload.ts";
 
 /** One way to break the rules. A validator may have several; each changes what those before it let out. */
 export interface Behaviour {
@@ -185,7 +186,7 @@ const TABLE = {
     does: "proposes blocks beyond the size limit, or claims more parts than a block may have",
     needsVote: true,
     propose: (traitor, block) =>
-      traitor.random.chance(0.5) ? withContent(block, { txs: [...block.txs, OVERSIZED] }) : block,
+      traitor.random.chance(0.5) ? withContent(block, { txs: oversizedTxs(traitor.maxBlockBytes) }) : block,
     send(traitor, _to, message) {
       if (message.type !== "proposal" || message.proposal.height % 2 === 0) return undefined;
       const { blockId } = message.proposal;
@@ -289,13 +290,15 @@ const TABLE = {
   },
 
   tamperedParts: {
-    does: "sends parts under another index than their proof's, or with other bytes, before the right ones",
+    does: "sends one node parts under another index than their proof's, or with other bytes, before the right ones",
     needsVote: false,
-    send(traitor, _to, message, bytes) {
-      if (message.type !== "part") return undefined;
+    send(traitor, to, message, bytes) {
+      // One victim a height, so that the others decide the block that it cannot put together.
+      if (message.type !== "part" || traitor.peers[message.height % traitor.peers.length] !== to) return undefined;
       const { part } = message;
       const forged = traitor.random.pick([
         { ...part, index: part.index + 1 },
+        { ...part, index: part.index === 0 ? 1 : 0 },
         { ...part, proof: { ...part.proof, index: part.proof.index + 1 } },
         { ...part, proof: { ...part.proof, total: part.proof.total + 1 } },
         { ...part, bytes: part.bytes.map((byte, at) => (at === 3 ? byte ^ 1 : byte)) },
@@ -328,9 +331,6 @@ export type BehaviourName = keyof typeof TABLE;
 export const BEHAVIOURS: Readonly<Record<BehaviourName, Behaviour>> = TABLE;
 
 export const BEHAVIOUR_NAMES = Object.keys(TABLE) as BehaviourName[];
-
-/** One transaction beyond what a block may have. */
-const OVERSIZED = new Uint8Array(200_000);
 
 function accusation(traitor: Traitor): Evidence | undefined {
   const { random, votes } = traitor;

@@ -27,6 +27,7 @@ export interface Traitor {
   /** Of its consensus key; empty for a full node. */
   readonly address: Uint8Array;
   readonly random: Random;
+  readonly maxBlockBytes: number;
   /** All other nodes. */
   readonly peers: readonly number[];
   /** One half of the peers is told one thing, the other half another. */
@@ -69,6 +70,7 @@ export function createByzantine(
     index,
     address,
     random,
+    maxBlockBytes: world.genesis.consensusParams.block.maxBytes,
     peers,
     isInHalf: (peer) => half.has(peer),
     isOwn: (vote) => address.length > 0 && Buffer.compare(vote.validatorAddress, address) === 0,

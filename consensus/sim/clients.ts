@@ -45,9 +45,10 @@ export function startClients(plan: Plan): Clients {
     start(own) {
       world = own;
       const random = own.randomOf("clients");
+      const kind = plan.fatTx ? "fat" : "lean";
       for (let index = 0; index < plan.txs; index++) {
-        const other = random.chance(DOUBLE_SPEND_RATE) ? doubleSpendOf(index) : undefined;
-        const ways = other === undefined ? [clientTx(index)] : [clientTx(index), other];
+        const other = random.chance(DOUBLE_SPEND_RATE) ? doubleSpendOf(index, kind) : undefined;
+        const ways = other === undefined ? [clientTx(index, kind)] : [clientTx(index, kind), other];
         wish((0.9 * plan.healMs * (index + 1)) / plan.txs, ways, true);
       }
       const tick = (): void => {

@@ -2,12 +2,12 @@ import { sha256Latin1 } from "#storage/crypto/hash.ts";
 import type { PublicKey } from "#storage/crypto/keys.ts";
 import { addressOf, verifySignature } from "#storage/crypto/keys.ts";
 import type { ChainState } from "#storage/db/chainState.ts";
-import { parseSignRecord, SIGN_STEPS } from "#storage/db/signStateFile.ts";
+import { parseSignRecord, SIGN_STEPS, type SignRecord } from "#storage/db/signStateFile.ts";
 import { dataHash, encodeBlock } from "#storage/types/block.ts";
 import { equalBlockIds } from "#storage/types/blockId.ts";
 import type { Commit } from "#storage/types/commit.ts";
 import { commitSignBytes } from "#storage/types/commit.ts";
-import type { Evidence } from "#storage/types/evidence.ts";
+import { type Evidence, hashEvidence } from "#storage/types/evidence.ts";
 import { type Header, hashHeader } from "#storage/types/header.ts";
 import { partSetHeaderOf } from "#storage/types/partSet.ts";
 import { compareTimestamps, EPOCH, type Timestamp, timestampToMs } from "#storage/types/time.ts";
@@ -139,6 +139,8 @@ export function createInvariants(facts: InvariantFacts): Invariants {
   /** Earliest and latest time in honest precommits of a height. */
   const honestTimes = new Map<number, { first: Timestamp; last: Timestamp }>();
   const effective = new Set<string>();
+  /** Evidence in blocks, and the offences it proves: "height/round/type/address". */
+  const evidenceHashes = new Set<string>();
   const evidenceOf = new Set<string>();
   /** Votes of Byzantine validators that a life of an honest node saw: "node/life/height/round/type/address" → values. */
   const seen = new Map<string, Set<string>>();
@@ -188,8 +190,7 @@ export function createInvariants(facts: InvariantFacts): Invariants {
       fail("double-sign", `n${node.index} signed two ${type}s at height ${height} round ${round}`);
     signed.set(key, what);
     const step = SIGN_STEPS[type];
-    const durable = node.disk.durable(SIGN_STATE_PATH);
-    const last = durable === undefined ? undefined : parseSignRecord(SIGN_STATE_PATH, durable);
+    const last = durableSignRecord(node);
     const order = last === undefined ? -1 : last.height - height || last.round - round || last.step - step;
     if (order < 0)
       fail("double-sign", `n${node.index} lets a ${type} of ${height}/${round} go that a power cut forgets`);
@@ -318,8 +319,10 @@ export function createInvariants(facts: InvariantFacts): Invariants {
       isSigned(voteB);
     if (!isProof) fail("evidence", "evidence that proves nothing is in a block");
     if (!facts.byzantine.has(address)) fail("evidence", `an honest validator is accused at height ${voteA.height}`);
-    const key = `${voteA.height}/${voteA.round}/${voteA.type}/${address}`;
-    evidenceOf.add(key);
+    const hash = hex(hashEvidence(evidence));
+    if (evidenceHashes.has(hash)) fail("evidence", `the same evidence is in two blocks, of height ${voteA.height}`);
+    evidenceHashes.add(hash);
+    evidenceOf.add(`${voteA.height}/${voteA.round}/${voteA.type}/${address}`);
   }
 
   /** The first honest node that stores a height fixes it for all. */
@@ -482,6 +485,16 @@ const EMPTY = new Uint8Array(0);
 /** What a vote is for, as a map key. */
 function valueIn(vote: Vote): string {
   return votedValue(vote.blockId) ?? NIL;
+}
+
+/** What a power cut now would leave of the sign state; undefined when that cannot be read. */
+function durableSignRecord(node: SimNode): SignRecord | undefined {
+  const bytes = node.disk.durable(SIGN_STATE_PATH);
+  try {
+    return bytes === undefined ? undefined : parseSignRecord(SIGN_STATE_PATH, bytes);
+  } catch {
+    return undefined;
+  }
 }
 
 /** For nil, or for a block id without gaps. */

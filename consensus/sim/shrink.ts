@@ -40,7 +40,13 @@ export async function shrinkPlan(plan: Plan, fails: (plan: Plan) => Promise<bool
 }
 
 function simplerPlans(plan: Plan): readonly Partial<Plan>[] {
-  const simpler: Partial<Plan>[] = [{ txs: 0 }, { lightNodes: 0 }, { emptyBlocks: true }, { skipTimeoutCommit: false }];
+  const simpler: Partial<Plan>[] = [
+    { txs: 0 },
+    { fatTx: false },
+    { lightNodes: 0 },
+    { emptyBlocks: true },
+    { skipTimeoutCommit: false },
+  ];
   if (!plan.faults.some((fault) => "node" in fault && fault.node >= plan.powers.length)) simpler.push({ fullNodes: 0 });
   return simpler;
 }

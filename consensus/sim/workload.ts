@@ -14,6 +14,7 @@ import {
   EXPORT_METER,
   keyOf,
   output,
+  PEOPLE,
   START_MS,
   sealMessage,
   testGenesis,
@@ -40,7 +41,7 @@ export interface ClientTx {
 
 const INTERVAL_MWH = 1000n;
 
-type Signer = "device" | "prosumer" | "regulator";
+type Signer = "device" | "prosumer" | "regulator" | "aggregator";
 
 const accountNumbers = new Map<Signer, bigint>();
 
@@ -48,7 +49,7 @@ const accountNumbers = new Map<Signer, bigint>();
 function accountNumber(name: Signer): bigint {
   if (accountNumbers.size === 0) {
     const ledger = createTestLedger();
-    for (const each of ["device", "prosumer", "regulator"] as const)
+    for (const each of ["device", "prosumer", "regulator", "aggregator"] as const)
       accountNumbers.set(each, BigInt(String(ledger.query("/edream/account", accountOf(each))?.number ?? 0)));
   }
   return accountNumbers.get(name) as bigint;
@@ -60,52 +61,89 @@ function signed(name: Signer, sequence: number, message: LedgerMessage, register
   return { tx, id: sha256Latin1(tx), registeredMwh };
 }
 
-const prepared: ClientTx[] = [];
+/** Signed so far: with a fat registration among them, and without. */
+const prepared = { fat: [] as ClientTx[], lean: [] as ClientTx[] };
+const doubleSpends = { fat: new Map<number, ClientTx>(), lean: new Map<number, ClientTx>() };
+
+export type WorkloadKind = keyof typeof prepared;
 
 /**
- * Transaction number `index` of the clients, a third of them each: a device seals an interval; its owner registers the energy as two
- * outputs; he passes one of them on. Each needs those before it.
+ * Transaction number `index` of the clients, a third of them each: a device seals an interval; its owner registers the energy as
+ * outputs; he passes one of them on. Each needs those before it. "fat": the first registration is so large that its block has two parts.
  */
-export function clientTx(index: number): ClientTx {
-  while (prepared.length <= index) {
-    const turn = Math.floor(prepared.length / 3);
-    const kind = prepared.length % 3;
-    if (kind === 0) prepared.push(signed("device", turn, sealMessage(turn)));
-    else if (kind === 1) prepared.push(registration(turn));
-    else prepared.push(transfer(turn, "producer"));
+export function clientTx(index: number, kind: WorkloadKind): ClientTx {
+  const list = prepared[kind];
+  while (list.length <= index) {
+    const turn = Math.floor(list.length / 3);
+    const step = list.length % 3;
+    if (step === 0) list.push(signed("device", turn, sealMessage(turn)));
+    else if (step === 1) list.push(registration(turn, kind === "fat" && turn === 0 ? FAT_OUTPUTS : 0));
+    else list.push(transfer(turn, "producer", kind));
   }
-  return prepared[index] as ClientTx;
+  return list[index] as ClientTx;
 }
 
-const doubleSpends = new Map<number, ClientTx>();
-
 /** Another use of the output that transaction `index` passes on, with the same sequence; undefined when that one is no transfer. */
-export function doubleSpendOf(index: number): ClientTx | undefined {
+export function doubleSpendOf(index: number, kind: WorkloadKind): ClientTx | undefined {
   if (index % 3 !== 2) return undefined;
   const turn = Math.floor(index / 3);
-  let other = doubleSpends.get(turn);
+  let other = doubleSpends[kind].get(turn);
   if (other === undefined) {
-    clientTx(index);
-    other = transfer(turn, "aggregator");
-    doubleSpends.set(turn, other);
+    clientTx(index, kind);
+    other = transfer(turn, "aggregator", kind);
+    doubleSpends[kind].set(turn, other);
   }
   return other;
 }
 
-function registration(turn: number): ClientTx {
-  const outputs = [output(600n, "prosumer"), output(INTERVAL_MWH - 600n, "consumer")];
+/** Outputs of 1 mWh beside the others: with their locks some 70 KB. */
+const FAT_OUTPUTS = 240;
+
+const fatOutputs = (count: number) => Array.from({ length: count }, () => output(1n, PEOPLE.slice(1)));
+
+function registration(turn: number, extraOutputs: number): ClientTx {
+  const rest = INTERVAL_MWH - 600n - BigInt(extraOutputs);
+  const outputs = [output(600n, "prosumer"), output(rest, "consumer"), ...fatOutputs(extraOutputs)];
   const message = ledgerMessage("MsgRegisterEnergy", { owner: accountOf("prosumer"), meterId: EXPORT_METER, outputs });
   return signed("prosumer", 2 * turn, message, INTERVAL_MWH);
 }
 
-function transfer(turn: number, to: string): ClientTx {
-  const registered = prepared[3 * turn + 1] as ClientTx;
+function transfer(turn: number, to: string, kind: WorkloadKind): ClientTx {
+  const registered = prepared[kind][3 * turn + 1] as ClientTx;
   const message = ledgerMessage("MsgTransferEnergy", {
     signers: [accountOf("prosumer")],
     inputs: [{ txId: txId(registered.tx), outputIndex: 0 }],
     outputs: [output(250n, to), output(350n, "consumer")],
   });
   return signed("prosumer", 2 * turn + 1, message);
+}
+
+let oversized: readonly Uint8Array[] | undefined;
+
+/**
+ * Transactions of a Byzantine member, well-formed though without effect, that fit into a block of `maxBytes` by themselves but not
+ * together with the rest of the block.
+ */
+export function oversizedTxs(maxBytes: number): readonly Uint8Array[] {
+  if (oversized !== undefined) return oversized;
+  const txs: Uint8Array[] = [];
+  const bytesOf = (tx: Uint8Array) => tx.length + 4;
+  for (let left = maxBytes - 100, outputs = FAT_OUTPUTS; outputs > 0; ) {
+    const message = ledgerMessage("MsgRegisterEnergy", {
+      owner: accountOf("aggregator"),
+      meterId: EXPORT_METER,
+      outputs: fatOutputs(outputs),
+    });
+    const { tx } = signed("aggregator", txs.length, message);
+    if (bytesOf(tx) > left) outputs--;
+    else {
+      txs.push(tx);
+      left -= bytesOf(tx);
+      if (left < 400) break;
+    }
+  }
+  oversized = txs;
+  return txs;
 }
 
 const powerChanges = new Map<string, ClientTx>();
