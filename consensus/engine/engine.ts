@@ -12,6 +12,8 @@ import { createInputQueue } from "./inputQueue.ts";
 import { decodeMessage, encodeMessage } from "./messages.ts";
 import { feed, performReplayed, scheduleStart } from "./perform.ts";
 import type { EngineOptions, EnginePorts, StoredBlock } from "./ports.ts";
+import type { RoundState } from "./roundState.ts";
+import { roundStateOf } from "./roundState.ts";
 import type { PeerStatus } from "./status.ts";
 import { applySynced } from "./syncBlocks.ts";
 import type { LastBlock, QueueItem, Tip } from "./tip.ts";
@@ -38,6 +40,8 @@ export interface Engine {
   /** Ends after the item in progress; nothing is sent or stored afterwards. */
   stop(): Promise<void>;
   status(): EngineStatus;
+  /** Votes, proposal and locks of the height being decided; undefined before `start`. */
+  roundState(): RoundState | undefined;
 }
 
 export interface EngineStatus {
@@ -317,6 +321,8 @@ export function createEngine(options: EngineOptions, ports: EnginePorts): Engine
       halt();
       if (isPumping) await new Promise<void>((resolve) => idleWaiters.push(resolve));
     },
+
+    roundState: () => (tip === undefined ? undefined : roundStateOf(tip)),
 
     status() {
       const height = tip?.height ?? 0;

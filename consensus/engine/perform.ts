@@ -29,8 +29,10 @@ export async function feed(tip: Tip, input: Input): Promise<void> {
   try {
     for (let next = tip.inputs.shift(); next !== undefined; next = tip.inputs.shift()) {
       const { height } = tip;
-      const result = step(tip.machine, next);
+      const before = tip.machine;
+      const result = step(before, next);
       tip.machine = result.state;
+      if (tip.replayed === undefined) tip.ports.onTransition?.({ before, input: next, after: result.state });
       for (const effect of result.effects) {
         await perform(tip, effect);
         if (tip.height !== height) break;

@@ -4,6 +4,7 @@ import type { BlockId } from "#storage/types/blockId.ts";
 import type { Commit } from "#storage/types/commit.ts";
 import type { Proposal, Vote } from "#storage/types/vote.ts";
 import type { FinalizeBlockResponse } from "../abci.ts";
+import type { Input, TendermintState } from "../tendermint/state.ts";
 import type { EvidencePool } from "./evidencePool.ts";
 import type { BlockExecutor } from "./executor.ts";
 
@@ -104,6 +105,13 @@ export interface EngineLog {
   error(facts: object, message: string): void;
 }
 
+/** One step of the state machine: its state before and after an input. */
+export interface Transition {
+  readonly before: TendermintState;
+  readonly input: Input;
+  readonly after: TendermintState;
+}
+
 /** Everything the engine reaches of the world. */
 export interface EnginePorts {
   nowMs(): number;
@@ -131,6 +139,8 @@ export interface EnginePorts {
   onBlock(committed: CommittedBlock): void | Promise<void>;
   /** A peer sent what no correct node sends. */
   reportPeer(peer: string, code: string, reason: string): void;
+  /** Whatever the state machine did, for those who watch consensus; not called while the log is replayed. Must not throw. */
+  onTransition?(transition: Transition): void;
   /** The engine has stopped for good: going on could break a promise. */
   onFatal(error: unknown): void;
   readonly log: EngineLog;

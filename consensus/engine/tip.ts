@@ -44,6 +44,8 @@ export interface Tip {
   readonly statusChanged: () => void;
 
   height: number;
+  /** When `height` became the one to decide, in ms. */
+  enteredMs: number;
   validators: ValidatorSet;
   proposerOf: (round: number) => { readonly index: number; readonly validator: Validator };
   machine: TendermintState;
@@ -173,7 +175,10 @@ function setLastBlock(tip: Tip, state: ChainState, last: LastBlock | undefined):
 function heightOf(
   state: ChainState,
   ports: EnginePorts,
-): Pick<Tip, "height" | "validators" | "proposerOf" | "machine" | "blocks" | "proposals" | "lastValidators"> {
+): Pick<
+  Tip,
+  "height" | "enteredMs" | "validators" | "proposerOf" | "machine" | "blocks" | "proposals" | "lastValidators"
+> {
   const { validators, lastValidators } = state;
   const height = nextHeight(state);
   const proposerOf = createProposerSchedule(validators);
@@ -185,7 +190,8 @@ function heightOf(
     proposerIndex: (round) => proposerOf(round).index,
   });
   const blocks = createBlockTable(maxBlockBytes(state));
-  return { height, validators, lastValidators, proposerOf, machine, blocks, proposals: new Map() };
+  const enteredMs = ports.nowMs();
+  return { height, enteredMs, validators, lastValidators, proposerOf, machine, blocks, proposals: new Map() };
 }
 
 /** Bytes of a block under the chain's parameters. */
