@@ -172,7 +172,8 @@ function drawDisks(drawn: Draw): Fault[] {
 function drawClocks(drawn: Draw): Fault[] {
   const { random, nodes } = drawn;
   const faults: Fault[] = [];
-  const offset = () => Math.round((random.next() * 2 - 1) * 10 ** random.between(1, 5));
+  // The sum makes 0 of -0, which JSON has not.
+  const offset = () => Math.round((random.next() * 2 - 1) * 10 ** random.between(1, 5)) + 0;
   if (random.chance(0.4))
     for (const node of range(0, nodes))
       if (random.chance(0.5)) faults.push({ type: "clock", node, atMs: 0, offsetMs: offset() });
