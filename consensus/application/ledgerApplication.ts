@@ -36,6 +36,7 @@ import { QueryIndex } from "./queryIndex.ts";
 import type { QueryVersion } from "./queryTypes.ts";
 import { BlockQuotas, checkPending } from "./quotas.ts";
 import { SignatureVerdicts } from "./signatureVerdicts.ts";
+import { dryRun, simulate } from "./simulate.ts";
 import { decodeRecord, recordKindOf, SINGLE } from "./stateRecords.ts";
 import { validatorUpdates } from "./validators.ts";
 import { WorkingState } from "./workingState.ts";
@@ -56,6 +57,8 @@ export interface LedgerApplication extends Application {
    * where there is nothing to check: it was done, the bytes do not decode, or an account does not exist yet.
    */
   signatureChecks(tx: Uint8Array): readonly SignatureCheck[];
+  /** What CheckTx would answer, without the transaction counting as waiting. */
+  dryCheckTx(tx: Uint8Array): CheckTxResponse;
   /** bech32 account that pays for the transaction's place; undefined if the bytes do not decode. */
   payerOf(tx: Uint8Array): string | undefined;
 }
@@ -231,7 +234,16 @@ class Ledger implements LedgerApplication {
       ancestors: this.#ancestors,
       index: this.#index,
       pendingSequence,
+      simulate: (txBytes) => simulate(this.#siteOrFail(), txBytes),
+      quotaBytesPerBlock: () => this.#siteOrFail().params.quotaBytesPerBlock,
     });
+  }
+
+  dryCheckTx(tx: Uint8Array): CheckTxResponse {
+    const site = this.#siteForCheck();
+    if (site === undefined) return checkResponse(fail("INTERNAL", "the chain has not begun"));
+    const outcome = dryRun(site, this.#decoded.decode(tx).decoded);
+    return checkResponse("code" in outcome ? outcome : undefined);
   }
 
   signatureChecks(tx: Uint8Array): readonly SignatureCheck[] {
@@ -292,6 +304,12 @@ class Ledger implements LedgerApplication {
     this.#checkSite ??= this.#site(nextHeight(this.#position), undefined);
     if (this.#clockMs !== undefined) this.#checkSite = { ...this.#checkSite, timeMs: this.#clockMs() };
     return this.#checkSite;
+  }
+
+  #siteOrFail(): ExecutionSite {
+    const site = this.#siteForCheck();
+    assert(site !== undefined, "a query before InitChain");
+    return site;
   }
 
   #siteForBlock(request: BlockContext): ExecutionSite {

@@ -5,10 +5,13 @@ import {
   QueryAccountRequestSchema,
   QueryAccountResponseSchema,
 } from "#storage/proto/gen/cosmos/auth/v1beta1/auth_pb.ts";
-import { SimulateResponseSchema } from "#storage/proto/gen/cosmos/tx/v1beta1/service_pb.ts";
+import { SimulateRequestSchema, SimulateResponseSchema } from "#storage/proto/gen/cosmos/tx/v1beta1/service_pb.ts";
+import { AuthInfoSchema, ModeInfoSchema } from "#storage/proto/gen/cosmos/tx/v1beta1/tx_pb.ts";
 import { AncestorPathSchema, AppHashProofSchema } from "#storage/proto/gen/edream/ledger/v1/state_pb.ts";
 import { commitSum } from "#storage/types/intervalHash.ts";
+import { readEnvelope } from "#storage/types/transactionEnvelope.ts";
 import { ledgerMessage } from "#storage/types/transactionMessages.ts";
+import { FieldWriter } from "#storage/types/wire.ts";
 import { verifyAncestorAnswer, verifyStateAnswer } from "./appHash.ts";
 import { MAX_QUERY_PAGE } from "./queries.ts";
 import { decodeRecord } from "./stateRecords.ts";
@@ -228,9 +231,68 @@ describe("CosmJS asks", () => {
     expect(log).toContain("rpc error: code = NotFound");
     expect(codeName(account("nobody"))).toBe("QUERY_MALFORMED");
   });
+});
 
-  test("for the gas of a transaction, and gets a number that is not zero", () => {
-    const { value } = ask(ledger, "/cosmos.tx.v1beta1.Service/Simulate");
-    expect(fromBinary(SimulateResponseSchema, value).gasInfo?.gasUsed).toBe(1n);
+describe("a simulated transaction", () => {
+  /** As CosmJS sends it: TxRaw with an empty signature for each signer and no sign mode. */
+  function simulated(tx: Uint8Array, changes: { mode?: number; drop?: boolean } = {}): Uint8Array {
+    const raw = readEnvelope(tx, 16);
+    if (raw === undefined) throw new Error("not an envelope");
+    const info = fromBinary(AuthInfoSchema, raw.authInfoBytes);
+    for (const signer of info.signerInfos)
+      signer.modeInfo = create(ModeInfoSchema, { single: changes.mode === undefined ? {} : { mode: changes.mode } });
+    if (changes.drop) info.signerInfos.length = 0;
+    const { bodyBytes } = raw;
+    const txBytes = new FieldWriter().message(1, bodyBytes).message(2, toBinary(AuthInfoSchema, info));
+    for (const _ of raw.signatures) txBytes.message(3, new Uint8Array(0));
+    return txBytes.finish();
+  }
+  const simulate = (ledger: TestLedger, txBytes: Uint8Array) =>
+    ledger.app.query({
+      path: "/cosmos.tx.v1beta1.Service/Simulate",
+      data: toBinary(SimulateRequestSchema, create(SimulateRequestSchema, { txBytes })),
+      height: 0,
+      prove: false,
+    });
+
+  test("uses as much gas as it will have bytes, of the quota of bytes of a block", () => {
+    const ledger = createTestLedger({ params: { quotaBytesPerBlock: 300_000 } });
+    const tx = ledger.sign([sealMessage(0)], ["device"]);
+    const { gasInfo } = fromBinary(SimulateResponseSchema, simulate(ledger, simulated(tx)).value);
+    expect(gasInfo).toMatchObject({ gasUsed: BigInt(tx.length), gasWanted: 300_000n });
+  });
+
+  test("that would fail is answered with the code of its failure", () => {
+    const ledger = createTestLedger();
+    const forbidden = ledgerMessage("MsgEnrolMember", {
+      authority: accountOf("consumer"),
+      member: accountOf("stranger"),
+      role: "dso",
+    });
+    expect(codeName(simulate(ledger, simulated(ledger.sign([forbidden], ["consumer"]))))).toBe("ROLE_FORBIDDEN");
+    const later = ledger.sign([sealMessage(0)], ["device"], 1);
+    expect(codeName(simulate(ledger, simulated(later)))).toBe("SEQUENCE_MISMATCH");
+    const seal = ledger.sign([sealMessage(0)], ["device"]);
+    expect(codeName(simulate(ledger, simulated(seal, { mode: 127 })))).toBe("TX_SIGN_MODE_UNSUPPORTED");
+    expect(codeName(simulate(ledger, simulated(seal, { drop: true })))).toBe("TX_MALFORMED");
+    for (const garbage of [new Uint8Array(0), Buffer.from("garbage"), new Uint8Array(1000).fill(0x0a)])
+      expect(codeName(simulate(ledger, garbage))).toBe("TX_MALFORMED");
+    expect(codeName(ask(ledger, "/cosmos.tx.v1beta1.Service/Simulate", "\x0a\x00"))).toBe("QUERY_MALFORMED");
+  });
+
+  test("has no effect, neither on the state nor on what waits, and gives no wrong signature a good name", () => {
+    const ledger = createTestLedger();
+    const before = ledger.app.info().lastBlockAppHash;
+    const tx = ledger.sign([sealMessage(0)], ["device"]);
+    const forged = Buffer.from(tx);
+    forged.fill(0, forged.length - 64);
+    for (let i = 0; i < 3; i++) expect(simulate(ledger, simulated(tx)).code).toBe(0);
+    expect(codeName(ledger.app.dryCheckTx(tx))).toBe("OK");
+    expect(codeName(ledger.app.dryCheckTx(tx))).toBe("OK");
+    expect(codeName(ledger.app.dryCheckTx(forged))).toBe("SIGNATURE_INVALID");
+    expect(codeName(ledger.app.checkTx({ tx: forged, type: "new" }))).toBe("SIGNATURE_INVALID");
+    expect(codeName(ledger.app.checkTx({ tx, type: "new" }))).toBe("OK");
+    expect(codeName(ledger.app.dryCheckTx(tx))).toBe("SEQUENCE_MISMATCH");
+    expect(ledger.app.info().lastBlockAppHash).toEqual(before);
   });
 });

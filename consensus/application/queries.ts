@@ -1,11 +1,11 @@
 import type { QueryRequest, QueryResponse } from "#consensus/abci.ts";
 import { treeProve } from "#storage/crypto/stateProof.ts";
 import { treeGet } from "#storage/crypto/stateTree.ts";
-import { MAX_UNOPENED_INTERVALS } from "#storage/limits.ts";
+import { MAX_TX_BYTES, MAX_UNOPENED_INTERVALS } from "#storage/limits.ts";
 import { canonicalAccount } from "#storage/types/transactionAccounts.ts";
 import { encodeAncestorAnswer, encodeStateAnswer } from "./appHash.ts";
 import { keyBytes } from "./committedState.ts";
-import { answerCosmosQuery, COSMOS_QUERY_PATHS } from "./cosmosQueries.ts";
+import { answerCosmosQuery, COSMOS_QUERY_PATHS, SIMULATE } from "./cosmosQueries.ts";
 import type { QuerySource, QueryVersion } from "./queryTypes.ts";
 import { found, notFound } from "./queryTypes.ts";
 import type { RecordKind } from "./stateRecords.ts";
@@ -13,6 +13,9 @@ import { decodeRecord, outputId, periodId, recordKey, recordKindOf, SINGLE, unop
 
 /** Data of a query: a key, an id or a small JSON object. */
 const MAX_QUERY_BYTES = 1024;
+
+/** A simulated transaction in its request. */
+const MAX_SIMULATE_BYTES = MAX_TX_BYTES + 16;
 
 /** Entries of one page of a list. */
 export const MAX_QUERY_PAGE = 500;
@@ -57,7 +60,8 @@ export const QUERY_PATHS: readonly string[] = [
 export function answerQuery(request: QueryRequest, source: QuerySource): QueryResponse {
   const latest = source.versions.at(-1);
   if (latest === undefined) return notFound(0, "INTERNAL", "the chain has not begun");
-  if (request.data.length > MAX_QUERY_BYTES) return notFound(latest.height, "QUERY_MALFORMED", "data too long");
+  if (request.data.length > (request.path === SIMULATE ? MAX_SIMULATE_BYTES : MAX_QUERY_BYTES))
+    return notFound(latest.height, "QUERY_MALFORMED", "data too long");
   const version = request.height === 0 ? latest : source.versions.find(({ height }) => height === request.height);
   if (version === undefined)
     return notFound(latest.height, "QUERY_HEIGHT_UNAVAILABLE", `height ${request.height}, latest ${latest.height}`);
@@ -69,7 +73,8 @@ export function answerQuery(request: QueryRequest, source: QuerySource): QueryRe
   if (request.path === "/edream/state") return answerState(request, version);
   if (request.path === "/edream/ancestor") return answerAncestor(request, source, version);
   return (
-    answerCosmosQuery(request, version) ?? notFound(version.height, "QUERY_PATH_UNKNOWN", request.path.slice(0, 80))
+    answerCosmosQuery(request, version, source) ??
+    notFound(version.height, "QUERY_PATH_UNKNOWN", request.path.slice(0, 80))
   );
 }
 

@@ -5,6 +5,7 @@ import type { AppRoots } from "./appHash.ts";
 import type { LedgerCode } from "./codes.ts";
 import { CODE_OK, CODESPACE, codeNumber } from "./codes.ts";
 import type { QueryIndex } from "./queryIndex.ts";
+import type { Simulation } from "./simulate.ts";
 
 /** One committed state: trees share what did not change, so that a few of them cost little. */
 export interface QueryVersion {
@@ -20,6 +21,9 @@ export interface QuerySource {
   readonly index: QueryIndex;
   /** The sequence behind the transactions that passed CheckTx; undefined where none did. */
   pendingSequence(account: string): bigint | undefined;
+  /** What an unsigned transaction would take of its first signer's quota. */
+  simulate(txBytes: Uint8Array): Simulation;
+  quotaBytesPerBlock(): number;
 }
 
 const EMPTY = new Uint8Array(0);
