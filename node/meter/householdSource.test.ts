@@ -69,6 +69,30 @@ test("a simulation that goes on keeps its registers", async () => {
   expect(seen.size).toBe(before.size);
 });
 
+test("the clock of a simulation is at the newest readings, after all of them", async () => {
+  let looks = 0;
+  const source = createHouseholdSource({
+    households: 3,
+    firstHousehold: 0,
+    seed: 1,
+    startMs: START_MS,
+    readingMs: 1000,
+    speed: 1,
+    nowMs: () => START_MS + DAY_MS + (looks++ === 0 ? 0 : 5000),
+  });
+  const stop = new AbortController();
+  const items: [string, number][] = [];
+  for await (const item of source.readings(stop.signal)) {
+    if (item.type === "reading") items.push(["reading", item.reading.timestampMs - START_MS]);
+    if (item.type === "time") items.push(["time", item.nowMs - START_MS]);
+    if (items.at(-1)?.join() === "time,5000") stop.abort();
+  }
+  // Three households, the first of which has panels too.
+  expect(items).toEqual(
+    [1000, 2000, 3000, 4000, 5000].flatMap((ms) => [...Array(4).fill(["reading", ms]), ["time", ms]]),
+  );
+});
+
 test("a household with panels exports at noon and imports at night", async () => {
   const readings = await simulate(1, 1, 1);
   const at = (hour: number, direction: string) =>

@@ -83,6 +83,7 @@ export function createHouseholdSource(options: HouseholdOptions): MeterSource {
               tally.accept(reading.value);
               yield { type: "reading", reading };
             }
+          yield { type: "time", nowMs: simulatedMs };
         }
         await sleep(Math.max(TICK_MS, (simulatedMs + options.readingMs - due) / options.speed), undefined, {
           signal,

@@ -99,6 +99,41 @@ test("within the lateness any order of arrival gives the same intervals", () => 
   );
 });
 
+test("the clock closes the interval of a silent meter once it is past the end by more than the lateness", () => {
+  const builder = new IntervalBuilder(OWNER, { ...OPTIONS, latenessMs: 30 });
+  builder.add(testReading(50));
+  builder.add(testReading(60));
+  expect(builder.advance(70)).toStrictEqual([]);
+  expect(builder.advance(130)).toStrictEqual([]);
+  expect(builder.advance(131)).toStrictEqual(build([50, 60]).closed);
+  expect(builder.advance(1000)).toStrictEqual([]);
+  expect(builder.add(testReading(99))).toStrictEqual([]);
+  expect(builder.counts).toMatchObject({ late: 1, fingerprinted: 2 });
+  builder.add(testReading(150));
+  expect(boundsOf(builder.end())).toStrictEqual([[100, 200, 1]]);
+});
+
+test("the clock closes nothing of a meter that sends, be it what it kept while it was away", () => {
+  const builder = new IntervalBuilder(OWNER, { ...OPTIONS, latenessMs: 30 });
+  const closed = [50, 60, 70, 80, 150, 160].flatMap((timestampMs, i) => {
+    const byReading = builder.add(testReading(timestampMs));
+    expect(builder.advance(5000 + 40 * i)).toStrictEqual([]);
+    expect(builder.advance(5000 + 40 * i + 30)).toStrictEqual([]);
+    return byReading;
+  });
+  expect(boundsOf(closed)).toStrictEqual([[0, 100, 4]]);
+  expect(boundsOf(builder.advance(5000 + 40 * 5 + 31))).toStrictEqual([[100, 200, 2]]);
+  expect(builder.counts).toMatchObject({ late: 0, fingerprinted: 6 });
+});
+
+test("the first look at the clock after a start closes nothing, and a clock that goes back neither", () => {
+  const builder = new IntervalBuilder(OWNER, OPTIONS);
+  builder.add(testReading(50));
+  expect(builder.advance(9000)).toStrictEqual([]);
+  expect(builder.advance(8000)).toStrictEqual([]);
+  expect(boundsOf(builder.advance(9001))).toStrictEqual([[0, 100, 1]]);
+});
+
 test("a reading behind what is hashed or closed is late and changes nothing", () => {
   const { closed, builder } = build([50, 60, 55, 150, 60, 99, 100, 151]);
   expect(boundsOf(closed)).toStrictEqual([

@@ -67,7 +67,8 @@ interface OpenInterval {
 
 /**
  * The readings of one meter cut into intervals (start, end]. An interval closes when a reading says that its time has passed by more than
- * the lateness. Memory: one hash chain, log n hashes, and the readings of the last `latenessMs`.
+ * the lateness, or when the clock of a live source says so and the meter has been silent for as long. Memory: one hash chain, log n hashes,
+ * and the readings of the last `latenessMs`.
  */
 export class IntervalBuilder {
   readonly counts: IntervalBuilderCounts = {
@@ -84,6 +85,8 @@ export class IntervalBuilder {
   readonly #held: Reading[] = [];
   #series: string | undefined;
   #newestMs = -1;
+  /** When, by a live source's clock, the last reading was there; undefined until the clock says. */
+  #heardByMs: number | undefined;
   #lastHashed: Reading | undefined;
   #closedUntilMs: number;
   #open: OpenInterval | undefined;
@@ -108,14 +111,18 @@ export class IntervalBuilder {
   add(reading: Reading): readonly ClosedInterval[] {
     if (!this.#place(reading)) return [];
     this.#newestMs = Math.max(this.#newestMs, reading.timestampMs);
-    const closed: ClosedInterval[] = [];
-    const horizonMs = this.#newestMs - this.#options.latenessMs;
-    let due = 0;
-    while (due < this.#held.length && (this.#held[due] as Reading).timestampMs <= horizonMs) due += 1;
-    due = Math.max(due, this.#held.length - MAX_HELD_READINGS);
-    for (const next of this.#held.splice(0, due)) this.#hash(next, closed);
-    if (this.#open !== undefined && horizonMs > this.#open.endMs) closed.push(this.#close(this.#open));
-    return closed;
+    this.#heardByMs = undefined;
+    return this.#passTo(this.#newestMs - this.#options.latenessMs);
+  }
+
+  /**
+   * The intervals that a live source's clock closes. A meter that was away and now delivers what it kept is not silent: its intervals go by
+   * its readings' own time until it has sent nothing for longer than the lateness.
+   */
+  advance(nowMs: number): readonly ClosedInterval[] {
+    this.#heardByMs ??= nowMs;
+    const horizonMs = nowMs - this.#options.latenessMs;
+    return horizonMs > this.#heardByMs ? this.#passTo(horizonMs) : [];
   }
 
   /** Closes everything, for a source that has ended. */
@@ -123,6 +130,17 @@ export class IntervalBuilder {
     const closed: ClosedInterval[] = [];
     for (const next of this.#held.splice(0)) this.#hash(next, closed);
     if (this.#open !== undefined) closed.push(this.#close(this.#open));
+    return closed;
+  }
+
+  /** Hashes what is held up to this time, and closes what ended before it. */
+  #passTo(horizonMs: number): readonly ClosedInterval[] {
+    const closed: ClosedInterval[] = [];
+    let due = 0;
+    while (due < this.#held.length && (this.#held[due] as Reading).timestampMs <= horizonMs) due += 1;
+    due = Math.max(due, this.#held.length - MAX_HELD_READINGS);
+    for (const next of this.#held.splice(0, due)) this.#hash(next, closed);
+    if (this.#open !== undefined && horizonMs > this.#open.endMs) closed.push(this.#close(this.#open));
     return closed;
   }
 

@@ -177,6 +177,75 @@ test("a crash before any interval is kept loses none and makes none twice", asyn
   }
 });
 
+/**
+ * What a live source yields whose meters send every 10 ms until the time in `until`, while its clock goes from `fromMs` to `toMs`. After each
+ * look at the clock, what waits for nothing but its turn is done.
+ */
+async function* live(fromMs: number, toMs: number, until: Readonly<Record<string, number>>) {
+  for (let nowMs = fromMs; nowMs <= toMs; nowMs += 10) {
+    for (const [meterId, lastMs] of Object.entries(until)) if (nowMs <= lastMs) yield testReading(nowMs, { meterId });
+    yield { type: "time", nowMs } as const;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+test("the interval of a live meter that fell silent is closed by the clock, and the others go on", async () => {
+  const outbox = memoryOutbox();
+  const closedAt: string[] = [];
+  let clockMs = 0;
+  const source = async function* () {
+    for await (const item of live(10, 300, { silent: 40, sending: 300 })) {
+      if ("type" in item) clockMs = item.nowMs;
+      yield item;
+    }
+  };
+  const pipeline = createPipeline(
+    { ...OPTIONS, latenessMs: 20 },
+    {
+      source: sourceOf(source()),
+      readings: {
+        append: () => Promise.resolve(),
+        async *scan() {},
+      },
+      outbox,
+      secretOf: () => new Uint8Array(32),
+      onClosed: (closed) =>
+        closedAt.push(...closed.map((one) => `${one.meterId} ${one.endMs} ${one.count} at ${clockMs}`)),
+    },
+  );
+  await pipeline.run(new AbortController().signal);
+  expect(closedAt).toStrictEqual([
+    "sending 100 10 at 130",
+    "silent 100 4 at 130",
+    "sending 200 10 at 230",
+    "sending 300 10 at 300",
+  ]);
+  expect(pipeline.stats()).toMatchObject({ queued: 34, durable: 34, fingerprinted: 34, late: 0 });
+});
+
+test("an interval that an earlier run left open is closed by the clock of the next, which has that meter no more", async () => {
+  const outbox = memoryOutbox();
+  const controller = new AbortController();
+  async function* stopping() {
+    yield* live(10, 40, { gone: 40, stays: 40 });
+    controller.abort();
+  }
+  await run(sourceOf(stopping()), outbox, { signal: controller.signal });
+  expect(outbox.intervals).toStrictEqual([]);
+  const next = new AbortController();
+  async function* without() {
+    for (let fromMs = 50; outbox.intervals.length < 2; fromMs += 10) yield* live(fromMs, fromMs, { stays: 60 });
+    next.abort();
+  }
+  const { stats } = await run(sourceOf(without()), outbox, { signal: next.signal });
+  const [gone, stays] = [...outbox.intervals].sort((a, b) => a.meterId.localeCompare(b.meterId));
+  expect([gone, stays]).toMatchObject([
+    { meterId: "gone", endMs: 100, count: 4 },
+    { meterId: "stays", endMs: 100, count: 6 },
+  ]);
+  expect(stats).toMatchObject({ late: 0, fingerprinted: 10 });
+});
+
 test("a failure ends a source that is waiting for its next reading", async () => {
   const outbox = memoryOutbox();
   outbox.failAfter = 0;

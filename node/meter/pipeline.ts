@@ -120,15 +120,28 @@ export function createPipeline(
     await handOn(closed);
   }
 
+  /** Closes what a live source's clock has left behind. */
+  async function advance(nowMs: number): Promise<void> {
+    await handOn([...builders.values()].flatMap((builder) => builder.advance(nowMs)));
+  }
+
   /** Reads the source while the batch before is written. The first failure stops the source, also one that waits for its next reading. */
   async function intake(signal: AbortSignal): Promise<void> {
     const failed = new AbortController();
     let failure: { readonly error: unknown } | undefined;
     let batch: Reading[] = [];
+    /** What a live source's clock said since the batch before. */
+    let nowMs: number | undefined;
     let writing: Promise<void> | undefined;
     const writeAll = async (): Promise<void> => {
       try {
-        while (batch.length > 0) await store(batch.splice(0));
+        while (batch.length > 0 || nowMs !== undefined) {
+          // All readings that were there by this time are in this batch or the ones before.
+          const passedMs = nowMs;
+          nowMs = undefined;
+          if (batch.length > 0) await store(batch.splice(0));
+          if (passedMs !== undefined) await advance(passedMs);
+        }
       } catch (error) {
         failure = { error };
         batch = [];
@@ -139,6 +152,10 @@ export function createPipeline(
     };
     for await (const item of source.readings(AbortSignal.any([signal, failed.signal]))) {
       if (failure !== undefined) break;
+      if (item.type === "time") {
+        nowMs = item.nowMs;
+        writing ??= writeAll();
+      }
       if (item.type !== "reading") continue;
       if (!note(item.reading)) {
         counts.known += 1;

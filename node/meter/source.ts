@@ -25,7 +25,12 @@ export type SourceItem =
   | { readonly type: "reading"; readonly reading: Reading }
   /** The same meter, time and value once more. row: from 1, without the header. */
   | { readonly type: "duplicate"; readonly row: number; readonly meterId: string; readonly timestampMs: number }
-  | { readonly type: "rejected"; readonly row: number; readonly reason: RejectionReason; readonly text: string };
+  | { readonly type: "rejected"; readonly row: number; readonly reason: RejectionReason; readonly text: string }
+  /**
+   * Of live sources, again and again, also while no meter sends: it is `nowMs` for the meters, Unix ms, and every reading that was there by
+   * then has been yielded. It closes the intervals of meters that fell silent. A file has none: its readings alone move time on.
+   */
+  | { readonly type: "time"; readonly nowMs: number };
 
 /** Where every row went: rows = accepted + duplicates + the sum of rejected. */
 export interface SourceAccount {
