@@ -1,9 +1,9 @@
 import type { Block } from "#storage/types/block.ts";
-import { decodeBlock } from "#storage/types/block.ts";
-import { NIL_BLOCK_ID } from "#storage/types/blockId.ts";
+import { blockIdKey, NIL_BLOCK_ID } from "#storage/types/blockId.ts";
 import type { Evidence } from "#storage/types/evidence.ts";
 import type { LightBlock } from "#storage/types/lightBlock.ts";
 import { addMs } from "#storage/types/time.ts";
+import { findValidator } from "#storage/types/validatorSet.ts";
 import type { Vote, VoteType } from "#storage/types/vote.ts";
 import type { ConsensusMessage } from "../engine/messages.ts";
 import { encodeMessage } from "../engine/messages.ts";
@@ -32,7 +32,8 @@ export interface Behaviour {
   propose?(traitor: Traitor, block: Block): Block;
   /** What it does unasked, a few times a second. */
   tick?(traitor: Traitor): void;
-  blocks?(traitor: Traitor, blocks: readonly StoredBlock[]): readonly StoredBlock[];
+  /** What it answers to a request for blocks from a height on. */
+  blocks?(traitor: Traitor, fromHeight: number, blocks: readonly StoredBlock[]): readonly StoredBlock[];
   light?(traitor: Traitor, height: number, block: LightBlock | undefined): LightBlock | undefined;
 }
 
@@ -216,22 +217,28 @@ const TABLE = {
   },
 
   forgeCommits: {
-    does: "answers block sync and light nodes with forged blocks and commits",
+    does: "answers block sync and light nodes with forged blocks and commits, and claims heights that nobody has to be asked for them",
     needsVote: false,
-    blocks(traitor, blocks) {
-      const victim = traitor.random.int(Math.max(1, blocks.length));
-      return blocks.map((each, index) =>
-        index === victim ? forgeStored(traitor, each, (bytes) => decodeBlock(bytes)) : each,
-      );
+    blocks(traitor, fromHeight, blocks) {
+      const last = blocks.at(-1) ?? traitor.lastServed;
+      traitor.lastServed = last;
+      if (blocks.length === 0) return last === undefined ? [] : [forgeStored(traitor, last, fromHeight)];
+      const victim = traitor.random.int(blocks.length);
+      return blocks.map((each, index) => (index === victim ? forgeStored(traitor, each, fromHeight + index) : each));
     },
     light: (traitor, _height, block) => (block === undefined ? undefined : forgeLight(traitor, block)),
+    send(traitor, _to, message) {
+      if (message.type !== "status" || traitor.random.chance(0.6)) return undefined;
+      const { status } = message;
+      return [encodeMessage({ type: "status", status: { ...status, height: status.height + 2, base: 1 } })];
+    },
   },
 
   staleLight: {
     does: "tells light nodes and block sync that an old block is the latest, or claims heights it does not have",
     needsVote: false,
     light: (traitor, height, block) => (height === 0 && traitor.random.chance(0.7) ? undefined : block),
-    blocks: (traitor, blocks) => blocks.slice(0, traitor.random.int(2)),
+    blocks: (traitor, _fromHeight, blocks) => blocks.slice(0, traitor.random.int(2)),
     send(traitor, _to, message) {
       if (message.type !== "status") return undefined;
       const { status } = message;
@@ -311,13 +318,14 @@ const TABLE = {
     does: "accuses honest validators: of one vote at two times, of votes they did not sign; to its peers and in its blocks",
     needsVote: false,
     tick(traitor) {
-      const evidence = accusation(traitor);
-      if (evidence !== undefined) traitor.send(traitor.random.pick(traitor.peers), { type: "evidence", evidence });
+      void accuse(traitor).then((evidence) => {
+        if (evidence !== undefined) traitor.send(traitor.random.pick(traitor.peers), { type: "evidence", evidence });
+      });
     },
-    propose(traitor, block) {
-      const evidence = accusation(traitor);
-      return evidence === undefined ? block : withContent(block, { evidence: [...block.evidence, evidence] });
-    },
+    propose: (traitor, block) =>
+      traitor.accusation === undefined
+        ? block
+        : withContent(block, { evidence: [...block.evidence, traitor.accusation] }),
   },
 
   twins: {
@@ -332,19 +340,31 @@ export const BEHAVIOURS: Readonly<Record<BehaviourName, Behaviour>> = TABLE;
 
 export const BEHAVIOUR_NAMES = Object.keys(TABLE) as BehaviourName[];
 
-function accusation(traitor: Traitor): Evidence | undefined {
-  const { random, votes } = traitor;
+/** Evidence against somebody whose vote it has: right in all but one thing, mostly the other vote's signature. */
+async function accuse(traitor: Traitor): Promise<Evidence | undefined> {
+  const { random, votes, world, index } = traitor;
   if (votes.length === 0) return undefined;
   const vote = random.pick(votes);
-  const madeUp = { hash: randomHash(traitor), partSetHeader: { total: 1, hash: randomHash(traitor) } };
+  const decided = await world.nodes[index]?.loadLightBlock(vote.height);
+  if (decided === undefined) return undefined;
+  const blockId = { hash: randomHash(traitor), partSetHeader: { total: 1, hash: randomHash(traitor) } };
   const other: Vote = random.pick([
     { ...vote, timestamp: addMs(vote.timestamp, 1) },
-    { ...vote, blockId: madeUp },
-    { ...vote, blockId: madeUp, signature: traitor.signVote({ ...vote, blockId: madeUp }).signature },
+    { ...vote, blockId },
+    { ...vote, blockId, signature: traitor.signVote({ ...vote, blockId }).signature },
   ]);
-  const [voteA, voteB] = random.shuffle([vote, other]) as [Vote, Vote];
-  const { timestamp } = vote;
-  return { type: "duplicateVote", voteA, voteB, totalVotingPower: 40n, validatorPower: 10n, timestamp };
+  const isInOrder = Buffer.compare(blockIdKey(vote.blockId), blockIdKey(other.blockId)) < 0;
+  const [voteA, voteB] = isInOrder === random.chance(0.9) ? [vote, other] : [other, vote];
+  const { validatorSet, signedHeader } = decided;
+  traitor.accusation = {
+    type: "duplicateVote",
+    voteA,
+    voteB,
+    totalVotingPower: validatorSet.totalVotingPower,
+    validatorPower: findValidator(validatorSet, vote.validatorAddress)?.validator.votingPower ?? 10n,
+    timestamp: random.chance(0.8) ? signedHeader.header.time : vote.timestamp,
+  };
+  return traitor.accusation;
 }
 
 function latin1(bytes: Uint8Array): string {

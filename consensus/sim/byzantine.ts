@@ -2,12 +2,14 @@ import type { PrivateKey } from "#storage/crypto/keys.ts";
 import { addressOf, publicKeyOf, sign } from "#storage/crypto/keys.ts";
 import { ACCEPTED } from "#storage/error.ts";
 import type { Block } from "#storage/types/block.ts";
+import type { Evidence } from "#storage/types/evidence.ts";
 import { proposalSignBytes } from "#storage/types/proposal.ts";
 import type { Proposal, Vote } from "#storage/types/vote.ts";
 import { voteSignBytes } from "#storage/types/vote.ts";
 import type { BlockExecutor } from "../engine/executor.ts";
 import type { ConsensusMessage } from "../engine/messages.ts";
 import { decodeMessage, encodeMessage } from "../engine/messages.ts";
+import type { StoredBlock } from "../engine/ports.ts";
 import { BEHAVIOURS, type Behaviour, type BehaviourName } from "./behaviours.ts";
 import type { Random } from "./random.ts";
 import type { Tamper } from "./tamper.ts";
@@ -43,6 +45,10 @@ export interface Traitor {
   readonly proposals: ReadonlyMap<string, Proposal>;
   /** Another block for the same place, if a behaviour keeps one: by the hash of the first, latin1. */
   readonly otherBlocks: Map<string, Block>;
+  /** The last block it sent to somebody who catches up: what it forges further ones from. */
+  lastServed: StoredBlock | undefined;
+  /** False evidence, for its next block. */
+  accusation: Evidence | undefined;
   /** A vote that a behaviour made in place of its own, the same for everybody who asks for it by this name. */
   once(name: string, make: () => Vote): Vote;
 }
@@ -85,6 +91,8 @@ export function createByzantine(
     votes,
     proposals,
     otherBlocks: new Map(),
+    lastServed: undefined,
+    accusation: undefined,
     once(name, make) {
       const vote = made.get(name) ?? make();
       made.set(name, vote);
@@ -158,7 +166,8 @@ export function createByzantine(
       signProposal: async (proposal) => traitor.signProposal(proposal),
     }),
 
-    blocks: (_to, blocks) => active().reduce((each, behaviour) => behaviour.blocks?.(traitor, each) ?? each, blocks),
+    blocks: (fromHeight, blocks) =>
+      active().reduce((each, behaviour) => behaviour.blocks?.(traitor, fromHeight, each) ?? each, blocks),
 
     lightBlock: (height, block) =>
       active().reduce((each, { light }) => (light === undefined ? each : light(traitor, height, each)), block),

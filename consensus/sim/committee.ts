@@ -21,7 +21,7 @@ export interface Committee {
   readonly lightNodes: readonly number[];
   isByzantine(node: number): boolean;
   createNodes(world: World, options: EngineOptions): SimNode[];
-  answerBlocks(server: SimNode, to: number, fromHeight: number, count: number): Promise<readonly StoredBlock[]>;
+  answerBlocks(server: SimNode, fromHeight: number, count: number): Promise<readonly StoredBlock[]>;
   answerLight(server: SimNode, height: number): Promise<LightBlock | undefined>;
 }
 
@@ -52,9 +52,9 @@ export function createCommittee(plan: Plan): Committee {
         return createSimNode(world, options, index, key, tamper);
       }),
 
-    async answerBlocks(server, to, fromHeight, count) {
+    async answerBlocks(server, fromHeight, count) {
       const blocks = await server.loadBlocks(fromHeight, count);
-      return tampers.get(server.index)?.blocks(to, blocks) ?? blocks;
+      return tampers.get(server.index)?.blocks(fromHeight, blocks) ?? blocks;
     },
 
     async answerLight(server, height) {

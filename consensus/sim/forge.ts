@@ -1,6 +1,6 @@
 import { publicKeyOf } from "#storage/crypto/keys.ts";
 import type { Block } from "#storage/types/block.ts";
-import { dataHash, encodeBlock } from "#storage/types/block.ts";
+import { dataHash, decodeBlock, encodeBlock } from "#storage/types/block.ts";
 import type { BlockId } from "#storage/types/blockId.ts";
 import type { Commit, CommitSig } from "#storage/types/commit.ts";
 import { ABSENT_COMMIT_SIG, hashCommit } from "#storage/types/commit.ts";
@@ -133,13 +133,18 @@ function commitFor(traitor: Traitor, commit: Commit, blockId: BlockId): Commit {
   return { ...commit, blockId, signatures };
 }
 
-/** An answer to block sync with one block forged: another block, or the block with a commit that does not prove it. */
-export function forgeStored(traitor: Traitor, stored: StoredBlock, decode: (bytes: Uint8Array) => Block): StoredBlock {
+/** A forged answer to block sync for `height`, made from a block that is there: another block, or a commit that does not prove it. */
+export function forgeStored(traitor: Traitor, stored: StoredBlock, height: number): StoredBlock {
   const { random } = traitor;
-  if (random.chance(0.5)) return { ...stored, commit: random.pick(COMMIT_FORGERIES)(traitor, stored.commit) };
-  const block = withHeader(decode(stored.blockBytes), { appHash: randomHash(traitor) });
-  const { blockId } = identify(block);
-  return { blockBytes: encodeBlock(block), commit: commitFor(traitor, stored.commit, blockId) };
+  const block = decodeBlock(stored.blockBytes);
+  if (block.header.height === height && random.chance(0.6))
+    return { ...stored, commit: random.pick(COMMIT_FORGERIES)(traitor, stored.commit) };
+  const forged =
+    block.header.height === height
+      ? withHeader(block, { appHash: randomHash(traitor) })
+      : withHeader(withContent(block, { lastCommit: stored.commit }), { height, lastBlockId: stored.commit.blockId });
+  const { blockId } = identify(forged);
+  return { blockBytes: encodeBlock(forged), commit: commitFor(traitor, { ...stored.commit, height }, blockId) };
 }
 
 /** A light block that full nodes did not finalise: another state, other validators, or a commit that does not prove it. */

@@ -130,7 +130,7 @@ export async function runPlan(plan: Plan, ports: SimPorts, onLine?: (line: strin
         network.send(from, to, request, () => {
           const server = world.nodes[to];
           if (!server?.isUp) return reject(new Error("nobody there"));
-          void committee.answerBlocks(server, from, fromHeight, wanted).then((blocks) => {
+          void committee.answerBlocks(server, fromHeight, wanted).then((blocks) => {
             network.send(to, from, Buffer.from(`${blocks.length} blocks`), () => resolve(blocks));
           }, reject);
         });

@@ -14,7 +14,7 @@ export interface Tamper {
   /** Signs whatever it is asked to. */
   signer(key: PrivateKey): SignerPort;
   /** What it answers to a request for blocks. */
-  blocks(to: number, blocks: readonly StoredBlock[]): readonly StoredBlock[];
+  blocks(fromHeight: number, blocks: readonly StoredBlock[]): readonly StoredBlock[];
   /** What it answers to a light node that asked for `height`, 0 for the latest. */
   lightBlock(height: number, block: LightBlock | undefined): LightBlock | undefined;
 }
