@@ -21,6 +21,16 @@ const EVIDENCE_TIMEOUT_MS = 5_000;
 /** Decoded headers kept in memory, about 1 KB each. */
 const CACHED_HEADERS = 64;
 
+/**
+ * Checks that the block of an honest full node fails too: when this node's clock is wrong, it was away for longer than its trust lasts, or its
+ * genesis file is another chain's.
+ */
+const OWN_FAULTS: ReadonlySet<string> = new Set([
+  "LIGHT_TIME_FROM_FUTURE",
+  "LIGHT_TRUSTED_EXPIRED",
+  "GENESIS_VALIDATORS_MISMATCH",
+]);
+
 /** Verified headers on disk before the trusted block moves on. */
 export interface Headers {
   readonly peers: FullNodePeers;
@@ -80,7 +90,7 @@ export async function createHeaders(
       loadHeader: (height) => keep.load(height),
       nowMs: Date.now,
       onAttack: (attack) => reportAttack(attack.map(({ evidence }) => evidence)),
-      onFaultyProvider: (provider, error) => log.debug({ provider, err: error.message }, "A full node was passed over"),
+      onFaultyProvider: (provider, error) => blame(provider, error),
     },
   );
 
@@ -98,6 +108,19 @@ export async function createHeaders(
           "Told a full node that validators signed two chains",
         );
       }
+  }
+
+  /** A block that does not verify costs its sender the connection, as long as it is clear who that was. */
+  function blame(provider: string, error: unknown): void {
+    const [peer, ...others] = peers.takeSenders(provider);
+    const lie = error instanceof LightError && error.details.code === "LIGHT_BLOCK_REJECTED" ? error.details : undefined;
+    if (peer === undefined || others.length > 0 || lie === undefined || OWN_FAULTS.has(lie.check)) {
+      log.debug({ provider, err: (error as Error).message }, "Could not follow this full node");
+      return;
+    }
+    const { check, reason, height } = lie;
+    log.warn({ peer, code: check, reason, height }, "A full node sent a header that does not hold");
+    network.penalise(peer, "LIE");
   }
 
   let initialised = false;
@@ -127,16 +150,21 @@ export async function createHeaders(
     peers,
     trusted: () => (initialised ? client.trusted() : undefined),
     async update() {
+      for (const { name } of [peers.primary, peers.witness]) peers.takeSenders(name);
       try {
         if (!initialised) {
           await initialise();
           initialised = true;
         }
-        return (await client.update()).signedHeader.header.height;
+        const before = client.trusted();
+        const after = await client.update();
+        // Nothing new may be a full node that keeps back what there is: the next one is asked next time.
+        if (after === before) peers.rotate();
+        return after.signedHeader.header.height;
       } catch (error) {
         if (error instanceof LightError && error.details.code === "LIGHT_PROVIDER_CONFLICT") throw error;
         if (!(error instanceof NoFullNode)) {
-          log.debug({ err: (error as Error).message }, "Could not follow this full node");
+          blame(peers.primary.name, error);
           peers.rotate();
         }
         return initialised ? client.trusted().signedHeader.header.height : 0;

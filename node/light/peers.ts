@@ -10,16 +10,25 @@ const BATCH = 32;
 /** Requests of a light node wait this long for an answer, in ms. */
 const REQUEST_TIMEOUT_MS = 5_000;
 
+export interface Answer {
+  readonly peer: string;
+  readonly answer: Uint8Array;
+}
+
 /** The full nodes a light node can ask. None is believed; one that fails or lies is passed over, and the next one asked. */
 export interface FullNodePeers {
   count(): number;
   /** Asks one full node, and the next when it does not answer. @throws the last node's error, or NoFullNode */
-  ask(protocol: RequestProtocol, bytes: Uint8Array): Promise<{ readonly peer: string; readonly answer: Uint8Array }>;
+  ask(protocol: RequestProtocol, bytes: Uint8Array): Promise<Answer>;
+  /** Asks every full node; those that do not answer are left out. */
+  askAll(protocol: RequestProtocol, bytes: Uint8Array): Promise<readonly Answer[]>;
   /** The full node asked first, until it fails; and one that is asked whether it sees the same chain. */
   readonly primary: LightProvider;
   readonly witness: LightProvider;
-  /** Passes the primary over from now on. */
-  rotate(): void;
+  /** Who sent blocks as this provider (by its name) since the last call: more than one when peers came or went meanwhile. */
+  takeSenders(provider: string): readonly string[];
+  /** Passes the full node asked first over from now on; given a peer, only if that is the one: answers to requests made at once may all be bad. */
+  rotate(peer?: string): void;
 }
 
 export class NoFullNode extends Error {
@@ -32,6 +41,7 @@ export class NoFullNode extends Error {
 export function createFullNodePeers(network: Network): FullNodePeers {
   let offset = 0;
   const ahead = new Map<string, Map<number, LightBlock>>();
+  const senders = new Map<string, Set<string>>();
 
   function candidates(): readonly string[] {
     const full = network.peers.filter(({ role }) => role !== "light").map(({ peer }) => peer);
@@ -51,10 +61,8 @@ export function createFullNodePeers(network: Network): FullNodePeers {
       return kept;
     }
     const count = height === 0 ? 1 : BATCH;
-    const blocks = decodeLightBlocks(
-      await request(peer, network.protocols.light, encodeHeightRange({ from: height, count })),
-    );
-    const [first, ...rest] = blocks;
+    const answer = await request(peer, network.protocols.light, encodeHeightRange({ from: height, count }));
+    const [first, ...rest] = decodeAnswer(network, peer, () => decodeLightBlocks(answer));
     if (first === undefined) throw new Error(`peer ${peer} has no block ${height}`);
     if (height === 0) return first;
     const connected = new Set(candidates());
@@ -68,6 +76,7 @@ export function createFullNodePeers(network: Network): FullNodePeers {
     async fetchLightBlock(height) {
       const peer = candidates()[position];
       if (peer === undefined) throw new NoFullNode();
+      senders.set(name, (senders.get(name) ?? new Set()).add(peer));
       return lightBlockFrom(peer, height);
     },
   });
@@ -85,11 +94,31 @@ export function createFullNodePeers(network: Network): FullNodePeers {
       }
       throw failure;
     },
+    async askAll(protocol, bytes) {
+      const asked = candidates().map(async (peer) => ({ peer, answer: await request(peer, protocol, bytes) }));
+      return (await Promise.allSettled(asked)).flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
+    },
+    takeSenders(name) {
+      const sent = [...(senders.get(name) ?? [])];
+      senders.delete(name);
+      return sent;
+    },
     primary: provider("primary", 0),
     witness: provider("witness", 1),
-    rotate() {
+    rotate(peer) {
+      if (peer !== undefined && candidates()[0] !== peer) return;
       offset += 1;
       ahead.clear();
     },
   };
+}
+
+/** What a full node answered; bytes that are no such answer cost it points. @throws as `decode` */
+export function decodeAnswer<T>(network: Network, peer: string, decode: () => T): T {
+  try {
+    return decode();
+  } catch (error) {
+    network.penalise(peer, "REQUEST_INVALID");
+    throw error;
+  }
 }

@@ -12,7 +12,7 @@ import {
   type StateAnswer,
   type TxProof,
 } from "../serve/messages.ts";
-import type { FullNodePeers } from "./peers.ts";
+import { decodeAnswer, type FullNodePeers } from "./peers.ts";
 
 /** What a light node knows of a transaction after checking it against headers it verified itself. */
 export interface VerifiedTx {
@@ -70,7 +70,7 @@ export function createProofs(parts: {
       const { peer, answer } = await peers.ask(network.protocols.proof, encodeProofRequest({ txIds }));
       const asked = new Set(txIds.map((id) => Buffer.from(id).toString("latin1")));
       const found: VerifiedTx[] = [];
-      for (const proof of decodeTxProofs(answer)) {
+      for (const proof of decodeAnswer(network, peer, () => decodeTxProofs(answer))) {
         if (!asked.has(Buffer.from(proof.txId).toString("latin1"))) continue;
         const header = await headerAt(proof.height);
         if (header === undefined) continue;
@@ -92,9 +92,13 @@ export function createProofs(parts: {
       if (newest < 2) return undefined;
       const request = encodeProofRequest({ query: { path, data, height: newest - 1 } });
       const { peer, answer } = await peers.ask(network.protocols.proof, request);
-      const state: StateAnswer = decodeStateAnswer(answer);
+      const state: StateAnswer = decodeAnswer(network, peer, () => decodeStateAnswer(answer));
       const header = await parts.header(newest);
-      if (state.proof.length === 0 || state.height !== newest - 1 || header === undefined) return undefined;
+      if (state.proof.length === 0 || state.height !== newest - 1 || header === undefined) {
+        // It does not have that state, or says so: the next full node is asked next time.
+        peers.rotate(peer);
+        return undefined;
+      }
       const value = state.value.length === 0 ? undefined : state.value;
       const verdict = verifyStateAnswer(header.appHash, key, value, state.proof);
       return judge(peer, verdict) ? { value, height: state.height } : undefined;

@@ -9,10 +9,10 @@ import { signEncoded } from "#storage/types/signEncoded.ts";
 import { accountOfKey } from "#storage/types/transactionAccounts.ts";
 import type { ClosedInterval } from "../meter/intervalBuilder.ts";
 import type { Network } from "../network/network.ts";
-import { decodeSubmitVerdicts, encodeSubmission, MAX_PROOF_IDS } from "../serve/messages.ts";
+import { decodeSubmitVerdicts, encodeSubmission, MAX_PROOF_IDS, type SubmitVerdict } from "../serve/messages.ts";
 import { deviceKeyOf } from "./meterKeys.ts";
 import type { Outbox } from "./outbox.ts";
-import type { FullNodePeers } from "./peers.ts";
+import { type Answer, decodeAnswer, type FullNodePeers } from "./peers.ts";
 import type { Proofs, VerifiedTx } from "./proofs.ts";
 
 /** Intervals of one meter in one transaction: one in normal running, more when a backlog has gathered. */
@@ -182,22 +182,32 @@ export function createSubmitter(
 
   async function resend(): Promise<void> {
     const now = parts.nowMs();
-    const due = [...lanes.values()].filter(
-      ({ flight }) => flight !== undefined && !flight.isIncluded && now - flight.askedMs > RESEND_MS,
-    );
-    for (const lane of due.slice(0, MAX_PROOF_IDS)) {
+    const overdue = [...lanes.values()].filter(({ flight }) => flight !== undefined && now - flight.askedMs > RESEND_MS);
+    // The full node that is asked for proofs may be one that keeps them back.
+    if (overdue.length > 0) peers.rotate();
+    for (const lane of overdue.slice(0, MAX_PROOF_IDS)) {
       const { flight } = lane;
       if (flight === undefined) continue;
       flight.askedMs = now;
-      const { answer } = await peers.ask(network.protocols.submit, encodeSubmission([flight.tx]));
-      const [verdict] = decodeSubmitVerdicts(answer);
-      if (verdict === undefined || verdict.code === 0 || verdict.log.startsWith("MEMPOOL")) continue;
-      // One node's word is not enough to give an interval up: only its place in a block is. But the sequence can be read with proof.
+      if (flight.isIncluded) continue;
+      const submission = encodeSubmission([flight.tx]);
+      const first = await peers.ask(network.protocols.submit, submission);
+      if (refusalIn(first) === undefined) continue;
+      // One node's word is not enough to give an interval up: all of them must refuse it, and the sequence is read with proof.
+      const refusals = (await peers.askAll(network.protocols.submit, submission)).map(refusalIn);
       const before = lane.sequence;
       await loadAccount(lane);
-      if (lane.sequence === before && verdict.code !== SEQUENCE_MISMATCH)
+      const isRefused = refusals.every((each) => each !== undefined && each.code !== SEQUENCE_MISMATCH);
+      const [verdict] = refusals;
+      if (lane.sequence === before && isRefused && verdict !== undefined)
         await refuse(lane, flight, verdict.code, verdict.log);
     }
+  }
+
+  /** Why a full node takes the transaction for wrong; undefined if it took it, or may take it later. */
+  function refusalIn({ peer, answer }: Answer): SubmitVerdict | undefined {
+    const [verdict] = decodeAnswer(network, peer, () => decodeSubmitVerdicts(answer));
+    return verdict === undefined || verdict.code === 0 || verdict.log.startsWith("MEMPOOL") ? undefined : verdict;
   }
 
   async function openAccounts(): Promise<void> {

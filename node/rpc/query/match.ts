@@ -66,7 +66,8 @@ export function isOrdered(operator: Operator, comparison: number): boolean {
       return comparison > 0;
     case ">=":
       return comparison >= 0;
-    default:
+    case "CONTAINS":
+    case "EXISTS":
       return false;
   }
 }
