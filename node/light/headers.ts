@@ -113,7 +113,8 @@ export async function createHeaders(
   /** A block that does not verify costs its sender the connection, as long as it is clear who that was. */
   function blame(provider: string, error: unknown): void {
     const [peer, ...others] = peers.takeSenders(provider);
-    const lie = error instanceof LightError && error.details.code === "LIGHT_BLOCK_REJECTED" ? error.details : undefined;
+    const lie =
+      error instanceof LightError && error.details.code === "LIGHT_BLOCK_REJECTED" ? error.details : undefined;
     if (peer === undefined || others.length > 0 || lie === undefined || OWN_FAULTS.has(lie.check)) {
       log.debug({ provider, err: (error as Error).message }, "Could not follow this full node");
       return;

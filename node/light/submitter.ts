@@ -182,7 +182,9 @@ export function createSubmitter(
 
   async function resend(): Promise<void> {
     const now = parts.nowMs();
-    const overdue = [...lanes.values()].filter(({ flight }) => flight !== undefined && now - flight.askedMs > RESEND_MS);
+    const overdue = [...lanes.values()].filter(
+      ({ flight }) => flight !== undefined && now - flight.askedMs > RESEND_MS,
+    );
     // The full node that is asked for proofs may be one that keeps them back.
     if (overdue.length > 0) peers.rotate();
     for (const lane of overdue.slice(0, MAX_PROOF_IDS)) {

@@ -152,3 +152,53 @@ export const HOSTILE_REQUESTS: readonly RecordedRequest[] = [
   get("URI with a slash behind", "/health/"),
   get("URI in capitals", "/Health"),
 ];
+
+/** Messages over one websocket, in this order; each is answered by one message unless `silent`. */
+export interface RecordedMessage {
+  readonly name: string;
+  readonly text: string;
+  readonly silent?: true;
+}
+
+const message = (name: string, method: string, params?: unknown, id: unknown = 1): RecordedMessage => ({
+  name,
+  text: JSON.stringify({ jsonrpc: "2.0", id, method, ...(params === undefined ? {} : { params }) }),
+});
+/** Queries that match nothing, so that only their acknowledgements come. */
+const never = (n: number) => `tm.event='Never' AND n=${n}`;
+
+export const HOSTILE_MESSAGES: readonly RecordedMessage[] = [
+  message("health", "health"),
+  message("an id that is a text", "health", {}, "abc"),
+  message("an unknown method", "moon"),
+  message("an empty method", ""),
+  { name: "not JSON", text: "hello" },
+  { name: "a batch", text: '[{"jsonrpc":"2.0","id":1,"method":"health"}]' },
+  { name: "a notification", text: '{"jsonrpc":"2.0","method":"health"}', silent: true },
+  { name: "an id that is an object", text: '{"jsonrpc":"2.0","id":{},"method":"health"}' },
+  { name: "bytes behind the JSON", text: '{"jsonrpc":"2.0","id":1,"method":"health"} x' },
+  message("a height as number", "block", { height: 5 }),
+  message("a negative height", "block", { height: "-5" }),
+  message("too many params in a list", "health", ["5"]),
+  message("a query that is none", "subscribe", { query: "=" }),
+  message("an empty query", "subscribe", { query: "" }),
+  message("a query that is too long", "subscribe", { query: LONG_QUERY }),
+  message("a query that is a number", "subscribe", { query: 5 }),
+  message("unsubscribe without subscription", "unsubscribe", { query: never(1) }),
+  message("unsubscribe_all without subscription", "unsubscribe_all"),
+  message("unsubscribe from no query", "unsubscribe", { query: "=" }),
+  message("subscription 1", "subscribe", { query: never(1) }),
+  message("subscription 1 again", "subscribe", { query: never(1) }),
+  message("subscription 1 in other spaces", "subscribe", { query: "tm.event = 'Never'   AND n = 1" }),
+  message("subscription 2 in a list", "subscribe", [never(2)]),
+  message("subscription 3", "subscribe", { query: never(3) }),
+  message("subscription 4", "subscribe", { query: never(4) }),
+  message("subscription 5", "subscribe", { query: never(5) }),
+  message("subscription 6", "subscribe", { query: never(6) }),
+  message("unsubscribe", "unsubscribe", { query: never(2) }),
+  message("unsubscribe again", "unsubscribe", { query: never(2) }),
+  message("subscription 6 in the place of 2", "subscribe", { query: never(6) }),
+  message("unsubscribe_all", "unsubscribe_all"),
+  message("unsubscribe_all again", "unsubscribe_all"),
+  message("subscription after all", "subscribe", { query: never(1) }),
+];

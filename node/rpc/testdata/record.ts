@@ -4,7 +4,9 @@
  *   cometbft init --home H && cometbft node --home H --proxy_app=kvstore
  *   npm run -s node -- node/rpc/testdata/record.ts http://127.0.0.1:26657 > node/rpc/testdata/recorded.json
  */
-import { HOSTILE_REQUESTS } from "./hostileRequests.ts";
+import { once } from "node:events";
+import { WebSocket } from "ws";
+import { HOSTILE_MESSAGES, HOSTILE_REQUESTS } from "./hostileRequests.ts";
 
 const [url = "http://127.0.0.1:26657"] = process.argv.slice(2);
 const answers: Record<string, object> = {};
@@ -18,4 +20,13 @@ for (const { name, method, path, body } of HOSTILE_REQUESTS) {
     text: await answer.text(),
   };
 }
-process.stdout.write(`${JSON.stringify(answers, null, 1)}\n`);
+
+const messages: Record<string, string> = {};
+const socket = new WebSocket(`${url.replace("http", "ws")}/websocket`);
+await once(socket, "open");
+for (const { name, text, silent } of HOSTILE_MESSAGES) {
+  socket.send(text);
+  if (!silent) messages[name] = String((await once(socket, "message"))[0]);
+}
+socket.close();
+process.stdout.write(`${JSON.stringify({ answers, messages }, null, 1)}\n`);
