@@ -2,20 +2,14 @@ import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { LEDGER_CODES } from "#consensus/application/codes.ts";
 import { createLedgerApplication } from "#consensus/application/ledgerApplication.ts";
-import { createEngine, type Engine } from "#consensus/engine/engine.ts";
-import { createEvidencePool } from "#consensus/engine/evidencePool.ts";
-import { type BlockExecutor, createExecutor, handshake } from "#consensus/engine/executor.ts";
-import { type CommittedBlock, DEFAULT_ENGINE_OPTIONS, type EngineOptions } from "#consensus/engine/ports.ts";
+import type { CommittedBlock } from "#consensus/engine/ports.ts";
 import type { PrivateKey } from "#storage/crypto/keys.ts";
 import { loadAppState } from "#storage/db/appState.ts";
-import { loadChainState } from "#storage/db/chainState.ts";
-import { loadCommittedEvidence } from "#storage/db/committedEvidence.ts";
-import { NODE_FILE_SYSTEM } from "#storage/db/fileSystem.ts";
 import { openLedgerStore } from "#storage/db/ledgerStore.ts";
 import { openLevelStore } from "#storage/db/levelStore.ts";
 import { loadValidators } from "#storage/db/validatorHistory.ts";
-import { openWal } from "#storage/db/wal.ts";
 import { MAX_TX_BYTES } from "#storage/limits.ts";
+import { NIL_BLOCK_ID } from "#storage/types/blockId.ts";
 import type { Genesis } from "#storage/types/genesis.ts";
 import { decodeHeader, encodeHeader, hashHeader } from "#storage/types/header.ts";
 import { timestampToMs } from "#storage/types/time.ts";
@@ -23,18 +17,18 @@ import { txId } from "#storage/types/transaction.ts";
 import { createApi } from "./api/createApi.ts";
 import type { ApiPorts, NodeEvent, NodeStatus } from "./api/ports.ts";
 import { homePaths } from "./configurationHome.ts";
+import type { ConsensusDriver } from "./consensusDriver.ts";
+import { createEmbeddedDriver } from "./embeddedDriver.ts";
 import { createMempool } from "./mempool.ts";
 import { decideTxGossip } from "./mempoolGossip.ts";
-import type { Mempool, TxVerdict } from "./mempoolTypes.ts";
+import type { TxVerdict } from "./mempoolTypes.ts";
 import { createNetwork, type Network } from "./network/network.ts";
-import { createBlockMetrics, keepMetrics, timedWal } from "./nodeMetrics.ts";
+import { createBlockMetrics, keepMetrics } from "./nodeMetrics.ts";
 import type { NodeParts } from "./nodeParts.ts";
 import type { NodeOptions } from "./options.ts";
 import type { RunningNode } from "./runningNode.ts";
 import { createChainReader } from "./serve/chainReader.ts";
-import { decodeStoredBlocks, encodeHeightRange } from "./serve/messages.ts";
 import { SUBMITTED_PREFIX, serveRequests, submitVerdictOf } from "./serve/serve.ts";
-import { openSigner } from "./signerOpen.ts";
 import { createVerifier } from "./verifier.ts";
 import { VERSION } from "./version.ts";
 
@@ -72,7 +66,6 @@ export async function startFullNode(
   opening.defer(() => store.close());
   const ledger = await openLedgerStore(store);
   const { blocks } = ledger;
-  const stored = await loadChainState(store);
 
   const verifier = createVerifier({ workers: options.workers });
   opening.use(verifier);
@@ -82,8 +75,6 @@ export async function startFullNode(
     verifySignature: (check) => verifier.verifyNow(check),
     clockMs: Date.now,
   });
-  const state = handshake(genesis, stored, app);
-  if (stored === undefined) await ledger.saveGenesis(state, []);
   for (let height = blocks.base(); height > 0 && height <= blocks.height(); height++)
     metrics.store.blockBytes.inc((await blocks.loadMeta(height))?.blockBytes ?? 0);
 
@@ -96,7 +87,7 @@ export async function startFullNode(
   };
 
   let network: Network | undefined;
-  let engine: Engine | undefined;
+  let driver: ConsensusDriver | undefined;
   const mempool = createMempool(
     {
       maxTxs: options.mempoolMaxTxs,
@@ -111,7 +102,7 @@ export async function startFullNode(
       onAdded(txs, source) {
         // What came by gossip goes on by gossip; what came by request or API starts its way here.
         if (source.peer === undefined || source.peer.startsWith(SUBMITTED_PREFIX)) network?.publishTxs(txs);
-        engine?.onTxsAvailable();
+        driver?.onTxs(txs, source);
       },
     },
   );
@@ -145,49 +136,14 @@ export async function startFullNode(
           return "reject";
         }
       },
-      onConsensusMessage: (peer, bytes) => engine?.receive(peer, bytes),
-      onConsensusPeer: (peer) => engine?.peerConnected(peer),
-      onConsensusPeerGone: (peer) => engine?.peerDisconnected(peer),
+      onConsensusMessage: (peer, bytes) => driver?.receive(peer, bytes),
+      onConsensusPeer: (peer) => driver?.peerConnected(peer),
+      onConsensusPeerGone: (peer) => driver?.peerDisconnected(peer),
       onPeerRejected: (peer, code, reason) => log.warn({ peer, code, reason }, "Peer refused"),
     },
   );
   opening.use(network);
   const net = network;
-
-  const evidence = createEvidencePool(
-    {
-      chainId,
-      loadValidators: (height) => loadValidators(store, height),
-      loadBlockTime: async (height) => (await blocks.loadHeader(height))?.time,
-      loadSignedHeader: (height) => blocks.loadSignedHeader(height),
-    },
-    await loadCommittedEvidence(store),
-  );
-  const executor = withMempool(
-    createExecutor(state, {
-      app,
-      evidence,
-      async persistHeight(record) {
-        const started = performance.now();
-        await ledger.saveHeight(record);
-        metrics.store.blockBytes.inc(record.blockBytes.length);
-        metrics.store.batchSeconds.observe((performance.now() - started) / 1000);
-      },
-    }),
-    mempool,
-    verifyAhead,
-    metrics,
-  );
-
-  const wal = openWal({ fileSystem: NODE_FILE_SYSTEM, directory: join(data, "wal") });
-  opening.defer(() => wal.close());
-  if (wal.recovery !== undefined) log.warn({ recovery: wal.recovery }, "Repaired the write-ahead log");
-  const signer =
-    keys.validator === undefined
-      ? undefined
-      : openSigner(keys.validator, chainId, join(data, "priv_validator_state.json"), {
-          isNewChain: state.lastBlockHeight === 0 && wal.lastEndHeight() === undefined,
-        });
 
   const countBlock = createBlockMetrics(metrics);
   const apiEvents = (committed: CommittedBlock) => {
@@ -210,31 +166,21 @@ export async function startFullNode(
     }
   };
 
-  engine = createEngine(engineOptions(options, chainId), {
-    nowMs: Date.now,
-    schedule(delayMs, run) {
-      const timer = setTimeout(run, delayMs);
-      return () => clearTimeout(timer);
-    },
-    sendTo: (peer, bytes) => void net.sendConsensus(peer, bytes),
-    broadcast: (bytes) => net.broadcastConsensus(bytes),
-    wal: timedWal(wal, metrics),
-    signer,
-    executor,
-    evidence,
-    mempoolTxs: (maxBytes) => mempool.reap(Math.min(maxBytes, options.maxProposalBytes)),
-    hasTxs: () => mempool.stats.txs > 0,
-    async loadBlock(height) {
-      const [blockBytes, commit] = await Promise.all([blocks.loadBlockBytes(height), blocks.loadProvingCommit(height)]);
-      return blockBytes === undefined || commit === undefined ? undefined : { blockBytes, commit };
-    },
-    baseHeight: () => blocks.base(),
-    async requestBlocks(peer, from, count) {
-      return decodeStoredBlocks(await net.request(peer, net.protocols.blocks, encodeHeightRange({ from, count })));
-    },
+  driver = await createEmbeddedDriver({
+    options,
+    genesis,
+    keys,
+    data,
+    store,
+    ledger,
+    app,
+    mempool,
+    network: net,
+    metrics,
+    log,
+    verifyAhead,
     async onBlock(committed) {
       const { header, txs } = committed.block;
-      await mempool.update(header.height, txs);
       net.publishHeader(encodeHeader(header));
       countBlock(committed);
       apiEvents(committed);
@@ -244,47 +190,41 @@ export async function startFullNode(
       );
       if (header.height % PRUNE_EVERY_BLOCKS === 0) await ledger.prune(retentionOf(options, header.height));
     },
-    reportPeer(peer, code, reason) {
-      log.warn({ peer, code, reason }, "Peer sent what no correct node sends");
-      net.penalise(peer, "CONSENSUS_INVALID");
-    },
     onFatal(error) {
       log.fatal({ err: error }, "Consensus has stopped: this node must be looked at before it is started again");
       done.reject(error);
     },
-    log,
   });
-  const running = engine;
+  const running = driver;
   opening.defer(() => running.stop());
   await serveRequests(net, { blocks, reader, app, mempool, addEvidence: (found) => running.addEvidence(found) });
   await running.start();
-  for (const { peer, role } of net.peers) if (role !== "light") running.peerConnected(peer);
 
   const status = (): NodeStatus => {
     const { round, isCatchingUp } = running.status();
-    const chain = executor.state();
+    const chain = running.state();
     return {
       role: options.role,
       moniker: options.moniker,
       chainId,
       peerId: net.peerId,
       version: VERSION,
-      height: chain.lastBlockHeight,
+      height: chain?.lastBlockHeight ?? 0,
       round,
-      blockHash: chain.lastBlockId.hash,
-      appHash: chain.appHash,
-      blockTimeMs: chain.lastBlockHeight === 0 ? 0 : timestampToMs(chain.lastBlockTime),
+      blockHash: chain?.lastBlockId.hash ?? NIL_BLOCK_ID.hash,
+      appHash: chain?.appHash ?? new Uint8Array(0),
+      blockTimeMs: chain === undefined || chain.lastBlockHeight === 0 ? 0 : timestampToMs(chain.lastBlockTime),
       earliestHeight: blocks.base(),
       catchingUp: isCatchingUp,
       peers: net.peers.length,
-      validatorAddress: signer?.address,
+      validatorAddress: running.validatorAddress,
     };
   };
   const ports: ApiPorts = {
     status,
     readiness() {
       if (running.status().isCatchingUp) return { ready: false, reason: "catching up with the chain" };
-      const isAlone = executor.state().validators.validators.length === 1 && signer !== undefined;
+      const isAlone = running.state()?.validators.validators.length === 1 && running.validatorAddress !== undefined;
       return net.peers.length > 0 || isAlone ? { ready: true } : { ready: false, reason: "no peer is connected" };
     },
     peers() {
@@ -342,50 +282,6 @@ export async function startFullNode(
 function isOffence(verdict: TxVerdict): boolean {
   if (verdict.added) return false;
   return verdict.code === "TX_TOO_LARGE" || (verdict.code === "TX_REJECTED" && FORGED.has(verdict.response.code));
-}
-
-/** Applying a block holds the mempool still until its transactions are out of it, and has signatures checked on the workers first. */
-function withMempool(
-  executor: BlockExecutor,
-  mempool: Mempool,
-  verifyAhead: (txs: readonly Uint8Array[]) => Promise<void>,
-  metrics: NodeParts["metrics"],
-): BlockExecutor {
-  return {
-    ...executor,
-    async validateBlock(block) {
-      await verifyAhead(block.txs);
-      return executor.validateBlock(block);
-    },
-    async applyBlock(decided, seenCommit) {
-      const started = performance.now();
-      mempool.lock();
-      try {
-        return await executor.applyBlock(decided, seenCommit);
-      } catch (error) {
-        mempool.unlock();
-        throw error;
-      } finally {
-        metrics.consensus.applySeconds.observe((performance.now() - started) / 1000);
-      }
-    },
-  };
-}
-
-function engineOptions(options: NodeOptions, chainId: string): EngineOptions {
-  return {
-    ...DEFAULT_ENGINE_OPTIONS,
-    chainId,
-    timeoutProposeMs: options.timeoutProposeMs,
-    timeoutProposeDeltaMs: options.timeoutProposeDeltaMs,
-    timeoutPrevoteMs: options.timeoutVoteMs,
-    timeoutPrevoteDeltaMs: options.timeoutVoteDeltaMs,
-    timeoutPrecommitMs: options.timeoutVoteMs,
-    timeoutPrecommitDeltaMs: options.timeoutVoteDeltaMs,
-    timeoutCommitMs: options.timeoutCommitMs,
-    createEmptyBlocks: options.createEmptyBlocks,
-    emptyBlockIntervalMs: options.heartbeatMs,
-  };
 }
 
 function retentionOf(options: NodeOptions, height: number) {
