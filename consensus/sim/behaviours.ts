@@ -340,12 +340,16 @@ export const BEHAVIOURS: Readonly<Record<BehaviourName, Behaviour>> = TABLE;
 
 export const BEHAVIOUR_NAMES = Object.keys(TABLE) as BehaviourName[];
 
+export function isBehaviourName(name: unknown): name is BehaviourName {
+  return typeof name === "string" && Object.hasOwn(TABLE, name);
+}
+
 /** Evidence against somebody whose vote it has: right in all but one thing, mostly the other vote's signature. */
 async function accuse(traitor: Traitor): Promise<Evidence | undefined> {
-  const { random, votes, world, index } = traitor;
+  const { random, votes } = traitor;
   if (votes.length === 0) return undefined;
   const vote = random.pick(votes);
-  const decided = await world.nodes[index]?.loadLightBlock(vote.height);
+  const decided = await traitor.decidedAt(vote.height);
   if (decided === undefined) return undefined;
   const blockId = { hash: randomHash(traitor), partSetHeader: { total: 1, hash: randomHash(traitor) } };
   const other: Vote = random.pick([
@@ -355,14 +359,14 @@ async function accuse(traitor: Traitor): Promise<Evidence | undefined> {
   ]);
   const isInOrder = Buffer.compare(blockIdKey(vote.blockId), blockIdKey(other.blockId)) < 0;
   const [voteA, voteB] = isInOrder === random.chance(0.9) ? [vote, other] : [other, vote];
-  const { validatorSet, signedHeader } = decided;
+  const { time, validators } = decided;
   traitor.accusation = {
     type: "duplicateVote",
     voteA,
     voteB,
-    totalVotingPower: validatorSet.totalVotingPower,
-    validatorPower: findValidator(validatorSet, vote.validatorAddress)?.validator.votingPower ?? 10n,
-    timestamp: random.chance(0.8) ? signedHeader.header.time : vote.timestamp,
+    totalVotingPower: validators.totalVotingPower,
+    validatorPower: findValidator(validators, vote.validatorAddress)?.validator.votingPower ?? 10n,
+    timestamp: random.chance(0.8) ? time : vote.timestamp,
   };
   return traitor.accusation;
 }

@@ -1,9 +1,11 @@
-import type { PrivateKey } from "#storage/crypto/keys.ts";
+import type { PrivateKey, PublicKey } from "#storage/crypto/keys.ts";
 import { addressOf, publicKeyOf, sign } from "#storage/crypto/keys.ts";
 import { ACCEPTED } from "#storage/error.ts";
 import type { Block } from "#storage/types/block.ts";
 import type { Evidence } from "#storage/types/evidence.ts";
 import { proposalSignBytes } from "#storage/types/proposal.ts";
+import type { Timestamp } from "#storage/types/time.ts";
+import type { ValidatorSet } from "#storage/types/validatorSet.ts";
 import type { Proposal, Vote } from "#storage/types/vote.ts";
 import { voteSignBytes } from "#storage/types/vote.ts";
 import type { BlockExecutor } from "../engine/executor.ts";
@@ -13,8 +15,6 @@ import type { StoredBlock } from "../engine/ports.ts";
 import { BEHAVIOURS, type Behaviour, type BehaviourName } from "./behaviours.ts";
 import type { Random } from "./random.ts";
 import type { Tamper } from "./tamper.ts";
-import { SIM_CHAIN_ID } from "./workload.ts";
-import type { World } from "./world.ts";
 
 /** How often a Byzantine node does what it does unasked. */
 const TICK_MS = 150;
@@ -22,18 +22,36 @@ const TICK_MS = 150;
 /** Votes and proposals remembered for later abuse. */
 const REMEMBERED_MAX = 300;
 
+/** Where a Byzantine node runs: in the simulator, or as a process of its own (devnet/faults). Other nodes are numbers. */
+export interface ByzantinePorts {
+  readonly chainId: string;
+  readonly maxBlockBytes: number;
+  readonly random: Random;
+  /** Of the same clock as the times of its behaviours. */
+  nowMs(): number;
+  schedule(delayMs: number, run: () => void): () => void;
+  /** All other nodes that it reaches. */
+  peers(): readonly number[];
+  /** One half of the peers is told one thing, the other half another. */
+  isInHalf(peer: number): boolean;
+  /** Puts bytes on the wire. */
+  send(to: number, bytes: Uint8Array): void;
+  /** Time and validators of a block that is decided. */
+  decidedAt(height: number): Promise<{ readonly time: Timestamp; readonly validators: ValidatorSet } | undefined>;
+}
+
 /** What a behaviour works with. */
 export interface Traitor {
-  readonly world: World;
   readonly index: number;
+  /** Its consensus key; undefined for a full node. */
+  readonly publicKey: PublicKey | undefined;
   /** Of its consensus key; empty for a full node. */
   readonly address: Uint8Array;
   readonly random: Random;
   readonly maxBlockBytes: number;
-  /** All other nodes. */
   readonly peers: readonly number[];
-  /** One half of the peers is told one thing, the other half another. */
-  isInHalf(peer: number): boolean;
+  isInHalf: ByzantinePorts["isInHalf"];
+  decidedAt: ByzantinePorts["decidedAt"];
   isOwn(vote: Vote): boolean;
   signVote(vote: Vote): Vote;
   signProposal(proposal: Proposal): Proposal;
@@ -53,41 +71,39 @@ export interface Traitor {
   once(name: string, make: () => Vote): Vote;
 }
 
-/** A node that runs the production engine and lets its behaviours change what goes out. */
+/** A node that runs the production engine and lets its behaviours change what goes out. `chosen` may grow while it runs. */
 export function createByzantine(
-  world: World,
+  ports: ByzantinePorts,
   index: number,
   key: PrivateKey | undefined,
   chosen: readonly { readonly name: BehaviourName; readonly atMs: number }[],
 ): Tamper {
-  const random = world.randomOf(`byzantine ${index}`);
-  const address = key === undefined ? new Uint8Array(0) : addressOf(publicKeyOf(key));
+  const { random, chainId } = ports;
+  const publicKey = key === undefined ? undefined : publicKeyOf(key);
+  const address = publicKey === undefined ? new Uint8Array(0) : addressOf(publicKey);
   const votes: Vote[] = [];
   const proposals = new Map<string, Proposal>();
   const made = new Map<string, Vote>();
   const decoded = new WeakMap<Uint8Array, ConsensusMessage>();
   /** Own blocks that break the rules: its engine takes them for valid. */
   const crooked = new WeakSet<Block>();
-  const half = new Set<number>();
-  const peers: number[] = [];
 
   const traitor: Traitor = {
-    world,
     index,
+    publicKey,
     address,
     random,
-    maxBlockBytes: world.genesis.consensusParams.block.maxBytes,
-    peers,
-    isInHalf: (peer) => half.has(peer),
-    isOwn: (vote) => address.length > 0 && Buffer.compare(vote.validatorAddress, address) === 0,
-    signVote: (vote) =>
-      key === undefined ? vote : { ...vote, signature: sign(key, voteSignBytes(vote, SIM_CHAIN_ID)) },
-    signProposal: (proposal) =>
-      key === undefined ? proposal : { ...proposal, signature: sign(key, proposalSignBytes(proposal, SIM_CHAIN_ID)) },
-    send(to, message) {
-      const bytes = message instanceof Uint8Array ? message : encodeMessage(message);
-      if (world.nodes[index]?.isUp) world.deliverConsensus(index, to, bytes);
+    maxBlockBytes: ports.maxBlockBytes,
+    get peers() {
+      return ports.peers();
     },
+    isInHalf: (peer) => ports.isInHalf(peer),
+    decidedAt: (height) => ports.decidedAt(height),
+    isOwn: (vote) => address.length > 0 && Buffer.compare(vote.validatorAddress, address) === 0,
+    signVote: (vote) => (key === undefined ? vote : { ...vote, signature: sign(key, voteSignBytes(vote, chainId)) }),
+    signProposal: (proposal) =>
+      key === undefined ? proposal : { ...proposal, signature: sign(key, proposalSignBytes(proposal, chainId)) },
+    send: (to, message) => ports.send(to, message instanceof Uint8Array ? message : encodeMessage(message)),
     votes,
     proposals,
     otherBlocks: new Map(),
@@ -101,7 +117,7 @@ export function createByzantine(
   };
 
   function active(): Behaviour[] {
-    return chosen.filter(({ atMs }) => atMs <= world.nowMs()).map(({ name }) => BEHAVIOURS[name]);
+    return chosen.filter(({ atMs }) => atMs <= ports.nowMs()).map(({ name }) => BEHAVIOURS[name]);
   }
 
   function read(bytes: Uint8Array): ConsensusMessage | undefined {
@@ -121,15 +137,11 @@ export function createByzantine(
       proposals.set(`${message.proposal.height}/${message.proposal.round}`, message.proposal);
   }
 
-  world.schedule(0, () => {
-    peers.push(...world.nodes.map((node) => node.index).filter((node) => node !== index));
-    for (const peer of random.shuffle(peers).slice(0, Math.ceil(peers.length / 2))) half.add(peer);
-    const tick = (): void => {
-      for (const behaviour of active()) behaviour.tick?.(traitor);
-      world.schedule(TICK_MS, tick);
-    };
-    world.schedule(TICK_MS, tick);
-  });
+  const tick = (): void => {
+    if (ports.peers().length > 0) for (const behaviour of active()) behaviour.tick?.(traitor);
+    ports.schedule(TICK_MS, tick);
+  };
+  ports.schedule(TICK_MS, tick);
 
   return {
     outgoing(to, bytes) {

@@ -3,11 +3,11 @@ import { addressOf, publicKeyOf } from "#storage/crypto/keys.ts";
 import type { LightBlock } from "#storage/types/lightBlock.ts";
 import type { EngineOptions, StoredBlock } from "../engine/ports.ts";
 import type { BehaviourName } from "./behaviours.ts";
-import { createByzantine } from "./byzantine.ts";
+import { type ByzantinePorts, createByzantine } from "./byzantine.ts";
 import type { Plan } from "./plan.ts";
 import { createSimNode, type SimNode } from "./simNode.ts";
 import type { Tamper } from "./tamper.ts";
-import { validatorKeyOf } from "./workload.ts";
+import { SIM_CHAIN_ID, validatorKeyOf } from "./workload.ts";
 import type { World } from "./world.ts";
 
 /** Light nodes are numbered from here on. */
@@ -47,7 +47,8 @@ export function createCommittee(plan: Plan): Committee {
 
     createNodes: (world, options) =>
       members.map(({ key, behaviours }, index) => {
-        const tamper = behaviours.length === 0 ? undefined : createByzantine(world, index, key, behaviours);
+        const tamper =
+          behaviours.length === 0 ? undefined : createByzantine(portsOf(world, index), index, key, behaviours);
         if (tamper !== undefined) tampers.set(index, tamper);
         return createSimNode(world, options, index, key, tamper);
       }),
@@ -82,4 +83,29 @@ function membersOf(plan: Plan): Member[] {
   });
   const twins = validators.filter(({ behaviours }) => behaviours.some(({ name }) => name === "twins"));
   return [...validators, ...fullNodes, ...twins];
+}
+
+function portsOf(world: World, index: number): ByzantinePorts {
+  const random = world.randomOf(`byzantine ${index}`);
+  let half: ReadonlySet<number> | undefined;
+  const peers = () => world.nodes.map((node) => node.index).filter((node) => node !== index);
+  return {
+    chainId: SIM_CHAIN_ID,
+    maxBlockBytes: world.genesis.consensusParams.block.maxBytes,
+    random,
+    nowMs: () => world.nowMs(),
+    schedule: (delayMs, run) => world.schedule(delayMs, run),
+    peers,
+    isInHalf(peer) {
+      half ??= new Set(random.shuffle(peers()).slice(0, Math.ceil((world.nodes.length - 1) / 2)));
+      return half.has(peer);
+    },
+    send(to, bytes) {
+      if (world.nodes[index]?.isUp) world.deliverConsensus(index, to, bytes);
+    },
+    async decidedAt(height) {
+      const block = await world.nodes[index]?.loadLightBlock(height);
+      return block && { time: block.signedHeader.header.time, validators: block.validatorSet };
+    },
+  };
 }
