@@ -64,7 +64,7 @@ export function encodeChanges(
   return { tree: treeUpdate(tree, writes), writes };
 }
 
-/** State keys are ASCII. */
+/** State keys are ASCII. What an outsider names otherwise must not become one of them, as it would by cutting characters to bytes. */
 export function keyBytes(key: string): Uint8Array {
-  return Buffer.from(key, "latin1");
+  return Buffer.from(key, "utf8");
 }

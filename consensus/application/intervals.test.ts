@@ -186,3 +186,15 @@ describe("a committed sum", () => {
     expect(register(ledger, 0, 1n, 1n)).toBe("OK");
   });
 });
+
+test("an id that differs from a meter's only above the eighth bit of a character names no meter", () => {
+  // U+0132 is "2" in its lower byte: cut to bytes, this id would be EXPORT_METER's, under a second name in the record cache.
+  const alias = EXPORT_METER.replace("2", "\u0132");
+  expect(alias).not.toBe(EXPORT_METER);
+  const ledger = createTestLedger();
+  expect(seal(ledger, 0)).toBe("OK");
+  expect(seal(ledger, 1, { meterId: alias })).toBe("METER_UNKNOWN");
+  expect(ledger.query("/edream/meter", alias)).toBeUndefined();
+  expect(seal(ledger, 1)).toBe("OK");
+  expect(chainOf(ledger)).toMatchObject({ intervalCount: "2", producedMwh: "2000" });
+});
