@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import type { LedgerApplication } from "#consensus/application/ledgerApplication.ts";
-import type { CommittedBlock } from "#consensus/engine/ports.ts";
+import type { CommittedBlock, Transition } from "#consensus/engine/ports.ts";
 import type { RoundState } from "#consensus/engine/roundState.ts";
 import type { PrivateKey } from "#storage/crypto/keys.ts";
 import type { ChainState } from "#storage/db/chainState.ts";
@@ -43,8 +43,8 @@ export interface DriverStatus {
   /** 0 where it is not known. */
   readonly round: number;
   readonly isCatchingUp: boolean;
-  /** Heights that peers are deciding. */
-  readonly peers: readonly { readonly peer: string; readonly height: number }[];
+  /** Heights that peers are deciding, and their rounds where they are known. */
+  readonly peers: readonly { readonly peer: string; readonly height: number; readonly round?: number }[];
 }
 
 /** What a driver is made of. */
@@ -65,6 +65,8 @@ export interface DriverParts {
   verifyAhead(txs: readonly Uint8Array[]): Promise<void>;
   /** A block is in the store. */
   onBlock(committed: CommittedBlock): Promise<void>;
+  /** A step of the state machine, for those who watch; CometBFT keeps its own to itself. */
+  onTransition(transition: Transition): void;
   /** The node must end. */
   onFatal(error: unknown): void;
 }

@@ -92,6 +92,7 @@ export async function createEmbeddedDriver(parts: DriverParts): Promise<Consensu
       log.warn({ peer, code, reason }, "Peer sent what no correct node sends");
       network.penalise(peer, "CONSENSUS_INVALID");
     },
+    onTransition: parts.onTransition,
     onFatal: parts.onFatal,
     log,
   });

@@ -26,6 +26,9 @@ import { createNetwork, type Network } from "./network/network.ts";
 import { createBlockMetrics, keepMetrics } from "./nodeMetrics.ts";
 import type { NodeParts } from "./nodeParts.ts";
 import type { NodeOptions } from "./options.ts";
+import { createRpc } from "./rpc/createRpc.ts";
+import { fullNodeRpcPorts } from "./rpc/fullNodePorts.ts";
+import { createHappenings } from "./rpc/happenings.ts";
 import type { RunningNode } from "./runningNode.ts";
 import { createChainReader } from "./serve/chainReader.ts";
 import { SUBMITTED_PREFIX, serveRequests, submitVerdictOf } from "./serve/serve.ts";
@@ -146,6 +149,7 @@ export async function startFullNode(
   const net = network;
 
   const countBlock = createBlockMetrics(metrics);
+  const happenings = createHappenings();
   const apiEvents = (committed: CommittedBlock) => {
     const { header, txs } = committed.block;
     emit({
@@ -184,12 +188,14 @@ export async function startFullNode(
       net.publishHeader(encodeHeader(header));
       countBlock(committed);
       apiEvents(committed);
+      happenings.tell({ type: "block", committed });
       log.info(
         { height: header.height, round: committed.commit.round, txs: txs.length, hash: hex(committed.blockId.hash) },
         "Committed block",
       );
       if (header.height % PRUNE_EVERY_BLOCKS === 0) await ledger.prune(retentionOf(options, header.height));
     },
+    onTransition: (transition) => happenings.tell({ type: "transition", transition }),
     onFatal(error) {
       log.fatal({ err: error }, "Consensus has stopped: this node must be looked at before it is started again");
       done.reject(error);
@@ -261,6 +267,9 @@ export async function startFullNode(
   };
   const api = options.api ? await createApi(options, ports, { metrics, log }) : undefined;
   if (api !== undefined) opening.defer(() => api.close());
+  const rpcParts = { options, genesis, keys, store, blocks, app, mempool, network: net, driver: running, happenings };
+  const rpc = options.rpcListen === "" ? undefined : await createRpc(options, fullNodeRpcPorts(rpcParts), { log });
+  if (rpc !== undefined) opening.defer(() => rpc.close());
   opening.defer(keepMetrics(metrics, { mempool, network: net, verifier, round: () => running.status().round }));
 
   const resources = opening.move();
@@ -272,6 +281,7 @@ export async function startFullNode(
   return {
     role: options.role,
     api: api && { url: api.url },
+    rpc: rpc && { url: rpc.url },
     peerId: net.peerId,
     addresses: net.addresses,
     stop,

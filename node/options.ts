@@ -57,6 +57,13 @@ export const OPTIONS = {
   apiCommitTimeoutMs: option(integer(100, 600_000), 30_000, "ms", "Longest wait of POST …?wait=commit"),
   apiMaxEventClients: option(integer(0, 100_000), 256, "clients", "Open event streams at most"),
 
+  rpcListen: option(
+    TEXT,
+    "",
+    "host:port",
+    "Serve CometBFT's RPC here, for example 127.0.0.1:26657; port 0 takes a free one. Beyond loopback every request needs the API token",
+  ),
+
   logLevel: option(
     choice("fatal", "error", "warn", "info", "debug", "trace", "silent"),
     "info",

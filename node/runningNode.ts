@@ -5,6 +5,8 @@ export interface RunningNode {
   readonly role: NodeRole;
   /** Where the REST API listens, for example `http://127.0.0.1:26680`; undefined when it is switched off. */
   readonly api: { readonly url: string } | undefined;
+  /** Where CometBFT's RPC listens, for example `http://127.0.0.1:26657`; undefined when it is switched off. */
+  readonly rpc?: { readonly url: string } | undefined;
   /** libp2p peer id in base58. */
   readonly peerId: string;
   /** libp2p multiaddresses this node listens on, with its peer id. */

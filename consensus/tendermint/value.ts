@@ -1,5 +1,6 @@
 import type { BlockId } from "#storage/types/blockId.ts";
 import { isNilBlockId } from "#storage/types/blockId.ts";
+import { HASH_BYTES } from "#storage/types/wire.ts";
 
 /**
  * What is voted on: a block id as one string (header hash ‖ number of parts ‖ part root, 68 characters latin1), so that it can be a
@@ -22,6 +23,15 @@ export function blockKey(blockId: BlockId): string {
     partSetHeader.total & 255,
   );
   return latin1(hash) + total + latin1(partSetHeader.hash);
+}
+
+/** The block id that `blockKey` made the key of. */
+export function blockIdOfKey(key: string): BlockId {
+  const bytes = Buffer.from(key, "latin1");
+  return {
+    hash: bytes.subarray(0, HASH_BYTES),
+    partSetHeader: { total: bytes.readUInt32BE(HASH_BYTES), hash: bytes.subarray(HASH_BYTES + 4) },
+  };
 }
 
 function latin1(bytes: Uint8Array): string {

@@ -1,0 +1,126 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { errorText } from "./cometJson/goJson.ts";
+import type { Answer, Dispatcher } from "./jsonRpc.ts";
+import {
+  MAX_BODY_BYTES,
+  MAX_HEADER_BYTES,
+  MAX_OPEN_CONNECTIONS,
+  REQUEST_TIMEOUT_MS,
+  UNREAD_TIMEOUT_MS,
+} from "./limits.ts";
+import type { Methods } from "./method.ts";
+import { methodList } from "./methodList.ts";
+import { rpcError } from "./rpcError.ts";
+
+export interface ServerPorts {
+  readonly methods: Methods;
+  readonly dispatcher: Dispatcher;
+  /** Whether a request may be answered at all; undefined where everybody may ask. */
+  readonly isAllowed: ((request: IncomingMessage) => boolean) | undefined;
+  readonly onFault: (path: string, error: unknown) => void;
+}
+
+/** How often Node looks for requests that do not arrive, in ms. */
+const CHECK_INTERVAL_MS = 1000;
+
+/**
+ * HTTP of the RPC, in the paths and statuses of CometBFT (rpc/jsonrpc/server): POST / takes JSON-RPC, GET / lists the methods, any other path
+ * is a method whose arguments stand behind it. Not yet listening.
+ */
+export function createRpcServer(ports: ServerPorts): Server {
+  const { isAllowed, onFault } = ports;
+  const server = createServer(
+    {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      headersTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: CHECK_INTERVAL_MS,
+    },
+    (request, response) => {
+      response.setHeader("X-Server-Time", Math.floor(Date.now() / 1000));
+      if (isAllowed !== undefined && !isAllowed(request)) return refuse(response);
+      answer(request, response, ports).catch((error: unknown) => {
+        onFault(request.url ?? "", error);
+        response.destroy();
+      });
+    },
+  );
+  server.maxConnections = MAX_OPEN_CONNECTIONS;
+  return server;
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse, ports: ServerPorts): Promise<void> {
+  const { methods, dispatcher } = ports;
+  const body = await readBody(request);
+  if (body === undefined) return refuseBody(response);
+  const url = new URL(request.url ?? "/", "http://rpc");
+  const gone = new AbortController();
+  response.once("close", () => gone.abort());
+  const context = { remote: remoteOf(request), signal: gone.signal, connection: undefined };
+  if (url.pathname === "/") {
+    if (body === "") return write(response, 200, "text/html", methodList(methods, request.headers.host ?? ""));
+    return writeAnswer(response, await dispatcher.answerBody(body, context));
+  }
+  if (url.pathname === "/websocket") {
+    response.setHeader("Sec-Websocket-Version", "13");
+    return write(response, 400, PLAIN, "Bad Request\n");
+  }
+  const answered = dispatcher.answerUri(url.pathname.slice(1), queryOf(url, request, body), context);
+  if (answered === undefined) return write(response, 404, PLAIN, "404 page not found\n");
+  writeAnswer(response, await answered);
+}
+
+/** Undefined when it is longer than allowed. */
+async function readBody(request: IncomingMessage): Promise<string | undefined> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Uint8Array>) {
+    bytes += chunk.length;
+    if (bytes > MAX_BODY_BYTES) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+/** What stands behind the path, then what a form says. */
+function queryOf(url: URL, request: IncomingMessage, body: string): URLSearchParams {
+  const query = new URLSearchParams(url.searchParams);
+  if (request.headers["content-type"]?.startsWith("application/x-www-form-urlencoded"))
+    for (const [name, value] of new URLSearchParams(body)) query.append(name, value);
+  return query;
+}
+
+const PLAIN = "text/plain; charset=utf-8";
+
+function writeAnswer(response: ServerResponse, { status, text, isCacheable }: Answer): void {
+  if (isCacheable) response.setHeader("Cache-Control", "public, max-age=86400");
+  if (text === "") {
+    response.writeHead(status);
+    response.end();
+  } else write(response, status, "application/json", text);
+}
+
+function write(response: ServerResponse, status: number, contentType: string, text: string): void {
+  // Whoever does not read the answer must not keep it in our memory.
+  response.setTimeout(UNREAD_TIMEOUT_MS, () => response.destroy());
+  if (contentType === PLAIN) response.setHeader("X-Content-Type-Options", "nosniff");
+  response.writeHead(status, { "Content-Type": contentType, "Content-Length": Buffer.byteLength(text) });
+  response.end(text);
+}
+
+function refuseBody(response: ServerResponse): void {
+  const { body } = rpcError("RPC_INVALID_REQUEST", "error reading request body: http: request body too large");
+  response.setHeader("Connection", "close");
+  write(response, 400, "application/json", errorText(undefined, body));
+}
+
+function refuse(response: ServerResponse): void {
+  response.setHeader("WWW-Authenticate", "Bearer");
+  response.setHeader("Connection", "close");
+  const { body } = rpcError("RPC_SERVER_ERROR", "this node's RPC needs the API token");
+  write(response, 401, "application/json", errorText(undefined, body));
+}
+
+export function remoteOf({ socket }: IncomingMessage): string {
+  return `${socket.remoteAddress}:${socket.remotePort}`;
+}
