@@ -86,9 +86,9 @@ async function playScenario(file: string, directory: string, json: boolean, sign
   const scenario = readScenario(resolve(file));
   const report = await runScenario(scenario, directory, {
     signal,
-    onTick(seconds, heights, last) {
+    onTick({ heights, seconds }, last) {
       if (!process.stderr.isTTY) return;
-      const clock = `${Math.floor(seconds)} of ${scenario.endSeconds} s`;
+      const clock = `${Math.floor(seconds())} of ${scenario.endSeconds} s`;
       process.stderr.write(`\r\u001b[2K${scenario.name}  ${clock}  heights ${heights.join(" ")}  ${last}`);
     },
   });

@@ -15,18 +15,24 @@ export interface RunningNet {
   stop(): Promise<void>;
 }
 
-/** Starts every node of a prepared net as a process of its own; `environmentOf` adds to the environment of the node with that name. */
-export function startNet(
-  net: PreparedNet,
-  environmentOf: (name: string) => Readonly<Record<string, string>> = () => ({}),
-): RunningNet {
+/** What is special about the process of one node. */
+export interface ProcessOptions {
+  readonly environment?: Readonly<Record<string, string>>;
+  /** See `startNodeProcess`. */
+  readonly pipeLog?: boolean;
+}
+
+/** Starts every node of a prepared net as a process of its own; `optionsOf` is asked by name. */
+export function startNet(net: PreparedNet, optionsOf: (name: string) => ProcessOptions = () => ({})): RunningNet {
   const nodes = net.nodes.map((node) => {
     const light = node.role === "light" ? lightProcess(node.home) : undefined;
+    const { environment, pipeLog = false } = optionsOf(node.name);
     const process = startNodeProcess({
       name: node.name,
       home: node.home,
       nodeFlags: light?.flags ?? [],
-      environment: { ...ENVIRONMENT, ...light?.environment, ...environmentOf(node.name) },
+      environment: { ...ENVIRONMENT, ...light?.environment, ...environment },
+      pipeLog,
     });
     return { ...node, process };
   });

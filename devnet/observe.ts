@@ -4,6 +4,9 @@ export interface NodeView {
   readonly round: number;
   readonly peers: number;
   readonly catchingUp: boolean;
+  readonly peerId: string;
+  /** Hex; null where no validator runs. */
+  readonly validatorAddress: string | null;
 }
 
 export interface LightView {
@@ -54,6 +57,20 @@ export function nodeView(apiUrl: string): Promise<NodeView | undefined> {
 
 export function lightView(apiUrl: string): Promise<LightView | undefined> {
   return ask(`${apiUrl}/ledger/v1/light`);
+}
+
+/** Validators that the application excluded, by address in hex, and why. */
+export async function exclusions(
+  apiUrl: string,
+): Promise<readonly { readonly address: string; readonly reason: string }[]> {
+  const answer = await ask<{ exclusions: { address: string; reason: string }[] }>(`${apiUrl}/ledger/v1/exclusions`);
+  return answer?.exclusions ?? [];
+}
+
+/** Peer ids of the nodes it is connected to. */
+export async function peerIds(apiUrl: string): Promise<readonly string[]> {
+  const answer = await ask<{ peers: { peerId: string }[] }>(`${apiUrl}/ledger/v1/peers`);
+  return (answer?.peers ?? []).map(({ peerId }) => peerId);
 }
 
 /** Hash and app hash of a block as a node holds it: the hash is what the next header names as the block before. */

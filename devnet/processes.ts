@@ -1,5 +1,5 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { openSync, readFileSync } from "node:fs";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { closeSync, createWriteStream, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -26,9 +26,21 @@ export interface NodeProcess {
   /** Sends a signal to the running process; with `stayDown` it is not started again until `start` is called. */
   kill(signal: NodeJS.Signals, options?: { stayDown: boolean }): void;
   start(): void;
+  /** How its lives ended, oldest first. */
+  exits(): readonly NodeExit[];
+  /**
+   * What the kernel lets each of its files grow to from now on, in bytes, in its next lives too; undefined: no limit. Writes beyond it fail
+   * like those on a full disk, with EFBIG in place of ENOSPC. A node that dies of it is not started again until `start` is called. Linux.
+   */
+  limitFiles(bytes: number | undefined): void;
   /** A message over the IPC channel. */
   send(message: string): void;
   stop(): Promise<void>;
+}
+
+export interface NodeExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
 }
 
 /**
@@ -40,6 +52,8 @@ export function startNodeProcess(options: {
   home: string;
   nodeFlags: readonly string[];
   environment: Readonly<Record<string, string>>;
+  /** Its log goes through this process, so that a limit on the node's files does not end it. */
+  pipeLog?: boolean;
 }): NodeProcess {
   const logFile = join(options.home, "node.log");
   let child: ChildProcess | undefined;
@@ -47,19 +61,33 @@ export function startNodeProcess(options: {
   let stayDown = false;
   let restarts = 0;
   let restartTimer: NodeJS.Timeout | undefined;
+  let maxFileBytes: number | undefined;
+  const exits: NodeExit[] = [];
 
   function start(): void {
     if (child !== undefined || stopping) return;
+    clearTimeout(restartTimer);
     stayDown = false;
-    const log = openSync(logFile, "a");
-    const started = spawn(process.execPath, [...options.nodeFlags, MAIN, "start", "--home", options.home], {
+    const log = options.pipeLog === true ? "pipe" : openSync(logFile, "a");
+    const command = [process.execPath, ...options.nodeFlags, MAIN, "start", "--home", options.home];
+    const [file = "", ...args] =
+      maxFileBytes === undefined ? command : ["prlimit", softLimit(maxFileBytes), ...command];
+    const started = spawn(file, args, {
       stdio: ["ignore", log, log, "ipc"],
       env: { ...process.env, ...options.environment },
     });
+    if (typeof log === "number") closeSync(log);
+    else {
+      const written = createWriteStream(logFile, { flags: "a" });
+      started.stdout?.pipe(written, { end: false });
+      started.stderr?.pipe(written, { end: false });
+      started.once("close", () => written.end());
+    }
     child = started;
-    started.once("exit", () => {
+    started.once("exit", (code, signal) => {
       child = undefined;
-      if (stopping || stayDown) return;
+      exits.push({ code, signal });
+      if (stopping || stayDown || maxFileBytes !== undefined) return;
       restarts += 1;
       restartTimer = setTimeout(start, RESTART_DELAY_MS);
     });
@@ -89,9 +117,21 @@ export function startNodeProcess(options: {
       child?.kill(signal);
     },
     start,
+    exits: () => exits,
+    limitFiles(bytes) {
+      maxFileBytes = bytes;
+      if (child?.pid === undefined) return;
+      const { status, stderr } = spawnSync("prlimit", [softLimit(bytes), "--pid", String(child.pid)]);
+      if (status !== 0) throw new Error(`prlimit, of util-linux, is needed: ${stderr}`);
+    },
     send: (message) => void child?.send(message),
     stop,
   };
+}
+
+/** Of the soft limit only: without it there is no way back. */
+function softLimit(bytes: number | undefined): string {
+  return `--fsize=${bytes ?? "unlimited"}:`;
 }
 
 /** Processor time a process has used so far, all threads, user and system, in seconds (/proc/PID/stat), or undefined where it cannot be read. */

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { createLinkProxy } from "./linkProxy.ts";
 import { runScenario } from "./runScenario.ts";
-import { readScenario } from "./scenario.ts";
+import { readScenario, type Scenario } from "./scenario.ts";
 
 const FOLDER = join(import.meta.dirname, "scenarios");
 
@@ -31,6 +31,10 @@ test("a scenario that names no such node, is out of order or expects nothing is 
     [{ steps: [{ atSeconds: 11, do: "kill", node: "validator0" }] }, "order"],
     [{ steps: [{ atSeconds: 1, do: "melt", node: "validator0" }] }, "melt"],
     [{ steps: [{ atSeconds: 1, do: "slow", from: [], to: [] }] }, "delayMs"],
+    [{ steps: [{ atSeconds: 1, do: "fillDisk" }] }, "fillDisk"],
+    [{ steps: [{ atSeconds: 1, do: "misbehave", node: "validator0", behaviours: [] }] }, "needs behaviours"],
+    [{ steps: [{ atSeconds: 1, do: "misbehave", node: "validator0", behaviours: ["twins"] }] }, "twins"],
+    [{ expect: { ...expects, banned: ["light0"] } }, "light0"],
     [{ expect: {} }, "expects nothing"],
     [{ expect: { halts: [{ fromSeconds: 5, toSeconds: 50 }] } }, "outside"],
     [{ endSeconds: "10" }, "endSeconds"],
@@ -74,19 +78,32 @@ test("a link passes bytes in order, slow or not, and refuses while it is cut", a
   again.destroy();
 });
 
-test("the even split halts without a fork and goes on; a report says so, and fails for what did not happen", {
-  timeout: 120_000,
-}, async () => {
-  const scenario = readScenario(join(FOLDER, "split.json"));
-  const { expect: expected } = scenario;
-  // Nobody makes a million blocks: the check must be able to fail.
-  const impossible = { fromSeconds: 0, toSeconds: 1, blocks: 1_000_000 };
-  const report = await runScenario(
-    { ...scenario, light: 0, expect: { ...expected, progress: [...expected.progress, impossible] } },
-    folder(),
-  );
-  expect(report.checks.filter(({ held }) => !held).map(({ expected: text }) => text)).toEqual([
-    "at least 1000000 blocks from 0 s to 1 s",
+test("a report fails for everything that was expected and did not happen", { timeout: 120_000 }, async () => {
+  const stretch = { fromSeconds: 0, toSeconds: 3 };
+  const scenario: Scenario = {
+    name: "nothing",
+    description: "Nothing goes wrong.",
+    validators: 2,
+    light: 0,
+    clockSkewMs: {},
+    steps: [],
+    endSeconds: 3,
+    expect: {
+      halts: [stretch],
+      progress: [{ ...stretch, blocks: 1_000_000 }],
+      caughtUp: ["validator0"],
+      excluded: ["validator1"],
+      banned: ["validator1"],
+      diskFull: ["validator1"],
+    },
+  };
+  const report = await runScenario(scenario, folder(), { patienceMs: 500 });
+  expect(report.checks.filter(({ held }) => !held).map(({ expected }) => expected)).toEqual([
+    "no block from 0 s to 3 s",
+    "at least 1000000 blocks from 0 s to 3 s",
+    "validator1 ends because its disk is full, as often as it was started on it",
+    "evidence has excluded validator1",
+    "validator0 has banned validator1",
   ]);
   expect(report.holds).toBe(false);
 });

@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
+import type { BehaviourName } from "#consensus/sim/behaviours.ts";
 import { LedgerError } from "#storage/error.ts";
+import { isProcessBehaviour } from "./misbehave.ts";
 
 /** A fault story as data: what happens when, and what must be true in the end. */
 export interface Scenario {
@@ -19,19 +21,38 @@ export interface Scenario {
 
 export type Step = { readonly atSeconds: number } & (
   | { readonly do: "kill" | "start" | "pause" | "resume"; readonly node: string }
+  /** Its files can grow no further, until there is room again. A node that ended of it stays down until it is started. */
+  | { readonly do: "fillDisk" | "freeDisk"; readonly node: string }
+  /** It is Byzantine from then on. */
+  | { readonly do: "misbehave"; readonly node: string; readonly behaviours: readonly BehaviourName[] }
   /** All links between the two groups, in both directions. */
   | { readonly do: "cut"; readonly from: readonly string[]; readonly to: readonly string[] }
   | { readonly do: "heal"; readonly from: readonly string[]; readonly to: readonly string[] }
   | { readonly do: "slow"; readonly from: readonly string[]; readonly to: readonly string[]; readonly delayMs: number }
 );
 
+const NODE_STEPS: ReadonlySet<string> = new Set(["kill", "start", "pause", "resume", "fillDisk", "freeDisk"]);
+const LINK_STEPS: ReadonlySet<string> = new Set(["cut", "heal", "slow"]);
+
+/** Times are seconds after the first block. */
 export interface Expectation {
   /** Stretches in which no validator may commit a block, after a moment for what was under way. */
-  readonly halts: readonly { readonly fromSeconds: number; readonly toSeconds: number }[];
-  /** Stretches in which the net must commit blocks. */
-  readonly progress: readonly { readonly fromSeconds: number; readonly toSeconds: number; readonly blocks: number }[];
+  readonly halts: readonly Stretch[];
+  /** Stretches in which the net must commit blocks. The scenario's clock waits at their end for a slow machine, so long as it must. */
+  readonly progress: readonly (Stretch & { readonly blocks: number })[];
   /** Validators that must hold the highest block at the end. */
   readonly caughtUp: readonly string[];
+  /** Validators that are excluded at the end by evidence in a block, with everybody; no other may be. */
+  readonly excluded: readonly string[];
+  /** Validators to which all others have closed their connection for good at the end; to no other. */
+  readonly banned: readonly string[];
+  /** Validators that must have ended, as often as their disk was full, with that reason in their log. */
+  readonly diskFull: readonly string[];
+}
+
+export interface Stretch {
+  readonly fromSeconds: number;
+  readonly toSeconds: number;
 }
 
 export class ScenarioError extends LedgerError<
@@ -67,15 +88,23 @@ export function readScenario(file: string): Scenario {
     if (typeof step.atSeconds !== "number" || step.atSeconds < last || step.atSeconds > endSeconds)
       fail("steps stand in the order of atSeconds, up to endSeconds");
     last = step.atSeconds;
-    if (step.do === "kill" || step.do === "start" || step.do === "pause" || step.do === "resume") check([step.node]);
-    else if (step.do === "cut" || step.do === "heal" || step.do === "slow") {
+    if (NODE_STEPS.has(step.do) && "node" in step) check([step.node]);
+    else if (step.do === "misbehave") {
+      check([step.node]);
+      if (!Array.isArray(step.behaviours) || step.behaviours.length === 0) fail("misbehave needs behaviours");
+      const strange = step.behaviours.find((each) => !isProcessBehaviour(each));
+      if (strange !== undefined) fail(`${JSON.stringify(strange)} is nothing that a process can do`);
+    } else if (LINK_STEPS.has(step.do) && "from" in step) {
       check(step.from);
       check(step.to);
       if (step.do === "slow" && !isCount(step.delayMs, 0, 60_000)) fail("slow needs delayMs");
-    } else fail(`a step does kill, start, pause, resume, cut, heal or slow, not ${JSON.stringify((step as Step).do)}`);
+    } else
+      fail(
+        `a step does ${[...NODE_STEPS, "misbehave", ...LINK_STEPS].join(", ")}, not ${JSON.stringify((step as Step).do)}`,
+      );
   }
-  const { halts = [], progress = [], caughtUp = [] } = expect ?? {};
-  check(caughtUp);
+  const { halts = [], progress = [], caughtUp = [], excluded = [], banned = [], diskFull = [] } = expect ?? {};
+  for (const names of [caughtUp, excluded, banned, diskFull]) check(names);
   for (const { fromSeconds, toSeconds } of [...halts, ...progress])
     if (!(fromSeconds >= 0 && fromSeconds < toSeconds && toSeconds <= endSeconds))
       fail("an expectation outside the run");
@@ -88,8 +117,13 @@ export function readScenario(file: string): Scenario {
     clockSkewMs,
     steps,
     endSeconds,
-    expect: { halts, progress, caughtUp },
+    expect: { halts, progress, caughtUp, excluded, banned, diskFull },
   };
+}
+
+/** Validators that misbehave at some time: nothing is expected of them but what is said. */
+export function byzantineNodes({ steps }: Scenario): ReadonlySet<string> {
+  return new Set(steps.flatMap((step) => (step.do === "misbehave" ? [step.node] : [])));
 }
 
 function isCount(value: unknown, least: number, most: number): value is number {
