@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { LedgerError } from "../error.ts";
 import { byteMutation, mutateBytes } from "./mutateBytes.ts";
+import { jsonMutation, mutateJson } from "./mutateJson.ts";
 import { mutateWire, wireMutation } from "./mutateWire.ts";
 import { fuzz } from "./runs.ts";
 import { weightOf } from "./weight.ts";
@@ -86,6 +87,18 @@ export function changedSample(samples: readonly Uint8Array[], prefixBytes = 0): 
       return mutateBytes(Buffer.concat([sample.subarray(0, prefixBytes), body]), bytes, donor);
     });
   return fc.oneof({ weight: 20, arbitrary: changed }, fc.uint8Array({ maxLength: 100 }));
+}
+
+/** One of the texts with a few changes, and now and then a text from nowhere. */
+export function changedJson(samples: readonly string[]): fc.Arbitrary<string> {
+  const changed = fc
+    .record({
+      sample: fc.constantFrom(...samples),
+      donor: fc.constantFrom(...samples),
+      mutations: fc.array(jsonMutation, { minLength: 1, maxLength: 3 }),
+    })
+    .map(({ sample, donor, mutations }) => mutateJson(sample, mutations, donor));
+  return fc.oneof({ weight: 20, arbitrary: changed }, fc.json(), fc.string({ unit: "binary" }));
 }
 
 function isRefusal<T>(value: T | Refusal): value is Refusal {

@@ -4,6 +4,7 @@ import { LedgerError } from "../error.ts";
 import { cometBft, fromHex } from "../types/cometbftVectors.ts";
 import { checkDecoder, type DecoderUnderTest } from "./decoder.ts";
 import { mutateBytes } from "./mutateBytes.ts";
+import { JSON_MUTATIONS, mutateJson } from "./mutateJson.ts";
 import { mutateWire, WIRE_MUTATIONS } from "./mutateWire.ts";
 import { weightOf } from "./weight.ts";
 import { formatWire, parseWire } from "./wireTree.ts";
@@ -90,4 +91,30 @@ test("the weight counts bytes, texts, numbers and entries, also of a structure t
   let deep: unknown[] = [];
   for (let level = 0; level < 100_000; level++) deep = [deep];
   expect(weightOf(deep)).toBe(8 * 100_001);
+});
+
+const JSON_TEXT = '{\n  "a": "42",\n  "list": [\n    1,\n    {\n      "b": "x"\n    }\n  ],\n  "empty": []\n}\n';
+
+test("a JSON text keeps its layout, and every kind of change changes it somewhere", () => {
+  expect(mutateJson(JSON_TEXT, [])).toBe(JSON_TEXT);
+  expect(mutateJson('{"a":[1,2]}', [])).toBe('{"a":[1,2]}');
+  for (const kind of JSON_MUTATIONS) {
+    const changes = Array.from({ length: 40 }, (_, i) => mutateJson(JSON_TEXT, [{ kind, at: i, pick: i + 3 }]));
+    expect(
+      changes.some((text) => text !== JSON_TEXT),
+      kind,
+    ).toBe(true);
+    expect(changes[5]).toBe(mutateJson(JSON_TEXT, [{ kind, at: 5, pick: 8 }]));
+  }
+});
+
+test("doubled keys, __proto__, a lone surrogate and 5000 levels are among the changes of JSON", () => {
+  const all = JSON_MUTATIONS.flatMap((kind) => Array.from({ length: 100 }, (_, pick) => ({ kind, at: 1, pick })));
+  const texts = all.map((mutation) => mutateJson(JSON_TEXT, [mutation]));
+  for (const wanted of ['"__proto__"', "\\ud800", "[".repeat(5000), "1E400", "18446744073709551616"])
+    expect(
+      texts.some((text) => text.includes(wanted)),
+      wanted.slice(0, 20),
+    ).toBe(true);
+  expect(texts.some((text) => text.split('"a": ').length > 2)).toBe(true);
 });

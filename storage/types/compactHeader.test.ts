@@ -126,3 +126,13 @@ test("without the header before or the proposers it was encoded with, nothing is
   expect(() => decodeCompactHeader(bytes, first)).toThrow("FORMAT_FIELD_MISSING field=compactHeader.proposers");
   expect(() => decodeCompactHeader(new Uint8Array(1000), first)).toThrow("FORMAT_TOO_LARGE");
 });
+
+test("a compact header of a year beyond 9999 or of more than 2^32 - 1 parts is refused, as the header itself would be", () => {
+  const late = idleAfter(first, { time: addMs(first.time, 8000 * 366 * 86_400_000) });
+  expect(() => decodeCompactHeader(encodeCompactHeader(late, first), first)).toThrow("field=timestamp.seconds");
+  const { lastBlockId } = idleAfter(first);
+  const parts = (total: number) => ({ ...lastBlockId, partSetHeader: { ...lastBlockId.partSetHeader, total } });
+  expectRoundTrip(idleAfter(first, { lastBlockId: parts(2 ** 32 - 1) }), first);
+  const many = encodeCompactHeader(idleAfter(first, { lastBlockId: parts(2 ** 32) }), first);
+  expect(() => decodeCompactHeader(many, first)).toThrow("field=compactHeader.lastPartsTotal");
+});

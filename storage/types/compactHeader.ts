@@ -1,7 +1,7 @@
 import { merkleRoot } from "../crypto/merkle.ts";
 import { FormatError } from "./formatError.ts";
 import { decodeHeader, encodeHeader, type Header, hashHeader, MAX_HEADER_BYTES } from "./header.ts";
-import type { Timestamp } from "./time.ts";
+import { checkedTimestamp, type Timestamp } from "./time.ts";
 import { ADDRESS_BYTES, HASH_BYTES } from "./wire.ts";
 
 /**
@@ -104,7 +104,7 @@ export function decodeCompactHeader(
   const nanos = (bits & BIT.timeInNanos) === 0 ? elapsed * 1_000_000n : elapsed;
   const lastPartsHash = input.take(HASH_BYTES);
   const lastCommitHash = input.take(HASH_BYTES);
-  const total = (bits & BIT.lastPartsTotal) === 0 ? 1 : Number(input.varint());
+  const total = (bits & BIT.lastPartsTotal) === 0 ? 1 : uint32Of(input.varint());
   const proposerAddress =
     (bits & BIT.proposerAddress) === 0 ? proposers[input.take(1)[0] as number] : input.take(ADDRESS_BYTES);
   if (proposerAddress === undefined) {
@@ -113,7 +113,7 @@ export function decodeCompactHeader(
   const header = {
     ...previous,
     height: previous.height + 1,
-    time: plusNanos(previous.time, nanos),
+    time: checkedTimestamp(plusNanos(previous.time, nanos)),
     lastBlockId: { hash: hashHeader(previous), partSetHeader: { total, hash: lastPartsHash } },
     lastCommitHash,
     proposerAddress,
@@ -183,6 +183,11 @@ class Cursor {
     }
     throw malformed(this.#offset, "a varint is too long");
   }
+}
+
+function uint32Of(total: bigint): number {
+  if (total <= 0xffff_ffffn) return Number(total);
+  throw new FormatError({ code: "FORMAT_FIELD_RANGE", field: "compactHeader.lastPartsTotal", value: total.toString() });
 }
 
 function varint(value: bigint): Uint8Array {

@@ -97,7 +97,8 @@ function typedBytes(
   const { type: name, value } = asObject(json, field);
   const type = name === names.ed25519 ? "ed25519" : name === names.secp256k1 ? "secp256k1" : undefined;
   if (type === undefined) {
-    throw new FormatError({ code: "FORMAT_FIELD_RANGE", field: `${field}.type`, value: String(name).slice(0, 64) });
+    // What stands there instead is not shown: it may be the key itself.
+    throw new FormatError({ code: "FORMAT_FIELD_RANGE", field: `${field}.type`, value: "no known key type" });
   }
   return { type, bytes: bytesFromBase64(value, `${field}.value`) };
 }

@@ -101,7 +101,8 @@ function offsetSeconds(zone: string): number {
   return (zone.startsWith("-") ? -1 : 1) * (hours * 3600 + minutes * 60);
 }
 
-function checkedTimestamp(time: Timestamp): Timestamp {
+/** @throws FormatError when the time is outside years 1 to 9999 */
+export function checkedTimestamp(time: Timestamp): Timestamp {
   if (time.seconds < MIN_SECONDS || time.seconds >= END_SECONDS) {
     throw new FormatError({ code: "FORMAT_FIELD_RANGE", field: "timestamp.seconds", value: time.seconds.toString() });
   }
