@@ -15,6 +15,7 @@ import type { RpcPorts } from "./ports.ts";
 import { RpcStartError } from "./rpcError.ts";
 import { createRpcServer } from "./server.ts";
 import { createSubscriptions, type PublishedEvent } from "./subscriptions.ts";
+import { createTxWaiters } from "./txWaiters.ts";
 import { serveWebsockets, WEBSOCKET_LIMITS, type WebsocketLimits } from "./websocket.ts";
 
 export type RpcOptions = Pick<NodeOptions, "rpcListen" | "apiTokenFile">;
@@ -47,7 +48,12 @@ export async function createRpc(
     maxClients: MAX_SUBSCRIPTION_CLIENTS,
     maxPerClient: MAX_SUBSCRIPTIONS_PER_CLIENT,
   });
-  const methods: Methods = rpcMethods(ports, { subscriptions, rpcAddress: () => `tcp://${new URL(url).host}` });
+  const waiters = createTxWaiters();
+  const methods: Methods = rpcMethods(ports, {
+    subscriptions,
+    waiters,
+    rpcAddress: () => `tcp://${new URL(url).host}`,
+  });
   const dispatcher = createDispatcher(methods, onFault);
   const server = createRpcServer({ methods, dispatcher, isAllowed, onFault });
   const websocketLimits = { ...WEBSOCKET_LIMITS, ...parts.websocketLimits };
@@ -56,6 +62,7 @@ export async function createRpc(
   const url = serverUrl(server, host);
 
   const unsubscribe = ports.subscribe((happening) => {
+    waiters.note(happening);
     if (subscriptions.clients === 0) return;
     for (const event of eventsOf(happening, ports)) subscriptions.publish(event);
   });

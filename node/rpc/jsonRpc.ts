@@ -36,7 +36,7 @@ export function createDispatcher(methods: Methods, onFault: (method: string, err
     const { id } = context;
     try {
       const result = await method.call(values, context);
-      return { text: resultText(id, result), isError: false, isCacheable: method.isCacheable(values) };
+      return { text: resultText(id, result), isError: false, isCacheable: method.isFinal(values, result) };
     } catch (error) {
       if (error instanceof RpcError) return { text: errorText(id, error.body), isError: true, isCacheable: false };
       onFault(name, error);

@@ -19,30 +19,28 @@ export type Result = object | RawJson;
 export interface Method {
   readonly args: Arguments;
   readonly isWebsocketOnly: boolean;
-  /** Whether the answer to these arguments stays the same, so that a cache may keep it. */
-  readonly isCacheable: (values: Readonly<Record<string, unknown>>) => boolean;
+  /** Whether the same question will always have this answer, so that a cache may keep it. */
+  readonly isFinal: (values: Readonly<Record<string, unknown>>, result: Result) => boolean;
   readonly call: (values: Readonly<Record<string, unknown>>, context: CallContext) => Result | Promise<Result>;
 }
 
 export type Methods = Readonly<Record<string, Method>>;
 
-export interface MethodOptions<A extends Arguments> {
-  /** The answer may be kept for a day, unless one of these arguments was left out (CometBFT rpc/core/routes.go). */
-  readonly cacheable?: readonly (keyof A & string)[];
+export interface MethodOptions<A extends Arguments, R extends Result> {
+  /** Never, if left out. */
+  readonly isFinal?: (values: ArgumentValues<A>, result: R) => boolean;
   readonly websocketOnly?: boolean;
 }
 
-export function method<A extends Arguments>(
+export function method<A extends Arguments, R extends Result>(
   args: A,
-  call: (values: ArgumentValues<A>, context: CallContext) => Result | Promise<Result>,
-  options: MethodOptions<A> = {},
+  call: (values: ArgumentValues<A>, context: CallContext) => R | Promise<R>,
+  { isFinal = () => false, websocketOnly = false }: MethodOptions<A, R> = {},
 ): Method {
-  const { cacheable, websocketOnly = false } = options;
   return {
     args,
     isWebsocketOnly: websocketOnly,
-    isCacheable: (values) =>
-      cacheable !== undefined && cacheable.every((name) => values[name] !== undefined && values[name] !== 0n),
+    isFinal: (values, result) => isFinal(values as ArgumentValues<A>, result as R),
     call: (values, context) => call(values as ArgumentValues<A>, context),
   };
 }

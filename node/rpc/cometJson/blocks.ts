@@ -15,7 +15,10 @@ export function blockJson({ header, txs, evidence, lastCommit }: Block): object 
 }
 
 /** `block` undefined: there is none, which is no error. */
-export function blockResultJson(found: { readonly blockId: BlockId; readonly block: Block } | undefined): object {
+export function blockResultJson(found: { readonly blockId: BlockId; readonly block: Block } | undefined): {
+  readonly block_id: object;
+  readonly block: object | null;
+} {
   const { blockId, block } = found ?? { blockId: NIL_BLOCK_ID, block: undefined };
   return { block_id: blockIdJson(blockId), block: block === undefined ? null : blockJson(block) };
 }

@@ -53,7 +53,7 @@ export function infoMethods(ports: RpcPorts, rpcAddress: () => string): Methods 
           throw methodError("genesis response is large, please use the genesis_chunked API instead");
         return genesis.whole();
       },
-      { cacheable: [] },
+      { isFinal: () => true },
     ),
 
     genesis_chunked: method(
@@ -64,7 +64,7 @@ export function infoMethods(ports: RpcPorts, rpcAddress: () => string): Methods 
         if (data === undefined) throw methodError(`there are ${chunks.length - 1} chunks, ${chunk} is invalid`);
         return { chunk: int64(chunk), total: int64(chunks.length), data: base64(data) };
       },
-      { cacheable: [] },
+      { isFinal: () => true },
     ),
   };
 }

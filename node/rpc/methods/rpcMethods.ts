@@ -1,8 +1,17 @@
 import type { Methods } from "../method.ts";
 import type { RpcPorts } from "../ports.ts";
 import type { Subscriptions } from "../subscriptions.ts";
+import type { TxWaiters } from "../txWaiters.ts";
+import { applicationMethods } from "./application.ts";
+import { blockSearchMethods } from "./blockSearch.ts";
+import { blockMethods } from "./blocks.ts";
+import { broadcastMethods } from "./broadcast.ts";
+import { consensusMethods } from "./consensus.ts";
+import { evidenceMethods } from "./evidence.ts";
 import { infoMethods } from "./info.ts";
+import { mempoolMethods } from "./mempool.ts";
 import { subscriptionMethods } from "./subscribe.ts";
+import { transactionMethods } from "./transactions.ts";
 import { validatorMethods } from "./validators.ts";
 
 /** All methods by their names (rpc/core/routes.go). */
@@ -10,6 +19,7 @@ export function rpcMethods(
   ports: RpcPorts,
   parts: {
     readonly subscriptions: Subscriptions;
+    readonly waiters: TxWaiters;
     /** Where the RPC listens. */
     readonly rpcAddress: () => string;
   },
@@ -17,6 +27,14 @@ export function rpcMethods(
   return {
     ...subscriptionMethods(parts.subscriptions),
     ...infoMethods(ports, parts.rpcAddress),
+    ...blockMethods(ports),
     ...validatorMethods(ports),
+    ...transactionMethods(ports),
+    ...blockSearchMethods(ports),
+    ...consensusMethods(ports),
+    ...mempoolMethods(ports),
+    ...broadcastMethods(ports.mempool, parts.waiters),
+    ...applicationMethods(ports),
+    ...evidenceMethods(ports),
   };
 }

@@ -28,7 +28,7 @@ export function validatorMethods(ports: RpcPorts): Methods {
           total: int64(total),
         };
       },
-      { cacheable: ["height"] },
+      { isFinal: ({ height }) => height !== undefined },
     ),
 
     consensus_params: method(
@@ -39,7 +39,7 @@ export function validatorMethods(ports: RpcPorts): Methods {
         if (params === undefined) throw methodError(`could not find consensus params for height #${height}`);
         return { block_height: int64(height), consensus_params: consensusParamsJson(params) };
       },
-      { cacheable: ["height"] },
+      { isFinal: ({ height }) => height !== undefined },
     ),
   };
 }
