@@ -77,6 +77,14 @@ test("the largest status fits its limit, one entry more does not decode", () => 
   });
 });
 
+test("a part of a height that no number holds exactly is refused: another height would be read", () => {
+  const part = MESSAGES.find(({ type }) => type === "part");
+  const bytes = Buffer.from(encodeMessage({ ...part, height: Number.MAX_SAFE_INTEGER } as ConsensusMessage));
+  expect(decodeMessage(bytes)).toMatchObject({ height: Number.MAX_SAFE_INTEGER });
+  bytes.writeBigUInt64BE(2n ** 53n + 1n, 1);
+  expect(decodeMessage(bytes)).toMatchObject({ code: "MESSAGE_MALFORMED" });
+});
+
 test("whatever the bytes, decoding answers", () => {
   fc.assert(
     fc.property(fc.nat(8), fc.uint8Array({ maxLength: 300 }), (tag, bytes) => {
@@ -116,6 +124,12 @@ test("records of the write-ahead log survive it, and others are not guessed at",
     { type: "start", height: 9 },
   ] as const)
     expect(decodeWalRecord(encodeWalRecord(record))).toEqual(record);
+  const highest = [0, 31, 255, 255, 255, 255, 255, 255];
+  expect(decodeWalRecord(Uint8Array.from([3, ...highest]))).toEqual({ type: "start", height: Number.MAX_SAFE_INTEGER });
+  const beyond = [0, 32, 0, 0, 0, 0, 0, 1];
+  expect(decodeWalRecord(Uint8Array.from([3, ...beyond]))).toBeUndefined();
+  expect(decodeWalRecord(Uint8Array.from([2, 0, 0, 0, 0, 1, ...beyond]))).toBeUndefined();
+  expect(decodeWalRecord(Uint8Array.of(1, 0, 1, 0x80, 4))).toBeUndefined();
   for (const bytes of [[], [1], [1, 0, 9, 1], [2, 0], [2, 7, ...new Array(12).fill(0)], [3], [4]])
     expect(decodeWalRecord(Uint8Array.from(bytes))).toBeUndefined();
 });

@@ -100,6 +100,7 @@ function decodeContent(tag: number, content: Uint8Array): ConsensusMessage | (Ve
       if (content.length <= PART_PREFIX_BYTES) return refuse("MESSAGE_MALFORMED", "part without content");
       const view = new DataView(content.buffer, content.byteOffset, 8);
       const height = view.getUint32(0) * 2 ** 32 + view.getUint32(4);
+      if (!Number.isSafeInteger(height)) return refuse("MESSAGE_MALFORMED", "part of a height beyond 2^53 - 1");
       const partSetHash = content.subarray(8, PART_PREFIX_BYTES);
       return { type: "part", height, partSetHash, part: decodePart(content.subarray(PART_PREFIX_BYTES)) };
     }

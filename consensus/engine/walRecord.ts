@@ -36,12 +36,21 @@ export function decodeWalRecord(payload: Uint8Array): WalRecord | undefined {
   const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
   if (bytes[0] === 1 && bytes.length >= 3) {
     const end = 3 + bytes.readUInt16BE(1);
-    if (end > bytes.length) return undefined;
-    return { type: "message", peer: bytes.toString("utf8", 3, end), message: bytes.subarray(end) };
+    const peer = bytes.toString("utf8", 3, end);
+    if (end > bytes.length || Buffer.compare(Buffer.from(peer, "utf8"), bytes.subarray(3, end)) !== 0) return undefined;
+    return { type: "message", peer, message: bytes.subarray(end) };
   }
   const step = STEPS[bytes[1] ?? -1];
+  const height = heightAt(bytes, bytes[0] === 2 ? 6 : 1);
+  if (height === undefined) return undefined;
   if (bytes[0] === 2 && bytes.length === 14 && step !== undefined)
-    return { type: "timeout", step, round: bytes.readUInt32BE(2), height: Number(bytes.readBigUInt64BE(6)) };
-  if (bytes[0] === 3 && bytes.length === 9) return { type: "start", height: Number(bytes.readBigUInt64BE(1)) };
+    return { type: "timeout", step, round: bytes.readUInt32BE(2), height };
+  if (bytes[0] === 3 && bytes.length === 9) return { type: "start", height };
   return undefined;
+}
+
+function heightAt(bytes: Buffer, offset: number): number | undefined {
+  if (offset + 8 > bytes.length) return undefined;
+  const height = Number(bytes.readBigUInt64BE(offset));
+  return Number.isSafeInteger(height) ? height : undefined;
 }
