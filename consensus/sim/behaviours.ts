@@ -8,7 +8,7 @@ import type { Vote, VoteType } from "#storage/types/vote.ts";
 import type { ConsensusMessage } from "../engine/messages.ts";
 import { encodeMessage } from "../engine/messages.ts";
 import type { StoredBlock } from "../engine/ports.ts";
-import type { Traitor } from "./byzantine.ts";
+import type { Send, Traitor } from "./byzantine.ts";
 import {
   BLOCK_FORGERIES,
   COMMIT_FORGERIES,
@@ -31,15 +31,15 @@ export interface Behaviour {
   /** The block it proposes. */
   propose?(traitor: Traitor, block: Block): Block;
   /** What it does unasked, a few times a second. */
-  tick?(traitor: Traitor): void;
+  tick?(traitor: Traitor, send: Send): void;
   /** What it answers to a request for blocks from a height on. */
   blocks?(traitor: Traitor, fromHeight: number, blocks: readonly StoredBlock[]): readonly StoredBlock[];
   light?(traitor: Traitor, height: number, block: LightBlock | undefined): LightBlock | undefined;
 }
 
-type Send = NonNullable<Behaviour["send"]>;
+type Tampering = NonNullable<Behaviour["send"]>;
 
-function equivocate(type: VoteType): Send {
+function equivocate(type: VoteType): Tampering {
   return (traitor, to, message, bytes) => {
     if (message.type !== "vote" || !traitor.isOwn(message.vote) || message.vote.type !== type) return undefined;
     const { vote } = message;
@@ -60,7 +60,7 @@ function conflicting(traitor: Traitor, vote: Vote): Vote {
 }
 
 /** A vote of its own in place of another one, the same for all peers. */
-function replaceVotes(change: (traitor: Traitor, vote: Vote) => Vote | undefined): Send {
+function replaceVotes(change: (traitor: Traitor, vote: Vote) => Vote | undefined): Tampering {
   return (traitor, _to, message) => {
     if (message.type !== "vote" || !traitor.isOwn(message.vote)) return undefined;
     const { vote } = message;
@@ -143,9 +143,9 @@ const TABLE = {
   replayOldVotes: {
     does: "sends votes of earlier heights and rounds again, its own and others'",
     needsVote: false,
-    tick(traitor) {
+    tick(traitor, send) {
       for (let left = Math.min(3, traitor.votes.length); left > 0; left--)
-        traitor.send(traitor.random.pick(traitor.peers), { type: "vote", vote: traitor.random.pick(traitor.votes) });
+        send(traitor.random.pick(traitor.peers), { type: "vote", vote: traitor.random.pick(traitor.votes) });
     },
   },
 
@@ -250,24 +250,24 @@ const TABLE = {
   flooding: {
     does: "sends bytes that are no message, votes of far rounds, large messages, the same over and over",
     needsVote: false,
-    tick(traitor) {
+    tick(traitor, send) {
       const { random, votes } = traitor;
       const to = random.pick(traitor.peers);
       for (let left = 4; left > 0; left--)
-        traitor.send(
+        send(
           to,
           Uint8Array.from({ length: 1 + random.int(60) }, () => random.int(random.chance(0.5) ? 8 : 256)),
         );
-      traitor.send(to, Buffer.concat([Uint8Array.of(random.int(8)), new Uint8Array(3000)]));
+      send(to, Buffer.concat([Uint8Array.of(random.int(8)), new Uint8Array(3000)]));
       const vote = votes.at(-1);
       if (vote === undefined) return;
-      for (let left = 4; left > 0; left--) traitor.send(to, { type: "vote", vote });
+      for (let left = 4; left > 0; left--) send(to, { type: "vote", vote });
       const own = votes.findLast((each) => traitor.isOwn(each));
       if (own === undefined) return;
       for (let left = 4; left > 0; left--) {
         const round = own.round + 1 + random.int(random.chance(0.5) ? 5 : 1_000_000);
         const blockId = random.chance(0.5) ? NIL_BLOCK_ID : own.blockId;
-        traitor.send(to, { type: "vote", vote: traitor.signVote({ ...own, round, blockId }) });
+        send(to, { type: "vote", vote: traitor.signVote({ ...own, round, blockId }) });
       }
     },
   },
@@ -275,7 +275,7 @@ const TABLE = {
   spoofedVotes: {
     does: "votes in the name of others, beyond the end of the set, or with an index and an address that do not belong together",
     needsVote: false,
-    tick(traitor) {
+    tick(traitor, send) {
       const { random } = traitor;
       const vote = traitor.votes.at(-1);
       if (vote === undefined) return;
@@ -292,7 +292,7 @@ const TABLE = {
         { ...base, validatorIndex },
         base,
       ]);
-      traitor.send(random.pick(traitor.peers), { type: "vote", vote: traitor.signVote(forged) });
+      send(random.pick(traitor.peers), { type: "vote", vote: traitor.signVote(forged) });
     },
   },
 
@@ -317,9 +317,9 @@ const TABLE = {
   falseEvidence: {
     does: "accuses honest validators: of one vote at two times, of votes they did not sign; to its peers and in its blocks",
     needsVote: false,
-    tick(traitor) {
+    tick(traitor, send) {
       void accuse(traitor).then((evidence) => {
-        if (evidence !== undefined) traitor.send(traitor.random.pick(traitor.peers), { type: "evidence", evidence });
+        if (evidence !== undefined) send(traitor.random.pick(traitor.peers), { type: "evidence", evidence });
       });
     },
     propose: (traitor, block) =>

@@ -36,6 +36,8 @@ export interface ByzantinePorts {
   isInHalf(peer: number): boolean;
   /** Puts bytes on the wire. */
   send(to: number, bytes: Uint8Array): void;
+  /** A behaviour changed or made a message, a block or an answer. */
+  onAct(behaviour: BehaviourName): void;
   /** Time and validators of a block that is decided. */
   decidedAt(height: number): Promise<{ readonly time: Timestamp; readonly validators: ValidatorSet } | undefined>;
 }
@@ -55,8 +57,6 @@ export interface Traitor {
   isOwn(vote: Vote): boolean;
   signVote(vote: Vote): Vote;
   signProposal(proposal: Proposal): Proposal;
-  /** Puts a message on the wire past all behaviours. */
-  send(to: number, message: ConsensusMessage | Uint8Array): void;
   /** Votes that it sent or received, oldest first. */
   readonly votes: readonly Vote[];
   /** Proposals that it sent or received, by "height/round". */
@@ -70,6 +70,9 @@ export interface Traitor {
   /** A vote that a behaviour made in place of its own, the same for everybody who asks for it by this name. */
   once(name: string, make: () => Vote): Vote;
 }
+
+/** Puts a message on the wire past all behaviours. */
+export type Send = (to: number, message: ConsensusMessage | Uint8Array) => void;
 
 /** A node that runs the production engine and lets its behaviours change what goes out. `chosen` may grow while it runs. */
 export function createByzantine(
@@ -103,7 +106,6 @@ export function createByzantine(
     signVote: (vote) => (key === undefined ? vote : { ...vote, signature: sign(key, voteSignBytes(vote, chainId)) }),
     signProposal: (proposal) =>
       key === undefined ? proposal : { ...proposal, signature: sign(key, proposalSignBytes(proposal, chainId)) },
-    send: (to, message) => ports.send(to, message instanceof Uint8Array ? message : encodeMessage(message)),
     votes,
     proposals,
     otherBlocks: new Map(),
@@ -116,8 +118,26 @@ export function createByzantine(
     },
   };
 
-  function active(): Behaviour[] {
-    return chosen.filter(({ atMs }) => atMs <= ports.nowMs()).map(({ name }) => BEHAVIOURS[name]);
+  function active(): { readonly name: BehaviourName; readonly behaviour: Behaviour }[] {
+    return chosen
+      .filter(({ atMs }) => atMs <= ports.nowMs())
+      .map(({ name }) => ({ name, behaviour: BEHAVIOURS[name] }));
+  }
+
+  /** What becomes of something when each behaviour in turn has had its hands on it. */
+  function altered<T>(original: T, alter: (behaviour: Behaviour, each: T) => T): T {
+    return active().reduce((each, { name, behaviour }) => {
+      const changed = alter(behaviour, each);
+      if (changed !== each) ports.onAct(name);
+      return changed;
+    }, original);
+  }
+
+  function sendFor(name: BehaviourName): Send {
+    return (to, message) => {
+      ports.onAct(name);
+      ports.send(to, message instanceof Uint8Array ? message : encodeMessage(message));
+    };
   }
 
   function read(bytes: Uint8Array): ConsensusMessage | undefined {
@@ -138,7 +158,7 @@ export function createByzantine(
   }
 
   const tick = (): void => {
-    if (ports.peers().length > 0) for (const behaviour of active()) behaviour.tick?.(traitor);
+    if (ports.peers().length > 0) for (const { name, behaviour } of active()) behaviour.tick?.(traitor, sendFor(name));
     ports.schedule(TICK_MS, tick);
   };
   ports.schedule(TICK_MS, tick);
@@ -147,12 +167,14 @@ export function createByzantine(
     outgoing(to, bytes) {
       remember(read(bytes));
       let messages: readonly Uint8Array[] = [bytes];
-      for (const behaviour of active()) {
+      for (const { name, behaviour } of active()) {
         const { send } = behaviour;
         if (send === undefined) continue;
         messages = messages.flatMap((each) => {
           const message = read(each);
-          return message === undefined ? [each] : (send(traitor, to, message, each) ?? [each]);
+          const instead = message && send(traitor, to, message, each);
+          if (instead !== undefined) ports.onAct(name);
+          return instead ?? [each];
         });
       }
       return messages;
@@ -164,7 +186,7 @@ export function createByzantine(
       ...executor,
       createProposalBlock(lastCommit, proposerAddress, txs) {
         const block = executor.createProposalBlock(lastCommit, proposerAddress, txs);
-        const made = active().reduce((each, behaviour) => behaviour.propose?.(traitor, each) ?? each, block);
+        const made = altered(block, (behaviour, each) => behaviour.propose?.(traitor, each) ?? each);
         if (made !== block) crooked.add(made);
         return made;
       },
@@ -174,14 +196,17 @@ export function createByzantine(
 
     signer: (own) => ({
       address: addressOf(publicKeyOf(own)),
-      signVote: async (vote) => traitor.signVote(vote),
+      async signVote(vote) {
+        if (active().some(({ name }) => name === "twins")) ports.onAct("twins");
+        return traitor.signVote(vote);
+      },
       signProposal: async (proposal) => traitor.signProposal(proposal),
     }),
 
     blocks: (fromHeight, blocks) =>
-      active().reduce((each, behaviour) => behaviour.blocks?.(traitor, fromHeight, each) ?? each, blocks),
+      altered(blocks, (behaviour, each) => behaviour.blocks?.(traitor, fromHeight, each) ?? each),
 
     lightBlock: (height, block) =>
-      active().reduce((each, { light }) => (light === undefined ? each : light(traitor, height, each)), block),
+      altered(block, ({ light }, each) => (light === undefined ? each : light(traitor, height, each))),
   };
 }

@@ -11,6 +11,8 @@ export interface Clients {
   registeredBy(txId: string): bigint | undefined;
   /** Numbers of transactions that did not take effect yet. */
   waiting(): readonly number[];
+  /** Changes of a validator's power that took effect. */
+  powerChanges(): number;
 }
 
 /** How often clients look, and how many of their waiting transactions they give to a node each time. */
@@ -68,6 +70,7 @@ export function startClients(plan: Plan): Clients {
     },
 
     registeredBy: (txId) => known.get(txId),
+    powerChanges: () => wishes.filter((each) => !each.isCertain && isDone(each)).length,
     waiting: () => wishes.flatMap((each, index) => (isDone(each) || !each.isCertain ? [] : [index])),
   };
 }

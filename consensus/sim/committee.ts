@@ -103,6 +103,7 @@ function portsOf(world: World, index: number): ByzantinePorts {
     send(to, bytes) {
       if (world.nodes[index]?.isUp) world.deliverConsensus(index, to, bytes);
     },
+    onAct: (behaviour) => world.effects.count(behaviour),
     async decidedAt(height) {
       const block = await world.nodes[index]?.loadLightBlock(height);
       return block && { time: block.signedHeader.header.time, validators: block.validatorSet };

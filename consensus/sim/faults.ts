@@ -30,8 +30,10 @@ export function startFaults(world: World, clients: Clients): { heal(): void } {
       if (node === undefined) return;
       if (fault.type === "crash") node.arm(fault.effect, fault.point, fault.loss, fault.downMs);
       else if (fault.type === "syncFailure") node.disk.failNextSync();
-      else if (fault.type === "clock") node.clockOffsetMs = fault.offsetMs;
-      else if (fault.type === "diskFull") {
+      else if (fault.type === "clock") {
+        node.clockOffsetMs = fault.offsetMs;
+        if (fault.offsetMs !== 0) world.effects.count(fault.atMs === 0 ? "clockWrong" : "clockJumped");
+      } else if (fault.type === "diskFull") {
         full.add(fault.node);
         node.disk.fill(fault.roomBytes);
         world.schedule(fault.untilMs - fault.atMs, () => freeDisk(fault.node));

@@ -160,16 +160,16 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "nil-counted-in-time",
-    file: CHECKS,
-    find: "export const MEDIAN_RULE = { countNil: false } as const;",
-    replace: "export const MEDIAN_RULE = { countNil: true } as const;",
+    file: "storage/types/medianTime.ts",
+    find: '|| (signature.blockIdFlag === "nil" && !rule.countNil)',
+    replace: "",
     reason: "precommits for nil move the block time (CometBFT #5901)",
   },
   {
     name: "time-not-checked",
     file: CHECKS,
-    find: "if (compareTimestamps(header.time, blockTimeAfter(state, lastCommit)) !== 0)",
-    replace: "if (lastCommit.height < 0)",
+    find: "if (compareTimestamps(header.time, blockTimeAfter(",
+    replace: "if (lastCommit.height < 0 && compareTimestamps(header.time, blockTimeAfter(",
     reason: "takes the proposer's word for the block time",
   },
   {

@@ -1,3 +1,4 @@
+import type { EffectCounter } from "./effects.ts";
 import type { Fault } from "./plan.ts";
 import type { Random } from "./random.ts";
 import type { Trace } from "./trace.ts";
@@ -5,6 +6,7 @@ import type { Trace } from "./trace.ts";
 /** What the network needs of the run. */
 export interface NetworkPorts {
   readonly trace: Trace;
+  readonly effects: EffectCounter;
   nowMs(): number;
   schedule(delayMs: number, run: () => void): () => void;
   randomOf(label: string): Random;
@@ -30,12 +32,14 @@ const DELAY_MIN_MS = 1;
 const DELAY_MAX_MS = 12;
 
 export function createNetwork(ports: NetworkPorts): Network {
-  const { trace } = ports;
+  const { trace, effects } = ports;
   const active = new Set<LinkFault>();
   const randoms = new Map<number, Random>();
   /** What a clogged link holds back. */
   const held = new Map<LinkFault, (() => void)[]>();
   let messages = 0;
+  /** The latest message that arrived, by link. */
+  const arrived = new Map<number, number>();
 
   const concerns = (fault: LinkFault, from: number, to: number) => fault.from.includes(from) && fault.to.includes(to);
 
@@ -55,14 +59,24 @@ export function createNetwork(ports: NetworkPorts): Network {
     return false;
   }
 
+  function lose(from: number, to: number): void {
+    effects.count("messageCut");
+    if (!isCut(to, from)) effects.count("oneWayCut");
+  }
+
   function travel(from: number, to: number, message: number, delayMs: number, deliver: () => void): void {
     ports.schedule(delayMs, () => {
-      if (isCut(from, to)) return;
+      if (isCut(from, to)) return lose(from, to);
       for (const fault of active)
         if (fault.type === "clog" && concerns(fault, from, to)) {
+          effects.count("messageClogged");
           held.get(fault)?.push(() => travel(from, to, message, randomOf(from, to).between(0, 5), deliver));
           return;
         }
+      const link = from * 1000 + to;
+      const latest = arrived.get(link) ?? -1;
+      if (message < latest) effects.count("messageReordered");
+      else arrived.set(link, message);
       trace.note(ports.nowMs(), "deliver", message);
       deliver();
     });
@@ -78,12 +92,14 @@ export function createNetwork(ports: NetworkPorts): Network {
       let copies = 1;
       for (const fault of active) {
         if (!concerns(fault, from, to)) continue;
-        if (fault.type === "cut") return;
+        if (fault.type === "cut") return lose(from, to);
         if (fault.type !== "link") continue;
-        if (random.chance(fault.drop)) return;
+        if (random.chance(fault.drop)) return effects.count("messageLost");
         if (random.chance(fault.duplicate)) copies++;
         delayMs += random.next() * fault.delayMs;
       }
+      if (copies > 1) effects.count("messageDoubled");
+      if (delayMs > DELAY_MAX_MS) effects.count("messageDelayed");
       travel(from, to, message, delayMs, deliver);
       for (let copy = 1; copy < copies; copy++) travel(from, to, message, delayMs * random.between(0.5, 2), deliver);
     },

@@ -9,6 +9,7 @@ import { DEFAULT_ENGINE_OPTIONS } from "../engine/ports.ts";
 import { DEFAULT_LIGHT_RULES } from "../light/verify.ts";
 import { startClients } from "./clients.ts";
 import { createCommittee } from "./committee.ts";
+import { createEffectCounter, type Effects } from "./effects.ts";
 import { createEventQueue } from "./eventQueue.ts";
 import { startFaults } from "./faults.ts";
 import { createInvariants, type Violation } from "./invariants.ts";
@@ -34,6 +35,8 @@ export interface RunResult {
   readonly evidence: number;
   readonly restarts: number;
   readonly txs: number;
+  /** What the plan's faults did. */
+  readonly effects: Effects;
 }
 
 /** Virtual time within which the net must be well again after the faults have ended. */
@@ -98,13 +101,15 @@ export async function runPlan(plan: Plan, ports: SimPorts, onLine?: (line: strin
     nowMs,
     healMs: plan.healMs,
   });
-  const network = createNetwork({ trace, nowMs, schedule, randomOf });
+  const effects = createEffectCounter();
+  const network = createNetwork({ trace, effects, nowMs, schedule, randomOf });
   const world: World = {
     plan,
     genesis,
     trace,
     network,
     invariants,
+    effects,
     nodes: [],
     createMempool: ports.createMempool,
     verifyTxSignature,
@@ -209,6 +214,7 @@ export async function runPlan(plan: Plan, ports: SimPorts, onLine?: (line: strin
       }
   }
 
+  effects.count("powerChanged", clients.powerChanges());
   return {
     seed: plan.seed,
     violation: invariants.violation,
@@ -219,6 +225,7 @@ export async function runPlan(plan: Plan, ports: SimPorts, onLine?: (line: strin
     evidence: invariants.evidenceCount(),
     restarts: world.nodes.reduce((sum, node) => sum + node.life - 1, 0),
     txs: invariants.committedCount(),
+    effects: effects.counts,
   };
 
   function describe(node: World["nodes"][number]): string {

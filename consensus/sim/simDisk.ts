@@ -3,7 +3,10 @@ import { createMemoryStore } from "#storage/db/memoryStore.ts";
 import { createSimulatedFileSystem, SimulatedCrash } from "#storage/db/simulatedFileSystem.ts";
 import type { Store } from "#storage/db/store.ts";
 import { diskFull, StoreError } from "#storage/db/storeError.ts";
+import type { EffectCounter } from "./effects.ts";
 import type { Random } from "./random.ts";
+
+const CRASH_EFFECTS = { before: "crashBefore", during: "crashDuring", after: "crashAfter" } as const;
 
 /** Thrown out of whatever a dead node was doing. */
 export class Died extends Error {}
@@ -34,7 +37,12 @@ export interface SimDisk {
 }
 
 /** onBatch: a batch is on disk, whether or not its writer lives to know it. */
-export function createSimDisk(random: Random, onCrash: () => void, onBatch: () => void): SimDisk {
+export function createSimDisk(
+  random: Random,
+  effectCounter: EffectCounter,
+  onCrash: () => void,
+  onBatch: () => void,
+): SimDisk {
   const inner = createSimulatedFileSystem({ random: () => random.next() });
   const chain = createMemoryStore();
   let life = 0;
@@ -46,10 +54,22 @@ export function createSimDisk(random: Random, onCrash: () => void, onBatch: () =
 
   const effects = () => inner.effects + otherEffects;
 
-  function die(): never {
+  function crash(point: CrashPoint): void {
     target = undefined;
+    effectCounter.count(CRASH_EFFECTS[point]);
     onCrash();
+  }
+
+  function die(point: CrashPoint): never {
+    crash(point);
     throw new Died();
+  }
+
+  /** Notes what a full or failing disk did. */
+  function noteFailure(error: unknown): void {
+    if (!(error instanceof StoreError)) return;
+    if (error.code === "STORE_DISK_FULL") effectCounter.count("diskRefused");
+    else if (error.code === "STORE_IO_FAILED") effectCounter.count("syncFailed");
   }
 
   /** Files count alone; before each of their operations they are told where the next crash is. */
@@ -59,7 +79,8 @@ export function createSimDisk(random: Random, onCrash: () => void, onBatch: () =
     try {
       return run();
     } catch (error) {
-      if (error instanceof SimulatedCrash) die();
+      if (error instanceof SimulatedCrash) die(target?.point ?? "before");
+      noteFailure(error);
       throw error;
     }
   }
@@ -102,18 +123,19 @@ export function createSimDisk(random: Random, onCrash: () => void, onBatch: () =
         otherEffects++;
         const point = target !== undefined && effects() >= target.at ? target.point : undefined;
         // A batch is there wholly or not at all.
-        if (point === "before" || (point === "during" && random.chance(0.5))) die();
+        if (point === "before" || (point === "during" && random.chance(0.5))) die(point);
         if (isFull || isStoreSyncBad) {
           isStoreSyncBad = false;
           const error = isFull
             ? diskFull("ledger")
             : new StoreError({ code: "STORE_IO_FAILED", path: "ledger", operation: "sync", reason: "simulated" });
           failure = error.message;
+          noteFailure(error);
           throw error;
         }
         await chain.batch(operations, options);
         onBatch();
-        if (point !== undefined) die();
+        if (point !== undefined) die(point);
       },
       iterate(range) {
         check();
@@ -130,20 +152,22 @@ export function createSimDisk(random: Random, onCrash: () => void, onBatch: () =
       return { files: filesOf(life), store: storeOf(life) };
     },
     arm(effect, point) {
-      if (effect <= 0) onCrash();
+      if (effect <= 0) crash(point);
       else target = { at: effects() + effect, point };
     },
     countSend() {
       otherEffects++;
       if (target === undefined || effects() < target.at) return true;
-      target = undefined;
-      onCrash();
+      crash("before");
       return false;
     },
     stop(loss) {
       life++;
       target = undefined;
-      inner.restart(loss);
+      const { names, lostFiles, tornFiles } = inner.restart(loss);
+      effectCounter.count("nameLost", names);
+      effectCounter.count("bytesLost", lostFiles);
+      effectCounter.count("fileTorn", tornFiles);
     },
     fill(roomBytes) {
       inner.setRoom(roomBytes);

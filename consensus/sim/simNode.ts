@@ -16,7 +16,7 @@ import { createLedgerApplication } from "../application/ledgerApplication.ts";
 import type { Engine } from "../engine/engine.ts";
 import { createEngine } from "../engine/engine.ts";
 import { createEvidencePool } from "../engine/evidencePool.ts";
-import type { HeightRecord } from "../engine/executor.ts";
+import type { BlockExecutor, HeightRecord } from "../engine/executor.ts";
 import { createExecutor, handshake } from "../engine/executor.ts";
 import type { EngineLog, EngineOptions, SignerPort, StoredBlock } from "../engine/ports.ts";
 import { createSigner } from "../engine/signer.ts";
@@ -73,6 +73,7 @@ export function createSimNode(
   let afterCrash: { loss: "kill" | "power"; downMs: number } = { loss: "kill", downMs: 500 };
   const disk = createSimDisk(
     world.randomOf(`disk ${index}`),
+    world.effects,
     () => node.crash(afterCrash.loss, afterCrash.downMs),
     () => onBatch(),
   );
@@ -99,6 +100,7 @@ export function createSimNode(
     crash(loss, downMs) {
       if (!node.isUp) return;
       trace.note(world.nowMs(), "crash", index, loss);
+      world.effects.count(loss === "kill" ? "killed" : "powerCut");
       stopLife(loss, downMs);
     },
 
@@ -241,7 +243,20 @@ export function createSimNode(
         await opened.saveHeight(record);
       },
     });
-    const executor = tamper?.executor(plain) ?? plain;
+    /** As in node/: nothing is checked against a state that is in motion. */
+    const locking: BlockExecutor = {
+      ...plain,
+      async applyBlock(decided, seenCommit) {
+        pool.lock();
+        try {
+          return await plain.applyBlock(decided, seenCommit);
+        } catch (error) {
+          pool.unlock();
+          throw error;
+        }
+      },
+    };
+    const executor = tamper?.executor(locking) ?? locking;
 
     const wal = openWal({ fileSystem: files, directory: "wal", maxSegmentBytes: WAL_SEGMENT_BYTES });
     const signer = key === undefined ? undefined : (tamper?.signer(key) ?? honestSigner(key));

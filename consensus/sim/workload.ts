@@ -26,8 +26,11 @@ export const SIM_CHAIN_ID = CHAIN_ID;
 /** The first block's time; the intervals that devices seal lie in the morning before. */
 export const GENESIS_MS = START_MS + DAY_MS / 2;
 
+let appState: GenesisAppState | undefined;
+
 export function simAppState(): GenesisAppState {
-  return testGenesis();
+  appState ??= testGenesis();
+  return appState;
 }
 
 /** A transaction of a client, and what it does if it takes effect. */
@@ -99,7 +102,13 @@ export function doubleSpendOf(index: number, kind: WorkloadKind): ClientTx | und
 /** Outputs of 1 mWh beside the others: with their locks some 70 KB. */
 const FAT_OUTPUTS = 240;
 
-const fatOutputs = (count: number) => Array.from({ length: count }, () => output(1n, PEOPLE.slice(1)));
+let fattest: ReturnType<typeof output>[] | undefined;
+
+/** Their addresses cost more than all else that a process prepares. */
+function fatOutputs(count: number) {
+  fattest ??= Array.from({ length: FAT_OUTPUTS }, () => output(1n, PEOPLE.slice(1)));
+  return fattest.slice(0, count);
+}
 
 function registration(turn: number, extraOutputs: number): ClientTx {
   const rest = INTERVAL_MWH - 600n - BigInt(extraOutputs);

@@ -2,6 +2,7 @@ import type { Genesis } from "#storage/types/genesis.ts";
 import type { SignatureCheck } from "#storage/types/transaction.ts";
 import type { CheckTxRequest, CheckTxResponse } from "../abci.ts";
 import type { StoredBlock } from "../engine/ports.ts";
+import type { EffectCounter } from "./effects.ts";
 import type { Invariants } from "./invariants.ts";
 import type { Network } from "./network.ts";
 import type { Plan } from "./plan.ts";
@@ -14,6 +15,8 @@ export interface SimMempool {
   readonly stats: { readonly txs: number };
   addBatch(txs: readonly Uint8Array[], source?: { readonly peer?: string }): Promise<unknown>;
   reap(maxBytes: number): readonly Uint8Array[];
+  lock(): void;
+  unlock(): void;
   update(height: number, committed: readonly Uint8Array[]): Promise<void>;
 }
 
@@ -37,6 +40,7 @@ export interface World {
   readonly trace: Trace;
   readonly network: Network;
   readonly invariants: Invariants;
+  readonly effects: EffectCounter;
   readonly nodes: readonly SimNode[];
   readonly createMempool: SimPorts["createMempool"];
   /** Signatures of the clients' transactions, each checked once a process. */

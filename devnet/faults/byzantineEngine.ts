@@ -51,6 +51,7 @@ export function createEngine(options: EngineOptions, ports: EnginePorts): Engine
       peers: () => [...connected],
       isInHalf: (peer) => peer % 2 === 0,
       send,
+      onAct: () => undefined,
       async decidedAt(height) {
         const stored = await ports.loadBlock(height);
         const { validators } = ports.executor.state();

@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
 import { type ByzantineLimit, drawPlan } from "#consensus/sim/drawPlan.ts";
+import { EFFECT_NAMES } from "#consensus/sim/effects.ts";
 import type { Plan } from "#consensus/sim/plan.ts";
 import { type RunResult, runPlan } from "#consensus/sim/run.ts";
 import { shrinkPlan } from "#consensus/sim/shrink.ts";
@@ -89,11 +90,14 @@ async function runMany(flags: Flags): Promise<number> {
           .map(({ seed }) => seed)
           .join(", ")}\n`,
       );
-    const { heights, events, restarts, evidence, txs, virtualSeconds } = report;
+    const { heights, events, restarts, evidence, txs, virtualSeconds, cpuSeconds, effects } = report;
+    const missing = EFFECT_NAMES.filter((name) => effects[name].seeds === 0);
+    const drawn = `${EFFECT_NAMES.length - missing.length} of ${EFFECT_NAMES.length} faults and behaviours had an effect`;
     console.log(
-      `${seeds} seeds from ${first}: ${violations.length} violations in ${seconds} s\n` +
+      `${seeds} seeds from ${first}: ${violations.length} violations in ${seconds} s, ${cpuSeconds} s of processor time\n` +
         `${heights} heights, ${txs} energy transactions, ${restarts} restarts after crashes, ${evidence} offences proved, ` +
-        `${events} events in ${virtualSeconds} s of virtual time\ndigest ${report.digest}`,
+        `${events} events in ${virtualSeconds} s of virtual time\n` +
+        `${drawn}${missing.length > 0 ? `; none of ${missing.join(", ")}` : ""}\ndigest ${report.digest}`,
     );
   }
   return violations.length === 0 ? 0 : 1;

@@ -1,6 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { MUTANTS, type Mutant } from "#consensus/sim/mutants.ts";
-import { ask } from "./runSeeds.ts";
+import { ask, WORKER_LIMITS } from "./runSeeds.ts";
 import type { SeedBatch } from "./sim.worker.ts";
 
 /** Seeds between two looks at the clock, and until a mutant counts as not found. */
@@ -41,7 +41,10 @@ export async function runMutants(
 }
 
 async function hunt({ name, reason }: Mutant): Promise<MutantReport> {
-  const worker = new Worker(new URL("./mutant.worker.ts", import.meta.url), { workerData: { mutant: name } });
+  const worker = new Worker(new URL("./mutant.worker.ts", import.meta.url), {
+    workerData: { mutant: name },
+    resourceLimits: WORKER_LIMITS,
+  });
   const found = (seeds: number, invariant: string | undefined, message: string): MutantReport => ({
     name,
     reason,

@@ -3,6 +3,7 @@ import { Worker } from "node:worker_threads";
 import { expect, onTestFinished, test } from "vitest";
 import { BEHAVIOUR_NAMES } from "#consensus/sim/behaviours.ts";
 import { drawPlan } from "#consensus/sim/drawPlan.ts";
+import { EFFECT_NAMES } from "#consensus/sim/effects.ts";
 import type { Plan } from "#consensus/sim/plan.ts";
 import { runPlan } from "#consensus/sim/run.ts";
 import { shrinkPlan } from "#consensus/sim/shrink.ts";
@@ -16,14 +17,17 @@ const TIMEOUT_MS = 60_000;
 const run = (plan: Plan) => runPlan(plan, SIM_PORTS);
 
 test(
-  "nothing is violated in a few dozen seeds, and much happens in them",
+  "every fault and every behaviour is drawn and has an effect within a few hundred seeds, and nothing is violated",
   async () => {
+    const unseen = new Set(EFFECT_NAMES);
     const sum = { height: 0, restarts: 0, txs: 0, evidence: 0 };
-    for (let seed = 1; seed <= 25; seed++) {
+    for (let seed = 1; seed <= 400 && unseen.size > 0; seed++) {
       const result = await run(drawPlan(seed));
       expect(result).toMatchObject({ seed, violation: undefined });
+      for (const name of EFFECT_NAMES) if ((result.effects[name] ?? 0) > 0) unseen.delete(name);
       for (const figure of ["height", "restarts", "txs", "evidence"] as const) sum[figure] += result[figure];
     }
+    expect([...unseen]).toEqual([]);
     for (const figure of Object.values(sum)) expect(figure).toBeGreaterThan(4);
   },
   TIMEOUT_MS,
@@ -63,6 +67,7 @@ test(
 test.each(BEHAVIOUR_NAMES)(
   "one of four validators is Byzantine from the start and all the time: %s",
   async (behaviour) => {
+    let times = 0;
     for (let seed = 300; seed < 303; seed++) {
       const drawn = drawPlan(seed, { byzantine: 0 });
       const faults = drawn.faults.filter((fault) => fault.type === "link" || fault.type === "cut");
@@ -74,8 +79,11 @@ test.each(BEHAVIOUR_NAMES)(
         lightNodes: 1,
         faults: [byzantine, ...faults],
       };
-      expect(await run(plan)).toMatchObject({ seed, violation: undefined });
+      const { violation, effects } = await run(plan);
+      expect({ seed, violation }).toEqual({ seed, violation: undefined });
+      times += effects[behaviour] ?? 0;
     }
+    expect(times).toBeGreaterThan(0);
   },
   TIMEOUT_MS,
 );

@@ -12,7 +12,7 @@ export interface SeedBatch {
   readonly stopAtViolation: boolean;
 }
 
-/** What became of a batch; in CPU milliseconds of this thread's process. */
+/** What became of a batch. */
 export interface BatchResult {
   readonly results: readonly RunResult[];
 }

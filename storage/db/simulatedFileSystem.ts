@@ -17,8 +17,9 @@ export interface SimulatedFileSystem extends FileSystem {
   /**
    * Starts the machine again; files opened before are gone.
    * "kill": the process died, everything it wrote is there. "power": what was not synced is there, torn, or lost, as `random` says.
+   * Answers what was lost.
    */
-  restart(after: "kill" | "power"): void;
+  restart(after: "kill" | "power"): DiskLoss;
   /** Lets the next `sync` or `syncDirectory` fail, and with it everything since the last good one be lost. */
   failNextSync(): void;
   /** Bytes that all files together may have; more is STORE_DISK_FULL, after the part that fits. */
@@ -30,6 +31,15 @@ export interface SimulatedFileSystem extends FileSystem {
   /** Changes bits of a file at rest. */
   flip(path: string, offset: number, mask: number): void;
 }
+
+/** What a restart took: changes of names, and files that lost unsynced bytes, wholly or leaving a part or a hole. */
+export interface DiskLoss {
+  readonly names: number;
+  readonly lostFiles: number;
+  readonly tornFiles: number;
+}
+
+const NOTHING_LOST: DiskLoss = { names: 0, lostFiles: 0, tornFiles: 0 };
 
 /** A file's bytes: as programs see them, and as they are on disk. */
 interface Inode {
@@ -209,16 +219,22 @@ export function createSimulatedFileSystem(options: { readonly random: () => numb
       life++;
       isDown = false;
       crash = undefined;
-      if (after === "kill") return;
+      if (after === "kill") return NOTHING_LOST;
       const surviving = Math.floor(random() * (pending.length + 1));
       for (const change of pending.slice(0, surviving)) change.apply(durableNames);
+      const loss = { names: pending.length - surviving, lostFiles: 0, tornFiles: 0 };
       pending = [];
       names = new Map(durableNames);
       durableNames = new Map(durableNames);
       for (const inode of new Set(names.values())) {
+        const { content, durable } = inode;
         inode.content = tear(inode, random);
         inode.durable = inode.content;
+        if (inode.content === content) continue;
+        if (inode.content === durable) loss.lostFiles += 1;
+        else loss.tornFiles += 1;
       }
+      return loss;
     },
 
     failNextSync() {
