@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { OPERATOR_KEY_NAME } from "#node/cli/keyNames.ts";
 import { accountOf } from "#node/cli/keyStore.ts";
 import { planNetwork, writeNetwork } from "#node/cli/networkPlan.ts";
+import { freeNodePorts } from "#node/freePorts.ts";
 import type { NodeOptions } from "#node/options.ts";
 import { type PrivateKey, publicKeyOf } from "#storage/crypto/keys.ts";
 import { genesisMetersOf, type LoadMeter } from "./benchLoad.ts";
-import { freePorts } from "./ports.ts";
 
 export interface LoadNode {
   readonly name: string;
@@ -31,8 +31,7 @@ export async function prepareLoadNet(
   const passphrase = randomBytes(16).toString("hex");
   const passphraseFile = join(directory, "passphrase");
   writeFileSync(passphraseFile, `${passphrase}\n`, { mode: 0o600 });
-  const ports = await freePorts(2 * validators);
-  const pairs = Array.from({ length: validators }, (_, i) => ({ p2p: ports[2 * i] ?? 0, api: ports[2 * i + 1] ?? 0 }));
+  const ports = await freeNodePorts(validators);
   const chainId = `${options.chainName}-${randomBytes(3).toString("hex")}`;
   const plan = await planNetwork({
     chainId,
@@ -41,7 +40,8 @@ export async function prepareLoadNet(
     light: 0,
     genesisTimeMs: Date.now(),
     host: "127.0.0.1",
-    ports: pairs,
+    ports,
+    ...(options.config.engine === undefined ? {} : { engine: options.config.engine }),
   });
   const owner = accountOf(publicKeyOf(plan.nodes[0]?.keys[OPERATOR_KEY_NAME] as PrivateKey)).account;
   const nodes = plan.nodes.map((node) => ({ ...node, config: { ...node.config, ...options.config, passphraseFile } }));
@@ -52,8 +52,8 @@ export async function prepareLoadNet(
     nodes: nodes.map(({ name }, i) => ({
       name,
       home: join(directory, name),
-      apiUrl: `http://127.0.0.1:${pairs[i]?.api}`,
-      multiaddr: `/ip4/127.0.0.1/tcp/${pairs[i]?.p2p}`,
+      apiUrl: `http://127.0.0.1:${ports[i]?.api}`,
+      multiaddr: `/ip4/127.0.0.1/tcp/${ports[i]?.p2p}`,
     })),
   };
 }

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { checkAgreement } from "./agreement.ts";
 import { runScenario } from "./faults/runScenario.ts";
 import { readScenario } from "./faults/scenario.ts";
@@ -11,6 +11,7 @@ import { type LightView, lightView, metricValue, type NodeView, nodeView } from 
 import { prepareNet } from "./prepare.ts";
 import { residentBytes } from "./processes.ts";
 import { type DevnetReport, percentile } from "./report.ts";
+import { cometbftBinary } from "./services/cometbft.ts";
 import { createScreen, formatBytes, formatTable } from "./view.ts";
 
 /** How often all nodes are looked at, in ms. */
@@ -29,6 +30,8 @@ interface Flags {
   readonly json: boolean;
   readonly keep?: string;
   readonly scenario?: string;
+  readonly engine: "embedded" | "cometbft";
+  readonly cometbft?: string;
 }
 
 const program = new Command("devnet")
@@ -48,9 +51,15 @@ const program = new Command("devnet")
   .option("--json", "one JSON object on standard output at the end, nothing else", false)
   .option("--keep <dir>", "keep homes, keys and logs of the nodes in this folder")
   .option("--scenario <file>", "play a fault scenario on a net of its own; exit code 0 only if all it expects held")
+  .addOption(
+    new Option("--engine <engine>", "what orders transactions into blocks")
+      .choices(["embedded", "cometbft"])
+      .default("embedded"),
+  )
+  .option("--cometbft <program>", "with --engine cometbft: its program (default: built by Go when it is not there)")
   .addHelpText(
     "after",
-    "\nExamples:\n  npm run devnet\n  npm run devnet -- --seconds 30 --json\n  npm run devnet -- --data part-00.csv.gz\n  npm run devnet -- --scenario devnet/faults/scenarios/split.json",
+    "\nExamples:\n  npm run devnet\n  npm run devnet -- --seconds 30 --json\n  npm run devnet -- --data part-00.csv.gz\n  npm run devnet -- --engine cometbft\n  npm run devnet -- --scenario devnet/faults/scenarios/split.json",
   )
   .parse();
 
@@ -67,6 +76,8 @@ async function main(flags: Flags): Promise<number> {
       return await playScenario(flags.scenario, directory, flags.json, interrupt.signal);
     const prepared = await prepareNet({
       directory,
+      engine: flags.engine,
+      ...(flags.engine === "cometbft" ? { cometbftBinary: flags.cometbft ?? (await cometbftBinary()) } : {}),
       validators: flags.nodes,
       full: flags.full,
       light: flags.light,

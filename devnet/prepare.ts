@@ -5,6 +5,7 @@ import type { GenesisMeter } from "#consensus/application/genesisState.ts";
 import { METER_KEY_NAME, PROSUMER_KEY_NAME } from "#node/cli/keyNames.ts";
 import { accountOf } from "#node/cli/keyStore.ts";
 import { type NetworkPlan, type NodePlan, planNetwork, writeNetwork } from "#node/cli/networkPlan.ts";
+import { freeNodePorts } from "#node/freePorts.ts";
 import { deviceKeyOf, meterSecretOf } from "#node/light/meterKeys.ts";
 import { createCsvSource } from "#node/meter/csv.ts";
 import { householdMeters } from "#node/meter/householdSource.ts";
@@ -12,13 +13,16 @@ import type { NodeOptions } from "#node/options.ts";
 import { sha256 } from "#storage/crypto/hash.ts";
 import { type PrivateKey, publicKeyOf } from "#storage/crypto/keys.ts";
 import { periodSeed } from "#storage/types/intervalSecrets.ts";
-import { freePorts } from "./ports.ts";
 
 export interface NetOptions {
   readonly directory: string;
   readonly validators: number;
   readonly full: number;
   readonly light: number;
+  /** Default: the embedded one. */
+  readonly engine?: NodeOptions["engine"];
+  /** Program of CometBFT, for that engine. */
+  readonly cometbftBinary?: string;
   /** Households that each light node simulates. */
   readonly households: number;
   /** A file of readings for the first light node instead of a simulation. */
@@ -65,11 +69,7 @@ export async function prepareNet(options: NetOptions): Promise<PreparedNet> {
   const passphraseFile = join(directory, "passphrase");
   writeFileSync(passphraseFile, `${passphrase}\n`, { mode: 0o600 });
 
-  const ports = await freePorts(2 * (validators + full + light));
-  const pairs = Array.from({ length: ports.length / 2 }, (_, i) => ({
-    p2p: ports[2 * i] ?? 0,
-    api: ports[2 * i + 1] ?? 0,
-  }));
+  const ports = await freeNodePorts(validators + full + light);
   const chainId = `devnet-${randomBytes(3).toString("hex")}`;
   const base = await planNetwork({
     chainId,
@@ -78,13 +78,14 @@ export async function prepareNet(options: NetOptions): Promise<PreparedNet> {
     light,
     genesisTimeMs: Date.now(),
     host: "127.0.0.1",
-    ports: pairs,
+    ports,
+    engine: options.engine ?? "embedded",
   });
   const meters: GenesisMeter[] = [];
   const nodes: NodePlan[] = [];
   let lights = 0;
   for (const node of base.nodes) {
-    const config: Partial<NodeOptions> = { ...node.config, ...COMMON, passphraseFile };
+    const config: Partial<NodeOptions> = { ...node.config, ...COMMON, passphraseFile, ...engineConfig(options) };
     if (node.role !== "light") nodes.push({ ...node, config: { ...config, workers: 1 } });
     else {
       const metering = await meteringOf(options, lights);
@@ -101,9 +102,13 @@ export async function prepareNet(options: NetOptions): Promise<PreparedNet> {
       name,
       role,
       home: join(directory, name),
-      apiUrl: `http://127.0.0.1:${pairs[index]?.api}`,
+      apiUrl: `http://127.0.0.1:${ports[index]?.api}`,
     })),
   };
+}
+
+function engineConfig({ engine, cometbftBinary }: NetOptions): Partial<NodeOptions> {
+  return engine === "cometbft" && cometbftBinary !== undefined ? { cometbftBinary } : {};
 }
 
 interface PlannedMeter {

@@ -17,8 +17,7 @@ import { txId } from "#storage/types/transaction.ts";
 import { createApi } from "./api/createApi.ts";
 import type { ApiPorts, NodeEvent, NodeStatus } from "./api/ports.ts";
 import { homePaths } from "./configurationHome.ts";
-import type { ConsensusDriver } from "./consensusDriver.ts";
-import { createEmbeddedDriver } from "./embeddedDriver.ts";
+import type { ConsensusDriver, DriverParts } from "./consensusDriver.ts";
 import { createMempool } from "./mempool.ts";
 import { decideTxGossip } from "./mempoolGossip.ts";
 import type { TxVerdict } from "./mempoolTypes.ts";
@@ -170,7 +169,7 @@ export async function startFullNode(
     }
   };
 
-  driver = await createEmbeddedDriver({
+  driver = await createDriver(options.engine, {
     options,
     genesis,
     keys,
@@ -287,6 +286,12 @@ export async function startFullNode(
     stop,
     done: done.promise,
   };
+}
+
+/** Modules of an engine are loaded for that engine only. */
+async function createDriver(engine: NodeOptions["engine"], parts: DriverParts): Promise<ConsensusDriver> {
+  if (engine === "cometbft") return (await import("./cometbft/cometDriver.ts")).createCometDriver(parts);
+  return (await import("./embeddedDriver.ts")).createEmbeddedDriver(parts);
 }
 
 function isOffence(verdict: TxVerdict): boolean {

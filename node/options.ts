@@ -91,6 +91,50 @@ export const OPTIONS = {
     "Largest block this node proposes; genesis may set a lower limit",
   ),
 
+  engine: option(
+    choice<"embedded" | "cometbft">("embedded", "cometbft"),
+    "embedded",
+    "",
+    "What orders transactions into blocks: the engine of this program, or CometBFT beside it; the same for all nodes of a network",
+  ),
+  cometbftBinary: option(
+    FILE_PATH,
+    "cometbft",
+    "",
+    "CometBFT's program, started and watched by this node; empty when it is run by someone else",
+  ),
+  cometbftListen: option(TEXT, "0.0.0.0:26666", "host:port", "Where CometBFT listens for other CometBFTs"),
+  cometbftAnnounce: option(
+    TEXT,
+    "",
+    "host:port",
+    "Address of CometBFT to tell others when the listening one is not reachable",
+  ),
+  cometbftPeers: option(
+    LIST,
+    [],
+    "id@host:port",
+    "The CometBFTs of the other nodes, dialled again whenever the connection is lost",
+  ),
+  cometbftRpcListen: option(
+    TEXT,
+    "127.0.0.1:0",
+    "host:port",
+    "Where CometBFT serves its own RPC; port 0 takes a free one",
+  ),
+  snapshotIntervalBlocks: option(
+    integer(0, Number.MAX_SAFE_INTEGER),
+    1000,
+    "blocks",
+    "With CometBFT: a snapshot of the state is kept for new nodes every so many blocks; 0 keeps none",
+  ),
+  stateSyncServers: option(
+    LIST,
+    [],
+    "URL",
+    "With CometBFT: begin with a snapshot, checked through the RPC of these two nodes or more and the trusted block",
+  ),
+
   mempoolMaxTxs: option(integer(1, 10_000_000), 20_000, "transactions", "Transactions waiting at most"),
   mempoolMaxBytes: option(integer(1024, 2 ** 40), 64 * 1024 * 1024, "bytes", "Bytes of waiting transactions at most"),
 
@@ -102,13 +146,18 @@ export const OPTIONS = {
     "Latest blocks whose transactions can be searched; 0 keeps all",
   ),
 
-  trustedHeight: option(integer(0, Number.MAX_SAFE_INTEGER), 0, "", "Light node: height of the block it starts from"),
-  trustedHash: option(HEX_HASH, "", "hex", "Light node: hash of that block, from a source you trust"),
+  trustedHeight: option(
+    integer(0, Number.MAX_SAFE_INTEGER),
+    0,
+    "",
+    "Light node, or state sync: height of the block it starts from",
+  ),
+  trustedHash: option(HEX_HASH, "", "hex", "Light node, or state sync: hash of that block, from a source you trust"),
   trustingPeriodMs: option(
     integer(60_000, 400 * DAY_MS),
     14 * DAY_MS,
     "ms",
-    "Light node: age up to which a header is believed",
+    "Light node, or state sync: age up to which a header is believed",
   ),
   fullNodes: option(LIST, [], "multiaddr", "Light node: full nodes to ask; without any, all peers are asked"),
   retainHeaders: option(

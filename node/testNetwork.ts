@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { type NetworkPlan, planNetwork, writeNetwork } from "./cli/networkPlan.ts";
 import { loadConfiguration } from "./configuration.ts";
+import { freeNodePorts } from "./freePorts.ts";
 import type { NodeOptions } from "./options.ts";
 import type { RunningNode } from "./runningNode.ts";
 import { startNode } from "./startNode.ts";
@@ -34,13 +35,24 @@ export async function createTestNetwork(size: {
   readonly validators: number;
   readonly full?: number;
   readonly light?: number;
+  readonly engine?: NodeOptions["engine"];
 }): Promise<TestNetwork> {
   const directory = mkdtempSync(join(tmpdir(), "ledger-network-"));
-  const { validators, full = 0, light = 0 } = size;
+  const { validators, full = 0, light = 0, engine = "embedded" } = size;
   const chainId = "edream-test";
-  const ports = Array.from({ length: validators + full + light }, () => ({ p2p: 0, api: 0 }));
-  const planned = { chainId, validators, full, light, genesisTimeMs: Date.now() - 1000, host: "127.0.0.1", ports };
-  const plan = await planNetwork(planned);
+  // The node's own ports are chosen when it starts; those of CometBFT must be known to the others before.
+  const ports = (await freeNodePorts(validators + full + light)).map((each) => ({ ...each, p2p: 0, api: 0 }));
+  const genesisTimeMs = Date.now() - 1000;
+  const plan = await planNetwork({
+    chainId,
+    validators,
+    full,
+    light,
+    genesisTimeMs,
+    host: "127.0.0.1",
+    ports,
+    engine,
+  });
   await writeNetwork(plan, directory, PASSPHRASE);
   const running: RunningNode[] = [];
   return {

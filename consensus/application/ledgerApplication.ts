@@ -57,6 +57,11 @@ export interface LedgerApplication extends Application {
    * where there is nothing to check: it was done, the bytes do not decode, or an account does not exist yet.
    */
   signatureChecks(tx: Uint8Array): readonly SignatureCheck[];
+  /**
+   * Takes over another node's state in place of its own: what its `commit` has ever answered as writes and was not deleted. Nothing at all
+   * brings it back to the time before InitChain. @throws an assertion when the entries are not whole; it must be restored again then
+   */
+  restore(entries: Iterable<readonly [key: Uint8Array, value: Uint8Array]>): void;
   /** What CheckTx would answer, without the transaction counting as waiting. */
   dryCheckTx(tx: Uint8Array): CheckTxResponse;
   /** bech32 account that pays for the transaction's place; undefined if the bytes do not decode. */
@@ -109,9 +114,19 @@ class Ledger implements LedgerApplication {
       options.verifySignature ?? (({ publicKey, message, signature }) => verifyDirectly(publicKey, message, signature)),
     );
     this.#clockMs = options.clockMs;
-    const loaded = loadState(options.entries ?? []);
+    this.#load(options.entries ?? []);
+  }
+
+  restore(entries: Iterable<readonly [key: Uint8Array, value: Uint8Array]>): void {
+    this.#position = undefined;
+    this.#genesisWrites = [];
+    this.#load(entries);
+  }
+
+  #load(entries: Iterable<readonly [key: Uint8Array, value: Uint8Array]>): void {
+    const loaded = loadState(entries);
     if (loaded === undefined) return;
-    assert(loaded.position.chainId === options.chainId, `state of chain ${loaded.position.chainId}`);
+    assert(loaded.position.chainId === this.#chainId, `state of chain ${loaded.position.chainId}`);
     this.#ancestors = loaded.ancestors;
     this.#start(loaded.position, loaded.tree);
     assert.deepEqual(this.#appHash(loaded.tree, loaded.ancestors.range), Uint8Array.from(loaded.position.appHash));

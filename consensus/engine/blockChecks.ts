@@ -16,8 +16,13 @@ import { findValidator, hashValidatorSet } from "#storage/types/validatorSet.ts"
 /** CometBFT's block protocol version. */
 export const BLOCK_PROTOCOL = 11n;
 
+/** Whether precommits for nil count for the next block's time too. */
+export interface MedianRule {
+  readonly countNil: boolean;
+}
+
 /** Only precommits for the block count for its time (CometBFT 0.40, #5901). */
-export const MEDIAN_RULE = { countNil: false } as const;
+export const MEDIAN_RULE: MedianRule = { countNil: false };
 
 /**
  * Checks a block against the chain it would extend (CometBFT state/validation.go and Block.ValidateBasic), everything but its evidence,
@@ -31,7 +36,7 @@ export const MEDIAN_RULE = { countNil: false } as const;
  * j) time: BLOCK_TIME
  * Signatures come last, because they cost the most.
  */
-export function checkBlock(block: Block, state: ChainState): Verdict {
+export function checkBlock(block: Block, state: ChainState, rule: MedianRule = MEDIAN_RULE): Verdict {
   const { header } = block;
   if (header.version.block !== BLOCK_PROTOCOL || header.version.app !== BigInt(state.consensusParams.version.app))
     return rejected("BLOCK_VERSION", `block ${header.version.block} app ${header.version.app}`);
@@ -60,7 +65,7 @@ export function checkBlock(block: Block, state: ChainState): Verdict {
   const evidenceBytes = block.evidence.reduce((sum, evidence) => sum + encodeEvidence(evidence).length, 0);
   if (evidenceBytes > state.consensusParams.evidence.maxBytes)
     return rejected("BLOCK_EVIDENCE_TOO_LARGE", `${evidenceBytes} bytes`);
-  return checkCommitAndTime(block, state);
+  return checkCommitAndTime(block, state, rule);
 }
 
 /** Height of the block that would extend `state`. */
@@ -69,12 +74,16 @@ export function nextHeight(state: ChainState): number {
 }
 
 /** BFT time: genesis time at the first block, then the weighted median of the previous commit's timestamps. */
-export function blockTimeAfter(state: ChainState, lastCommit: Block["lastCommit"]): Timestamp {
+export function blockTimeAfter(
+  state: ChainState,
+  lastCommit: Block["lastCommit"],
+  rule: MedianRule = MEDIAN_RULE,
+): Timestamp {
   if (state.lastValidators === undefined) return state.lastBlockTime;
-  return medianTime(lastCommit, state.lastValidators, MEDIAN_RULE);
+  return medianTime(lastCommit, state.lastValidators, rule);
 }
 
-function checkCommitAndTime(block: Block, state: ChainState): Verdict {
+function checkCommitAndTime(block: Block, state: ChainState, rule: MedianRule): Verdict {
   const { header, lastCommit } = block;
   if (state.lastValidators === undefined) {
     if (lastCommit.signatures.length !== 0)
@@ -91,7 +100,7 @@ function checkCommitAndTime(block: Block, state: ChainState): Verdict {
     lastCommit,
   );
   if (!verdict.accepted) return verdict;
-  if (compareTimestamps(header.time, blockTimeAfter(state, lastCommit)) !== 0)
+  if (compareTimestamps(header.time, blockTimeAfter(state, lastCommit, rule)) !== 0)
     return rejected("BLOCK_TIME", "not the median of the previous commit");
   if (compareTimestamps(header.time, state.lastBlockTime) <= 0)
     return rejected("BLOCK_TIME", "not later than the previous block");

@@ -223,11 +223,6 @@ export function createExecutor(initial: ChainState, ports: ExecutorPorts): Block
       if (response.appHash.length === 0) throw new ExecutorError({ code: "EXECUTOR_APP_HASH_EMPTY", height });
       const after = stateAfter(before, block, blockId, response);
       const { writes, retainHeight } = app.commit();
-      const committedEvidence = block.evidence.map((evidence) => ({
-        hash: hashEvidence(evidence),
-        height: evidence.type === "duplicateVote" ? evidence.voteA.height : evidence.commonHeight,
-        time: evidence.timestamp,
-      }));
       await ports.persistHeight({
         block,
         blockBytes,
@@ -238,7 +233,7 @@ export function createExecutor(initial: ChainState, ports: ExecutorPorts): Block
         stateAfter: after,
         appWrites: writes,
         retainHeight,
-        committedEvidence,
+        committedEvidence: committedEvidenceOf(block),
       });
       state = after;
       const freshEvidence = await evidencePool.update(block.evidence, before, after);
@@ -247,8 +242,25 @@ export function createExecutor(initial: ChainState, ports: ExecutorPorts): Block
   };
 }
 
-/** The chain after `block`: validator updates of this height take effect two heights later. */
-function stateAfter(before: ChainState, block: Block, blockId: BlockId, response: FinalizeBlockResponse): ChainState {
+/** What is remembered of the evidence a block carries. */
+export function committedEvidenceOf(block: Block): readonly CommittedEvidence[] {
+  return block.evidence.map((evidence) => ({
+    hash: hashEvidence(evidence),
+    height: evidence.type === "duplicateVote" ? evidence.voteA.height : evidence.commonHeight,
+    time: evidence.timestamp,
+  }));
+}
+
+/**
+ * The chain after `block`: validator updates of this height take effect two heights later.
+ * @throws ExecutorError EXECUTOR_VALIDATOR_UPDATE_INVALID
+ */
+export function stateAfter(
+  before: ChainState,
+  block: Block,
+  blockId: BlockId,
+  response: FinalizeBlockResponse,
+): ChainState {
   const { height } = block.header;
   const updates = response.validatorUpdates;
   let nextValidators = before.nextValidators;

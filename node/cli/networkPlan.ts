@@ -4,6 +4,7 @@ import { addressOf, generatePrivateKey, type PrivateKey, publicKeyOf } from "#st
 import { formatGenesis, type Genesis } from "#storage/types/genesis.ts";
 import { DEFAULT_CONSENSUS_PARAMS } from "#storage/types/params.ts";
 import { timestampFromMs } from "#storage/types/time.ts";
+import { cometNodeId } from "../cometbft/cometNodeKey.ts";
 import { NODE_KEY_NAME, VALIDATOR_KEY_NAME } from "../configurationHome.ts";
 import type { NodeOptions, NodeRole } from "../options.ts";
 import { cliError } from "./cliError.ts";
@@ -23,6 +24,13 @@ export interface NodePlan {
   readonly config: Partial<NodeOptions>;
 }
 
+/** `comet` is CometBFT's own, for nodes that run it. */
+export interface NodePorts {
+  readonly p2p: number;
+  readonly api: number;
+  readonly comet: number;
+}
+
 /** A network that is to be made: nothing is written yet, so that callers may change configurations or add meters first. */
 export interface NetworkPlan {
   readonly chainId: string;
@@ -33,7 +41,7 @@ export interface NetworkPlan {
 
 /**
  * Keys, roles and connections of a new network. Operators of validators are regulators, the first one also owns the ledger; every light node is
- * a prosumer with one meter key. All nodes are reached at `host`.
+ * a prosumer with one meter key. Nodes of one host get ports of their own, nodes of different hosts the same.
  * @throws CliError NETWORK_SIZE_INVALID
  */
 export async function planNetwork(options: {
@@ -42,11 +50,12 @@ export async function planNetwork(options: {
   readonly full: number;
   readonly light: number;
   readonly genesisTimeMs: number;
-  /** An IPv4 address. */
-  readonly host: string;
-  readonly ports?: readonly { readonly p2p: number; readonly api: number }[];
+  /** An IPv4 address at which all nodes are reached, or one for every node. */
+  readonly host: string | readonly string[];
+  readonly ports?: readonly NodePorts[];
+  readonly engine?: NodeOptions["engine"];
 }): Promise<NetworkPlan> {
-  const { chainId, validators, full, light, genesisTimeMs, host } = options;
+  const { chainId, validators, full, light, genesisTimeMs, engine = "embedded" } = options;
   const total = validators + full + light;
   if (validators < 1 || total > MAX_PLANNED_NODES) {
     const message = `${validators} validators and ${total} nodes`;
@@ -62,8 +71,18 @@ export async function planNetwork(options: {
     ...Array.from({ length: full }, () => "full" as const),
     ...Array.from({ length: light }, () => "light" as const),
   ];
-  const drafts = await Promise.all(roles.map((role, index) => draftNode(role, index, roles, host, options.ports)));
-  const nodes = drafts.map((draft) => ({ ...draft, config: { ...draft.config, ...connections(draft, drafts) } }));
+  const places = placesOf(options, total);
+  const drafts = await Promise.all(
+    roles.map((role, index) => draftNode(role, `${role}${index - roles.indexOf(role)}`, places[index] as Place)),
+  );
+  const nodes = drafts.map((draft) => ({
+    ...draft,
+    config: {
+      ...draft.config,
+      ...connections(draft, drafts),
+      ...(engine === "cometbft" && draft.role !== "light" ? cometConnections(draft, drafts) : {}),
+    },
+  }));
   return { chainId, genesisTimeMs, nodes, appState: firstMembers(nodes) };
 }
 
@@ -97,24 +116,35 @@ export function genesisOf(plan: NetworkPlan): Genesis {
   };
 }
 
-type Draft = NodePlan & { readonly multiaddress: string };
+interface Place extends NodePorts {
+  readonly host: string;
+}
 
-async function draftNode(
-  role: NodeRole,
-  index: number,
-  roles: readonly NodeRole[],
-  host: string,
-  ports: readonly { readonly p2p: number; readonly api: number }[] | undefined,
-): Promise<Draft> {
+type Draft = NodePlan & { readonly multiaddress: string; readonly place: Place };
+
+/** @throws CliError NETWORK_HOSTS_COUNT */
+function placesOf({ host, ports }: Parameters<typeof planNetwork>[0], total: number): readonly Place[] {
+  const hosts = typeof host === "string" ? Array.from({ length: total }, () => host) : host;
+  if (hosts.length !== total) {
+    const message = `${hosts.length} addresses for ${total} nodes`;
+    throw cliError("usage", "NETWORK_HOSTS_COUNT", message, "give one address for all, or one for every node");
+  }
+  return hosts.map((each, index) => {
+    const before = hosts.slice(0, index).filter((other) => other === each).length;
+    const defaults = { p2p: 26_656 + before, api: 26_680 + before, comet: 26_720 + before };
+    return { host: each, ...(ports?.[index] ?? defaults) };
+  });
+}
+
+async function draftNode(role: NodeRole, name: string, place: Place): Promise<Draft> {
   // libp2p is loaded only here, so that commands that do not need it start fast.
   const { peerIdOfSeed } = await import("../network/nodeKey.ts");
-  const name = `${role}${index - roles.indexOf(role)}`;
-  const { p2p, api } = ports?.[index] ?? { p2p: 26_656 + index, api: 26_680 + index };
+  const { host, p2p, api } = place;
   const keys = newKeys(role);
   const peerId = await peerIdOfSeed((keys[NODE_KEY_NAME] as PrivateKey).bytes);
   const listen = `/ip4/${host}/tcp/${p2p}`;
   const config = { role, moniker: name, p2pListen: [listen], apiPort: api };
-  return { name, role, keys, p2pPort: p2p, config, multiaddress: `${listen}/p2p/${peerId}` };
+  return { name, role, keys, p2pPort: p2p, config, place, multiaddress: `${listen}/p2p/${peerId}` };
 }
 
 function newKeys(role: NodeRole): Record<string, PrivateKey> {
@@ -137,6 +167,18 @@ function connections(draft: Draft, all: readonly Draft[]): Partial<NodeOptions> 
   const seeds = others(["validator", "full"]);
   if (draft.role === "light") return { seeds, fullNodes: seeds };
   return { seeds, persistentPeers: others(["validator"]) };
+}
+
+/** Every CometBFT holds on to those of all validators. */
+function cometConnections(draft: Draft, all: readonly Draft[]): Partial<NodeOptions> {
+  const addressOfComet = ({ place: { host, comet } }: Draft) => `${host}:${comet}`;
+  return {
+    engine: "cometbft",
+    cometbftListen: addressOfComet(draft),
+    cometbftPeers: all
+      .filter((other) => other !== draft && other.role === "validator")
+      .map((other) => `${cometNodeId(other.keys[NODE_KEY_NAME] as PrivateKey)}@${addressOfComet(other)}`),
+  };
 }
 
 function firstMembers(nodes: readonly NodePlan[]): GenesisAppState {

@@ -57,7 +57,7 @@ const packages = () => light.report.urls.filter((url) => url.includes("/node_mod
 beforeAll(async () => {
   writeFileSync(passphraseFile, `${PASSPHRASE}\n`, { mode: 0o600 });
   // Nobody answers there: this is about what is loaded, not about what is heard.
-  const ports = [1, 2].map((port) => ({ p2p: port, api: port }));
+  const ports = [1, 2].map((port) => ({ p2p: port, api: port, comet: port }));
   const plan = await planNetwork({
     chainId: "light-process",
     validators: 1,

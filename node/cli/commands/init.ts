@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { isIPv4 } from "node:net";
 import { resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { generatePrivateKey, publicKeyOf } from "#storage/crypto/keys.ts";
@@ -28,6 +29,7 @@ interface InitFlags {
   readonly full: string;
   readonly light: string;
   readonly host: string;
+  readonly engine: NodeOptions["engine"];
   readonly output?: string;
 }
 
@@ -47,13 +49,19 @@ export function initCommand(program: Command, io: CliIo): void {
     .option("--validators <n>", "founding: make the homes of this many validators, into --output")
     .option("--full <n>", "founding: and of this many full nodes", "0")
     .option("--light <n>", "founding: and of this many light nodes", "0")
-    .option("--host <ip>", "founding: address at which the nodes reach each other", "127.0.0.1")
+    .option("--host <ip,…>", "founding: address at which all nodes are reached, or one for every node", "127.0.0.1")
+    .addOption(
+      new Option("--engine <engine>", "founding: what orders transactions into blocks")
+        .choices(["embedded", "cometbft"])
+        .default("embedded"),
+    )
     .option("--output <folder>", "founding: folder for the homes of several nodes")
     .addHelpText(
       "after",
       example(
         "init --home ~/ledger --chain-id my-ledger",
         "init --chain-id my-ledger --validators 4 --full 1 --light 2 --output ./net",
+        "init --chain-id my-ledger --validators 4 --engine cometbft --host 10.0.0.1,10.0.0.2,10.0.0.3,10.0.0.4 --output ./net",
         "init --home ~/pi --role light --genesis genesis.json --peers /ip4/10.0.0.2/tcp/26656/p2p/12D3KooW…",
       ),
     )
@@ -75,7 +83,8 @@ async function foundNetwork(context: CommandContext, flags: InitFlags): Promise<
     full: count(flags.full, "--full"),
     light: count(flags.light, "--light"),
     genesisTimeMs: io.nowMs(),
-    host: flags.host,
+    host: hostsOf(flags),
+    engine: flags.engine,
   });
   const passphrase = await readNewPassphrase(io, context.options.passphraseFile);
   const homes = await writeNetwork(plan, resolve(flags.output), passphrase);
@@ -94,7 +103,7 @@ async function foundAlone(context: CommandContext, flags: InitFlags): Promise<vo
     host: flags.host,
   });
   const keys = plan.nodes[0]?.keys ?? {};
-  const config = { role: "validator" as const, moniker: flags.moniker ?? "validator" };
+  const config = { role: "validator" as const, moniker: flags.moniker ?? "validator", engine: flags.engine };
   const home = { home: options.home, config, genesis: formatGenesis(genesisOf(plan)), keys };
   await writeHome(home, await readNewPassphrase(io, options.passphraseFile));
   report(context, plan.chainId, [home]);
@@ -141,6 +150,14 @@ function report(context: CommandContext, chainId: string, homes: readonly NewHom
     const first = views[0]?.home ?? "";
     return `chain ${chainId}\n${table(["HOME", "ROLE", "KEY", "ACCOUNT"], rows)}next: energy-ledger start --home ${first}\n`;
   });
+}
+
+function hostsOf({ host }: InitFlags): string | readonly string[] {
+  const hosts = host.split(",");
+  for (const each of hosts)
+    if (!isIPv4(each))
+      throw cliError("usage", "HOST_MALFORMED", JSON.stringify(each), "write IPv4 addresses, such as 10.0.0.1");
+  return hosts.length === 1 ? host : hosts;
 }
 
 function readGenesis(file: string): { genesis: Genesis; text: string } {

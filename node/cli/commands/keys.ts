@@ -1,10 +1,12 @@
 import { type Command, Option } from "commander";
 import { generatePrivateKey, type KeyType } from "#storage/crypto/keys.ts";
+import { cometNodeId } from "../../cometbft/cometNodeKey.ts";
+import { NODE_KEY_NAME } from "../../configurationHome.ts";
 import { commandContext, example } from "../context.ts";
 import type { CliIo } from "../io.ts";
-import { accountOf, type KeyEntry, listKeys, saveKey, showKey } from "../keyStore.ts";
+import { accountOf, type KeyEntry, listKeys, loadKey, saveKey, showKey } from "../keyStore.ts";
 import { facts, show, table } from "../output.ts";
-import { readNewPassphrase } from "../passphrase.ts";
+import { readNewPassphrase, readPassphrase } from "../passphrase.ts";
 
 export function keysCommand(program: Command, io: CliIo): void {
   const keys = program
@@ -48,6 +50,17 @@ export function keysCommand(program: Command, io: CliIo): void {
     .action((name: string, _flags: object, command: Command) => {
       const { json, paths } = commandContext(io, command);
       showEntry(io, json, showKey(paths.keys, name));
+    });
+
+  keys
+    .command("cometbft-id")
+    .description("This node's id in CometBFT's network, for the cometbftPeers of others")
+    .addHelpText("after", example("keys cometbft-id"))
+    .action(async (_flags: object, command: Command) => {
+      const { json, paths, options } = commandContext(io, command);
+      const passphrase = await readPassphrase(io, options.passphraseFile);
+      const id = cometNodeId(await loadKey(paths.keys, NODE_KEY_NAME, passphrase));
+      show(io, json, { id }, () => `${id}\n`);
     });
 }
 

@@ -20,3 +20,10 @@ export async function freePorts(count: number): Promise<readonly number[]> {
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
   return ports;
 }
+
+/** Ports for so many nodes of one machine: libp2p, REST API, CometBFT. */
+export async function freeNodePorts(nodes: number): Promise<readonly { p2p: number; api: number; comet: number }[]> {
+  const ports = await freePorts(3 * nodes);
+  const port = (index: number) => ports[index] ?? 0;
+  return Array.from({ length: nodes }, (_, i) => ({ p2p: port(3 * i), api: port(3 * i + 1), comet: port(3 * i + 2) }));
+}
