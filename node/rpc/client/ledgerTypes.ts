@@ -7,7 +7,7 @@ import { MESSAGE_NAMES, MESSAGE_SCHEMAS, typeUrlOf } from "#storage/types/transa
  * The ledger's messages for the `Registry` of CosmJS. Values are plain objects with the fields of storage/proto/edream/ledger/v1/tx.proto
  * in camel case; 64-bit numbers are bigint, a oneof is `{case, value}`.
  */
-export const LEDGER_TYPES: readonly (readonly [typeUrl: string, type: GeneratedType])[] = MESSAGE_NAMES.map((name) => [
+export const LEDGER_TYPES: readonly [typeUrl: string, type: GeneratedType][] = MESSAGE_NAMES.map((name) => [
   typeUrlOf(name),
   generatedType(MESSAGE_SCHEMAS[name]),
 ]);

@@ -86,12 +86,14 @@ function readVote(vote: JsonFields): Vote {
   };
 }
 
-function readBlockId(blockId: JsonFields): BlockId {
+/** @throws ArgumentFault */
+export function readBlockId(blockId: JsonFields): BlockId {
   const parts = blockId.objectOrEmpty("parts");
   return { hash: blockId.hex("hash"), partSetHeader: { total: parts.integer("total"), hash: parts.hex("hash") } };
 }
 
-function readHeader(header: JsonFields): Header {
+/** @throws ArgumentFault */
+export function readHeader(header: JsonFields): Header {
   const version = header.objectOrEmpty("version");
   return {
     version: { block: version.int64("block"), app: version.int64("app") },
@@ -111,7 +113,8 @@ function readHeader(header: JsonFields): Header {
   };
 }
 
-function readCommit(commit: JsonFields): Commit {
+/** @throws ArgumentFault */
+export function readCommit(commit: JsonFields): Commit {
   return {
     height: commit.height("height"),
     round: commit.integer("round"),
@@ -134,7 +137,8 @@ function readCommitSig(signature: JsonFields): CommitSig {
   };
 }
 
-function readValidator(validator: JsonFields): Validator {
+/** @throws ArgumentFault */
+export function readValidator(validator: JsonFields): Validator {
   return {
     address: validator.hex("address"),
     publicKey: validator.publicKey("pub_key"),

@@ -34,6 +34,14 @@ export class JsonFields {
     return value.map((item) => new JsonFields(item, name));
   }
 
+  /** Texts in base64. @throws ArgumentFault */
+  base64List(name: string, maxItems: number): readonly Uint8Array[] {
+    const value = this.#value(name) ?? [];
+    if (!Array.isArray(value)) throw cannotUnmarshal(kindOf(value), `[]${name}`);
+    if (value.length > maxItems) throw new ArgumentFault(`${name} has ${value.length} items, at most ${maxItems}`);
+    return value.map((item) => asFault(() => bytesFromBase64(item, name)));
+  }
+
   /** A 64-bit integer, written as a text. @throws ArgumentFault */
   int64(name: string): bigint {
     const value = this.#value(name) ?? "0";
@@ -63,6 +71,13 @@ export class JsonFields {
   text(name: string): string {
     const value = this.#value(name) ?? "";
     if (typeof value !== "string") throw cannotUnmarshal(kindOf(value), "string");
+    return value;
+  }
+
+  /** @throws ArgumentFault */
+  boolean(name: string): boolean {
+    const value = this.#value(name) ?? false;
+    if (typeof value !== "boolean") throw cannotUnmarshal(kindOf(value), "bool");
     return value;
   }
 

@@ -1,0 +1,202 @@
+import { toBinary } from "@bufbuild/protobuf";
+import { DirectSecp256k1Wallet, decodeTxRaw, Registry } from "@cosmjs/proto-signing";
+import {
+  assertIsDeliverTxSuccess,
+  GasPrice,
+  QueryClient,
+  SigningStargateClient,
+  setupAuthExtension,
+  setupTxExtension,
+} from "@cosmjs/stargate";
+import { Comet38Client } from "@cosmjs/tendermint-rpc";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { ACCOUNT_PREFIX } from "#storage/crypto/identity.ts";
+import { generatePrivateKey, type PrivateKey, publicKeyOf } from "#storage/crypto/keys.ts";
+import {
+  ledgerMessage,
+  MESSAGE_NAMES,
+  MESSAGE_SCHEMAS,
+  type MessageName,
+  typeUrlOf,
+} from "#storage/types/transactionMessages.ts";
+import { accountOf } from "../cli/keyStore.ts";
+import { VALIDATOR_KEY_NAME } from "../configurationHome.ts";
+import { LEDGER_TYPES } from "./client/ledgerTypes.ts";
+import { startTestRpc, type TestAccount, type TestRpc } from "./testRpc.ts";
+
+// CosmJS as it is: it simulates, signs and sends each message of the ledger, waits for it, and reads it back.
+
+const DAY_MS = 24 * 3600 * 1000;
+const INTERVAL_MS = 15 * 60 * 1000;
+const METER = "stargate:1";
+
+let rpc: TestRpc;
+let comet: Comet38Client;
+const registry = new Registry([...LEDGER_TYPES]);
+const sent = new Set<MessageName>();
+
+const person = (): TestAccount => {
+  const key = generatePrivateKey("secp256k1");
+  return { key, account: accountOf(publicKeyOf(key)).account };
+};
+/** A meter's device whose key is of the kind that CosmJS signs with. */
+const device = person();
+const newcomer = person();
+
+beforeAll(async () => {
+  rpc = await startTestRpc();
+  comet = await Comet38Client.connect(rpc.url);
+});
+
+afterAll(async () => {
+  comet.disconnect();
+  await rpc[Symbol.asyncDispose]();
+});
+
+/** Signs with CosmJS, with the gas that Simulate finds, and reads the transaction back by its hash. */
+async function send<N extends MessageName>(by: TestAccount, name: N, fields: Parameters<typeof ledgerMessage<N>>[1]) {
+  const wallet = await DirectSecp256k1Wallet.fromKey(by.key.bytes, ACCOUNT_PREFIX);
+  const client = SigningStargateClient.createWithSigner(comet, wallet, {
+    registry,
+    gasPrice: GasPrice.fromString("0mwh"),
+    broadcastPollIntervalMs: 20,
+  });
+  const typeUrl = typeUrlOf(name);
+  const result = await client.signAndBroadcast(by.account, [{ typeUrl, value: fields }], "auto", "by CosmJS");
+  assertIsDeliverTxSuccess(result);
+  sent.add(name);
+
+  const found = await client.getTx(result.transactionHash);
+  expect(found).toMatchObject({ height: result.height, code: 0, hash: result.transactionHash });
+  const { body, authInfo } = decodeTxRaw(found?.tx ?? new Uint8Array(0));
+  const [any] = body.messages;
+  expect([body.memo, any?.typeUrl]).toEqual(["by CosmJS", typeUrl]);
+  const schema = MESSAGE_SCHEMAS[name];
+  expect(toBinary(schema, registry.decode(any ?? { typeUrl, value: new Uint8Array(0) }))).toEqual(
+    toBinary(schema, ledgerMessage(name, fields).value as never),
+  );
+  // Gas is the transaction's size in bytes: the limit leaves room for the fee that was not in what was simulated.
+  expect(Number(authInfo.fee?.gasLimit)).toBeGreaterThanOrEqual(found?.tx.length ?? 0);
+  return result;
+}
+
+/** JSON of a query of the application. */
+async function query(path: string, data: string): Promise<Record<string, unknown>> {
+  const { code, log, value } = await comet.abciQuery({ path, data: Buffer.from(data) });
+  expect([code, log]).toEqual([0, ""]);
+  return JSON.parse(Buffer.from(value).toString()) as Record<string, unknown>;
+}
+
+test("members are enrolled, change their role and are removed", async () => {
+  const { owner } = rpc;
+  const member = newcomer.account;
+  await send(owner, "MsgEnrolMember", { authority: owner.account, member, role: "consumer" });
+  expect(await query("/edream/member", member)).toMatchObject({ role: "consumer" });
+  await send(owner, "MsgChangeRole", { authority: owner.account, member, role: "producer" });
+  expect(await query("/edream/member", member)).toMatchObject({ role: "producer" });
+  await send(owner, "MsgRemoveMember", { authority: owner.account, member });
+  const gone = await comet.abciQuery({ path: "/edream/member", data: Buffer.from(member) });
+  expect(gone.log).toContain("QUERY_NOT_FOUND");
+});
+
+test("a meter is enrolled, seals an interval, its energy is registered, transferred, and the meter revoked", async () => {
+  const { dso, prosumer, owner } = rpc;
+  await send(dso, "MsgEnrolMeter", {
+    authority: dso.account,
+    meterId: METER,
+    deviceKey: { type: "secp256k1", key: publicKeyOf(device.key).bytes },
+    owner: prosumer.account,
+    quantity: "electricity",
+    direction: "export",
+    seedCommitment: new Uint8Array(32).fill(7),
+    intervalMs: BigInt(INTERVAL_MS),
+  });
+  expect(await query("/edream/meter", METER)).toMatchObject({ owner: prosumer.account });
+
+  const startMs = Math.floor(Date.now() / DAY_MS) * DAY_MS - DAY_MS;
+  await send(device, "MsgSealInterval", {
+    signer: device.account,
+    meterId: METER,
+    intervalStartMs: BigInt(startMs),
+    intervalEndMs: BigInt(startMs + INTERVAL_MS),
+    readingCount: 15,
+    fingerprint: new Uint8Array(32).fill(1),
+    readingsRoot: new Uint8Array(32).fill(2),
+    energy: { case: "sumMwh", value: 1000n },
+  });
+  expect(await query("/edream/chain", METER)).toMatchObject({ readingCount: "15", producedMwh: "1000" });
+
+  const to = (account: string, amountMwh: bigint) => ({ amountMwh, lock: { threshold: 1, accounts: [account] } });
+  const registered = await send(prosumer, "MsgRegisterEnergy", {
+    owner: prosumer.account,
+    meterId: METER,
+    outputs: [to(prosumer.account, 1000n)],
+  });
+  const txId = Buffer.from(registered.transactionHash, "hex");
+  const output = `${registered.transactionHash.toLowerCase()}:0`;
+  expect(await query("/edream/output", output)).toMatchObject({ amountMwh: "1000" });
+
+  const transferred = await send(prosumer, "MsgTransferEnergy", {
+    signers: [prosumer.account],
+    inputs: [{ txId, outputIndex: 0 }],
+    outputs: [to(owner.account, 400n), to(prosumer.account, 600n)],
+  });
+  const events = transferred.events.filter(({ type }) => type === "output_created");
+  expect(events.map(({ attributes }) => attributes.find(({ key }) => key === "amount_mwh")?.value)).toEqual([
+    "400",
+    "600",
+  ]);
+  expect(await query("/edream/outputs", JSON.stringify({ account: owner.account }))).toMatchObject({
+    entries: [{ amountMwh: "400" }],
+  });
+
+  await send(dso, "MsgRevokeMeter", { authority: dso.account, meterId: METER, reason: "test" });
+  expect(await query("/edream/meter", METER)).toMatchObject({ revoked: true });
+});
+
+test("a regulator's vote changes the validators, and the next blocks show it", async () => {
+  const { owner } = rpc;
+  const { bytes: publicKey } = publicKeyOf(rpc.net.plan.nodes[0]?.keys[VALIDATOR_KEY_NAME] as PrivateKey);
+  const { height } = await send(owner, "MsgUpdateValidators", {
+    authority: owner.account,
+    updates: [{ publicKey, power: 13n }],
+    proposalId: 1n,
+  });
+  expect((await comet.blockResults(height)).validatorUpdates).toMatchObject([{ votingPower: 13n }]);
+  const powerAt = async (at: number) => (await comet.validators({ height: at })).validators[0]?.votingPower;
+  expect(await powerAt(height + 1)).toBe(10n);
+  await expect.poll(() => powerAt(height + 2).catch(() => undefined)).toBe(13n);
+});
+
+test("every message of the ledger was sent", () => {
+  expect(MESSAGE_NAMES.filter((name) => !sent.has(name))).toEqual([]);
+});
+
+test("the query extensions of CosmJS: accounts, and transactions with their result", async () => {
+  const queries = QueryClient.withExtensions(comet, setupAuthExtension, setupTxExtension);
+  const account = await queries.auth.account(rpc.owner.account);
+  expect(account?.typeUrl).toBe("/cosmos.auth.v1beta1.BaseAccount");
+  const [last] = (await comet.txSearch({ query: `tx.signer='${rpc.owner.account}'`, order_by: "desc" })).txs;
+  if (last === undefined) throw new Error("no transaction of the owner");
+  const txhash = Buffer.from(last.hash).toString("hex").toUpperCase();
+  const { tx, txResponse } = await queries.tx.getTx(txhash);
+  expect(tx?.body?.memo).toBe("by CosmJS");
+  expect(txResponse).toMatchObject({ txhash, code: 0, height: BigInt(last.height), tx: { value: last.tx } });
+  expect(txResponse?.events).toEqual(last.result.events.map((event) => expect.objectContaining({ type: event.type })));
+  await expect(queries.tx.getTx("00".repeat(32))).rejects.toThrow(/tx not found/);
+  await expect(queries.tx.getTx("xyz")).rejects.toThrow(/not a transaction's hash/);
+});
+
+test("CosmJS is told why: an account that is not there, a right that is missing, a transaction that is refused", async () => {
+  const wallet = await DirectSecp256k1Wallet.fromKey(rpc.prosumer.key.bytes, ACCOUNT_PREFIX);
+  const client = SigningStargateClient.createWithSigner(comet, wallet, {
+    registry,
+    gasPrice: GasPrice.fromString("0mwh"),
+  });
+  expect(await client.getAccount(person().account)).toBeNull();
+  const value = { authority: rpc.prosumer.account, member: person().account, role: "consumer" };
+  const message = { typeUrl: typeUrlOf("MsgEnrolMember"), value };
+  await expect(client.simulate(rpc.prosumer.account, [message], "")).rejects.toThrow(/ROLE_FORBIDDEN/);
+  const fee = { amount: [], gas: "1000" };
+  await expect(client.signAndBroadcast(rpc.prosumer.account, [message], fee)).rejects.toThrow(/ROLE_FORBIDDEN/);
+});
