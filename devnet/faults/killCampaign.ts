@@ -1,3 +1,4 @@
+import { mkdirSync } from "node:fs";
 import { txId } from "#storage/types/block.ts";
 import { type LoadMeter, loadMeters, signRound } from "../benchLoad.ts";
 import { type LoadNode, prepareLoadNet } from "../loadNet.ts";
@@ -40,6 +41,7 @@ export async function runKillCampaign(options: {
   readonly onProgress?: (kills: number, acknowledged: number) => void;
 }): Promise<CampaignReport> {
   const began = performance.now();
+  mkdirSync(options.directory, { recursive: true });
   const meters = loadMeters(METERS);
   const { chainId, nodes } = await prepareLoadNet(options.directory, {
     validators: VALIDATORS,
