@@ -67,6 +67,12 @@ export async function exclusions(
   return answer?.exclusions ?? [];
 }
 
+/** Addresses of the validators of a height, in hex; none where they are not known. */
+export async function validatorAddresses(apiUrl: string, height: number): Promise<readonly string[]> {
+  const answer = await ask<{ validators: { address: string }[] }>(`${apiUrl}/ledger/v1/validators/${height}`);
+  return (answer?.validators ?? []).map(({ address }) => address);
+}
+
 /** Peer ids of the nodes it is connected to. */
 export async function peerIds(apiUrl: string): Promise<readonly string[]> {
   const answer = await ask<{ peers: { peerId: string }[] }>(`${apiUrl}/ledger/v1/peers`);

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { checkAgreement } from "../agreement.ts";
-import { exclusions, lightView, nodeView, peerIds } from "../observe.ts";
+import { exclusions, lightView, nodeView, peerIds, validatorAddresses } from "../observe.ts";
 import type { Play } from "./play.ts";
 import type { Scenario } from "./scenario.ts";
 
@@ -99,23 +99,26 @@ export async function finalChecks(play: Play): Promise<readonly Check[]> {
   return checks;
 }
 
-/** Exactly these validators are excluded, as every honest one knows, and nobody signs the next block with their key. */
+/** Exactly these validators are excluded, as every honest one knows, and the others are the validators of its latest block. */
 async function excludedAre(play: Play, names: readonly string[]): Promise<Check> {
   const addresses = new Map<string, string>();
   for (const { name, apiUrl, role } of play.net.nodes)
     if (role === "validator") addresses.set((await nodeView(apiUrl))?.validatorAddress ?? name, name);
-  let found: readonly string[] = [];
+  const nameOf = (address: string) => addresses.get(address) ?? address;
+  const wanted = [...names].sort();
+  const left = [...addresses.values()].filter((name) => !names.includes(name)).sort();
+  let seen = "";
   const held = await play.hold(async () => {
-    const lists = await Promise.all(
-      play.honest.map(async ({ apiUrl }) =>
-        (await exclusions(apiUrl)).map(({ address }) => addresses.get(address) ?? address).sort(),
-      ),
-    );
-    found = lists.find((list) => !equalLists(list, [...names].sort())) ?? [...names];
-    return lists.every((list) => equalLists(list, [...names].sort()));
+    for (const { name, apiUrl } of play.honest) {
+      const excluded = (await exclusions(apiUrl)).map(({ address }) => nameOf(address)).sort();
+      const set = await validatorAddresses(apiUrl, (await nodeView(apiUrl))?.height ?? 0);
+      seen = `${excluded.join(", ") || "nobody"}; validators: ${set.length}, says ${name}`;
+      if (!equalLists(excluded, wanted) || !equalLists(set.map(nameOf).sort(), left)) return false;
+    }
+    return true;
   });
   const expected = names.length === 0 ? "nobody is excluded" : `evidence has excluded ${names.join(", ")}`;
-  return { expected, held, seen: found.join(", ") || "nobody" };
+  return { expected, held, seen };
 }
 
 /** Every honest validator has refused exactly these, in all its lives, and has no connection to them. */
