@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { runCli } from "#node/cli/program.ts";
 import { checkAgreement } from "./agreement.ts";
 import { type RunningNet, startNet } from "./net.ts";
 import { lightView, nodeView } from "./observe.ts";
+import { runOperator } from "./operator.ts";
 import { prepareNet } from "./prepare.ts";
 import { residentBytes } from "./processes.ts";
 
@@ -112,27 +112,7 @@ test(
   TEST_TIMEOUT_MS,
 );
 
-/** One command line in this process, as a validator's operator would run it beside the node. */
-async function cli(name: string, ...args: readonly string[]): Promise<Record<string, unknown>> {
-  let [out, err] = ["", ""];
-  const code = await runCli([...args, "--home", node(name).home, "--json"], {
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    environment: {},
-    colour: false,
-    fetch,
-    nowMs: Date.now,
-    askSecret: undefined,
-    startNode: () => Promise.reject(new Error("no node is started here")),
-    onInterrupt: () => () => undefined,
-  });
-  if (code !== 0) throw new Error(`${args.join(" ")} ended with ${code}: ${err}`);
-  return JSON.parse(out) as Record<string, unknown>;
-}
+const cli = (name: string, ...args: readonly string[]) => runOperator(node(name).home, ...args);
 
 interface ValidatorsJson {
   readonly validators: readonly { readonly address: string; readonly publicKey: { readonly bytes: string } }[];
