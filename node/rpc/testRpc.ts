@@ -14,12 +14,15 @@ export interface TestAccount {
   readonly account: string;
 }
 
-/** A validator that decides alone and serves its RPC, on a ledger with a DSO and a prosumer. */
+/** Validators, by default one that decides alone, with their RPC, on a ledger with a DSO and a prosumer. */
 export interface TestRpc extends AsyncDisposable {
   readonly net: TestNetwork;
+  /** The first validator. */
   readonly node: RunningNode;
   readonly url: string;
-  /** The validator's operator: owns the ledger, and is its one regulator. */
+  /** Of all validators. */
+  readonly urls: readonly string[];
+  /** The first validator's operator: owns the ledger, and is a regulator. */
   readonly owner: TestAccount;
   readonly dso: TestAccount;
   readonly prosumer: TestAccount;
@@ -29,28 +32,29 @@ export interface TestRpc extends AsyncDisposable {
   sign(by: TestAccount, messages: readonly LedgerMessage[], ahead?: number): Promise<Uint8Array>;
 }
 
-export async function startTestRpc(options: Partial<NodeOptions> = {}): Promise<TestRpc> {
-  const net = await createTestNetwork({ validators: 1, full: 1, light: 1 });
-  const [owner, dso, prosumer] = net.plan.nodes.map(({ keys }) => accountOfKey(keys)) as [
-    TestAccount,
-    TestAccount,
-    TestAccount,
-  ];
+export async function startTestRpc(options: Partial<NodeOptions> = {}, validators = 1): Promise<TestRpc> {
+  const net = await createTestNetwork({ validators, full: 1, light: 1 });
+  const accountOfRole = (role: string) => accountOfKey(net.plan.nodes.find((node) => node.role === role)?.keys ?? {});
   const node = await net.start("validator0", { rpcListen: "127.0.0.1:0", ...options });
-  const url = node.rpc?.url ?? "";
+  const nodes = [node];
+  for (let index = 1; index < validators; index++)
+    nodes.push(await net.start(`validator${index}`, { rpcListen: "127.0.0.1:0", ...options }));
+  const urls = nodes.map(({ rpc }) => rpc?.url ?? "");
+  const [url = ""] = urls;
   const get = async (path: string) => {
     const answer = (await (await fetch(`${url}/${path}`)).json()) as { result?: Record<string, unknown> };
     return answer.result;
   };
   // Before the first block there is nothing to ask for.
-  await eventually(() => get("block"));
+  await eventually(() => get("block?height=1"));
   return {
     net,
     node,
     url,
-    owner,
-    dso,
-    prosumer,
+    urls,
+    owner: accountOfRole("validator"),
+    dso: accountOfRole("full"),
+    prosumer: accountOfRole("light"),
     get,
     async sign({ key, account }, messages, ahead = 0) {
       const data = Buffer.from(account).toString("hex");
