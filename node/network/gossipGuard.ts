@@ -1,5 +1,6 @@
 import type { GossipSub } from "@chainsafe/libp2p-gossipsub";
 import type { PeerId } from "@libp2p/interface";
+import { isPlausibleRpc } from "./gossipRpc.ts";
 import { NetworkError } from "./networkError.ts";
 
 /** What the guard needs of the GossipSub object beyond its published type; `guardGossip` checks that it is there. */
@@ -15,7 +16,7 @@ export interface GossipInternals {
 export interface GossipGuardPorts {
   /** Whether an RPC of this size is within the peer's rate; if not it is dropped unread. */
   admit(peer: string, bytes: number): boolean;
-  /** The peer sent bytes that are no RPC. */
+  /** The peer sent bytes that are no RPC, or none that a node of this ledger sends. */
   onGarbage(peer: string): void;
   /** The peer's stream broke the framing or announced an RPC beyond the limit. */
   onViolation(peer: string): void;
@@ -38,6 +39,10 @@ export function guardGossip(gossip: GossipSub, ports: GossipGuardPorts): GossipI
 
   const receive = (from: PeerId, peer: string, bytes: Uint8Array) => {
     if (!ports.admit(peer, bytes.length)) return;
+    if (!isPlausibleRpc(bytes)) {
+      ports.onGarbage(peer);
+      return;
+    }
     let rpc: unknown;
     try {
       rpc = internals.decodeRpc(bytes);

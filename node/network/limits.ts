@@ -24,6 +24,18 @@ export const MAX_HEADER_MESSAGE_BYTES = 64 * 1024;
 export const MAX_GOSSIP_RPC_BYTES = 8 * 1024 * 1024;
 export const MAX_LIGHT_GOSSIP_RPC_BYTES = 2 * 1024 * 1024;
 
+/**
+ * What one GossipSub RPC may hold. Honest nodes put into one: their subscriptions (two), messages that were asked for, one list of up to 5000
+ * ids a topic they offer and one they ask for, a graft or prune a topic. The other fields are those of subscriptions, grafts and prunes.
+ */
+export const MAX_RPC_MESSAGES = 5000;
+export const MAX_RPC_CONTROLS = 64;
+export const MAX_RPC_MESSAGE_IDS = 15_000;
+export const MAX_RPC_OTHER_FIELDS = 512;
+
+/** Bytes of a gossip message's id: SHA-256 of its data. */
+export const GOSSIP_MESSAGE_ID_BYTES = 32;
+
 /** Bytes of gossip that may wait for one slow peer before its stream is given up. */
 export const MAX_GOSSIP_SEND_BUFFER_BYTES = 8 * 1024 * 1024;
 

@@ -8,6 +8,7 @@ export type NetworkErrorDetails =
   | { readonly code: "TX_BATCH_MALFORMED"; readonly reason: string }
   | { readonly code: "STATUS_MALFORMED"; readonly reason: string }
   | { readonly code: "PEERS_MALFORMED"; readonly reason: string }
+  | { readonly code: "REQUEST_MALFORMED"; readonly reason: string }
   | { readonly code: "ADDRESS_MALFORMED"; readonly address: string }
   | { readonly code: "NODE_KEY_MALFORMED"; readonly bytes: number }
   | { readonly code: "PEER_NOT_CONNECTED"; readonly peer: string }

@@ -2,11 +2,12 @@ import type { Application } from "#consensus/abci.ts";
 import { codeNumber } from "#consensus/application/codes.ts";
 import type { StoredBlock } from "#consensus/engine/ports.ts";
 import type { BlockStore } from "#storage/db/blockStore.ts";
-import type { Verdict } from "#storage/error.ts";
+import { LedgerError, type Verdict } from "#storage/error.ts";
 import { MAX_BLOCK_BYTES } from "#storage/limits.ts";
 import { decodeEvidence, type Evidence } from "#storage/types/evidence.ts";
 import type { Mempool, TxVerdict } from "../mempoolTypes.ts";
 import type { Network } from "../network/network.ts";
+import { NetworkError } from "../network/networkError.ts";
 import type { ChainReader } from "./chainReader.ts";
 import {
   decodeHeightRange,
@@ -46,7 +47,7 @@ export async function serveRequests(network: Network, ports: ServePorts): Promis
   const { protocols } = network;
 
   await network.handle(protocols.blocks, async (_peer, bytes) => {
-    const { from, count } = decodeHeightRange(bytes);
+    const { from, count } = asked(decodeHeightRange, bytes);
     const answer: StoredBlock[] = [];
     let total = 0;
     for (let height = from; height < from + Math.min(count, MAX_SYNC_BLOCKS); height++) {
@@ -60,7 +61,7 @@ export async function serveRequests(network: Network, ports: ServePorts): Promis
   });
 
   await network.handle(protocols.light, async (_peer, bytes) => {
-    const { from, count } = decodeHeightRange(bytes);
+    const { from, count } = asked(decodeHeightRange, bytes);
     const first = from === 0 ? blocks.height() : from;
     const answer = [];
     for (let height = first; height < first + Math.min(Math.max(count, 1), MAX_LIGHT_BLOCKS); height++) {
@@ -72,7 +73,7 @@ export async function serveRequests(network: Network, ports: ServePorts): Promis
   });
 
   await network.handle(protocols.proof, async (_peer, bytes) => {
-    const request = decodeProofRequest(bytes);
+    const request = asked(decodeProofRequest, bytes);
     if ("query" in request) {
       return encodeStateAnswer(app.query({ ...request.query, prove: true }));
     }
@@ -81,14 +82,26 @@ export async function serveRequests(network: Network, ports: ServePorts): Promis
   });
 
   await network.handle(protocols.submit, async (peer, bytes) => {
-    const verdicts = await mempool.addBatch(decodeSubmission(bytes), { peer: SUBMITTED_PREFIX + peer });
+    const verdicts = await mempool.addBatch(asked(decodeSubmission, bytes), { peer: SUBMITTED_PREFIX + peer });
     return encodeSubmitVerdicts(verdicts.map(submitVerdictOf));
   });
 
-  await network.handle(protocols.evidence, async (_peer, bytes) => {
-    const verdict = await ports.addEvidence(decodeEvidence(bytes));
+  await network.handle(protocols.evidence, async (peer, bytes) => {
+    const verdict = await ports.addEvidence(asked(decodeEvidence, bytes));
+    // Whoever saw an attack has checked the signatures; nothing else that can be wrong shows ill will.
+    if (!verdict.accepted && verdict.code.endsWith("SIGNATURE_INVALID")) network.penalise(peer, "LIE");
     return Buffer.from(verdict.accepted ? "" : `${verdict.code}: ${verdict.reason}`.slice(0, MAX_VERDICT_CHARS));
   });
+}
+
+/** What the peer asks. Bytes that are no request cost it points. @throws NetworkError REQUEST_MALFORMED */
+function asked<T>(decode: (bytes: Uint8Array) => T, bytes: Uint8Array): T {
+  try {
+    return decode(bytes);
+  } catch (error) {
+    if (!(error instanceof LedgerError)) throw error;
+    throw new NetworkError({ code: "REQUEST_MALFORMED", reason: error.message }, { cause: error });
+  }
 }
 
 /** A transaction that is known already is as good as added: it waits, or it is in a block. */

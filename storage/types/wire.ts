@@ -15,6 +15,7 @@ export const EMPTY_BYTES = new Uint8Array(0);
 const VARINT = 0;
 const FIXED64 = 1;
 const BYTES = 2;
+const FIXED32 = 5;
 
 const MAX_UINT32 = 0xffff_ffff;
 
@@ -158,6 +159,15 @@ export class FieldReader {
     throw new FormatError({ code: "FORMAT_FIELD_UNKNOWN", format: this.#format, field: this.number });
   }
 
+  /** Passes over a field of any kind, for formats that are not ours to refuse what is new in them. */
+  skip(): void {
+    if (this.#wireType === VARINT) this.#varint();
+    else if (this.#wireType === BYTES) this.#view("skipped");
+    else if (this.#wireType === FIXED64) this.#pass(8);
+    else if (this.#wireType === FIXED32) this.#pass(4);
+    else throw this.#malformed(`wire type ${this.#wireType}`);
+  }
+
   uint64(field: string): bigint {
     this.#expect(VARINT, field);
     return this.#varint();
@@ -234,6 +244,11 @@ export class FieldReader {
     const view = this.#bytes.subarray(this.#offset, end);
     this.#offset = end;
     return view;
+  }
+
+  #pass(length: number): void {
+    if (this.#offset + length > this.#bytes.length) throw this.#malformed("a fixed number runs beyond the end");
+    this.#offset += length;
   }
 
   #expect(wireType: number, field: string): void {
