@@ -9,7 +9,7 @@ import type { NodeOptions } from "./options.ts";
 import type { RunningNode } from "./runningNode.ts";
 import { startNode } from "./startNode.ts";
 
-const PASSPHRASE = "correct horse battery";
+export const PASSPHRASE = "correct horse battery";
 
 /** Quick blocks, and nothing that a test does not look at. */
 const QUICK: Partial<NodeOptions> = {

@@ -72,8 +72,8 @@ export async function createCometDriver(parts: DriverParts): Promise<ConsensusDr
     ledger,
     log,
     appHeight: () => app.info().lastBlockHeight,
-    async onBlock(committed) {
-      metrics.store.blockBytes.inc(0);
+    async onBlock(committed, blockBytes) {
+      metrics.store.blockBytes.inc(blockBytes);
       await parts.onBlock(committed);
     },
     onFatal: fail,

@@ -1,12 +1,14 @@
 import { Comet38Client, HttpBatchClient } from "@cosmjs/tendermint-rpc";
+import { MAX_VALIDATORS } from "#storage/limits.ts";
 import type { Block } from "#storage/types/block.ts";
 import type { Commit } from "#storage/types/commit.ts";
 import type { Evidence } from "#storage/types/evidence.ts";
-import { asObject } from "#storage/types/keyJson.ts";
 import type { Validator } from "#storage/types/validatorSet.ts";
 import { evidenceJson } from "../rpc/cometJson/evidence.ts";
-import { blockFromJson, commitFromJson, validatorFromJson } from "./blockJson.ts";
+import { readCommit, readValidator } from "../rpc/cometJson/readHeaders.ts";
+import { JsonFields } from "../rpc/cometJson/readFields.ts";
 import { CometError } from "./cometError.ts";
+import { readBlock } from "./readBlock.ts";
 
 type Params = Parameters<HttpBatchClient["execute"]>[0]["params"];
 
@@ -24,7 +26,7 @@ export interface CometStatus {
   readonly version: string;
 }
 
-/** The few things asked of CometBFT's own RPC. All @throws CometError COMETBFT_RPC_FAILED; FormatError for an answer that is none. */
+/** The few things asked of CometBFT's own RPC. All @throws CometError COMETBFT_RPC_FAILED; ArgumentFault for an answer that is none. */
 export interface CometRpc {
   status(): Promise<CometStatus>;
   /** The block, and a commit for it: the canonical one, or of the newest block the one seen. */
@@ -55,33 +57,32 @@ export function createCometRpc(url: string): CometRpc {
     return call(method, async () => {
       lastId += 1;
       const answer = await http.execute({ jsonrpc: "2.0", id: lastId, method, params });
-      return asObject(answer.result, method);
+      return new JsonFields(answer.result, method);
     });
   }
 
   return {
     async status() {
-      const { sync_info: sync, node_info: node } = await ask("status", {});
-      const { latest_block_height: latest, earliest_block_height: earliest, ...rest } = asObject(sync, "sync_info");
+      const status = await ask("status", {});
+      const sync = status.objectOrEmpty("sync_info");
       return {
-        latestHeight: Number(latest),
-        earliestHeight: Number(earliest),
-        isCatchingUp: rest.catching_up === true,
-        version: String(asObject(node, "node_info").version),
+        latestHeight: sync.height("latest_block_height"),
+        earliestHeight: sync.height("earliest_block_height"),
+        isCatchingUp: sync.boolean("catching_up"),
+        version: status.objectOrEmpty("node_info").text("version"),
       };
     },
 
     async block(height) {
       const params = { height: String(height) };
       const [found, signed] = await Promise.all([ask("block", params), ask("commit", params)]);
-      const { commit } = asObject(signed.signed_header, "commit.signed_header");
-      return { block: blockFromJson(found.block), commit: commitFromJson(commit) };
+      const commit = readCommit(signed.objectOrEmpty("signed_header").objectOrEmpty("commit"));
+      return { block: readBlock(found.objectOrEmpty("block")), commit };
     },
 
     async validators(height) {
       const params = { height: String(height), page: "1", per_page: String(VALIDATORS_PER_PAGE) };
-      const { validators } = await ask("validators", params);
-      return (validators as readonly unknown[]).map(validatorFromJson);
+      return (await ask("validators", params)).list("validators", MAX_VALIDATORS).map(readValidator);
     },
 
     async broadcastTx(tx) {

@@ -29,7 +29,8 @@ export interface FollowerPorts {
   readonly log: Logger;
   /** Of the last block the application has committed. */
   appHeight(): number;
-  onBlock(committed: CommittedBlock): Promise<void>;
+  /** A block is in the store; `blockBytes` long as protobuf. */
+  onBlock(committed: CommittedBlock, blockBytes: number): Promise<void>;
   onFatal(error: unknown): void;
 }
 
@@ -78,7 +79,7 @@ export function startFollower(initial: ChainState | undefined, ports: FollowerPo
       committedEvidence: committedEvidenceOf(block),
     });
     state = after;
-    await ports.onBlock({ block, blockId, commit, response, stateAfter: after });
+    await ports.onBlock({ block, blockId, commit, response, stateAfter: after }, blockBytes.length);
   }
 
   /** The chain before the first block after a snapshot; what CometBFT does not keep of the time before is left out. */
