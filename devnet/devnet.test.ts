@@ -69,6 +69,22 @@ test(
   TEST_TIMEOUT_MS,
 );
 
+test(
+  "validators and full nodes serve CometBFT's RPC, light nodes do not",
+  async () => {
+    const chainIdOf = async (rpcUrl: string) => {
+      const answer = await fetch(`${rpcUrl}/status`).catch(() => undefined);
+      const status = (await answer?.json()) as { result?: { node_info: { network: string } } } | undefined;
+      return status?.result?.node_info.network;
+    };
+    for (const { role, rpcUrl } of net.nodes) {
+      expect(rpcUrl === undefined).toBe(role === "light");
+      if (rpcUrl !== undefined) await until(async () => (await chainIdOf(rpcUrl)) === net.chainId);
+    }
+  },
+  TEST_TIMEOUT_MS,
+);
+
 test("a light node that has verified headers and proofs takes at most 96 MB", () => {
   const bytes = residentBytes(node("light0").process.pid() ?? 0);
   // Only Linux tells.

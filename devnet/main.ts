@@ -175,7 +175,7 @@ async function lookAt(net: RunningNet): Promise<Look> {
 }
 
 function frame(net: RunningNet, { views, lights, rss }: Look, seconds: number, flags: Flags): string {
-  const rows = net.nodes.map(({ name, apiUrl, process }) => {
+  const rows = net.nodes.map(({ name, apiUrl, rpcUrl = "", process }) => {
     const view = views.get(name);
     const light = lights.get(name);
     return [
@@ -189,12 +189,13 @@ function frame(net: RunningNet, { views, lights, rss }: Look, seconds: number, f
         : `${light.proofsVerified}${light.proofsFailed > 0 ? ` (${light.proofsFailed} failed)` : ""}`,
       light === undefined ? "" : `${percentile(sorted(light.finalitySeconds), 0.5).toFixed(2)} s`,
       formatBytes(rss.get(name) ?? 0),
-      process.restarts() > 0 ? `${apiUrl}  (restarted ${process.restarts()}×)` : apiUrl,
+      apiUrl,
+      process.restarts() > 0 ? `${rpcUrl}  (restarted ${process.restarts()}×)` : rpcUrl,
     ];
   });
   const head = `${net.chainId}  ${seconds.toFixed(0)} s${flags.seconds === undefined ? "  Ctrl-C ends" : ` of ${flags.seconds}`}`;
   const docs = `OpenAPI page: ${net.nodes[0]?.apiUrl}/docs`;
-  const header = ["NODE", "HEIGHT", "ROUND", "PEERS", "FINAL TXS", "PROOFS", "FINALITY", "MEMORY", "ADDRESS"];
+  const header = ["NODE", "HEIGHT", "ROUND", "PEERS", "FINAL TXS", "PROOFS", "FINALITY", "MEMORY", "API", "RPC"];
   return `${head}\n${formatTable(header, rows)}\n${docs}`;
 }
 
@@ -214,9 +215,10 @@ async function close(
   const full = await Promise.all(
     net.nodes
       .filter(({ role }) => role !== "light")
-      .map(async ({ name, role, apiUrl, process }) => ({
+      .map(async ({ name, role, apiUrl, rpcUrl = "", process }) => ({
         name,
         role,
+        rpcUrl,
         blockBytes: (await metricValue(apiUrl, "ledger_store_block_bytes")) ?? 0,
         rssBytes: rss.get(name) ?? 0,
         restarts: process.restarts(),

@@ -5,7 +5,7 @@ import type { GenesisMeter } from "#consensus/application/genesisState.ts";
 import { METER_KEY_NAME, PROSUMER_KEY_NAME } from "#node/cli/keyNames.ts";
 import { accountOf } from "#node/cli/keyStore.ts";
 import { type NetworkPlan, type NodePlan, planNetwork, writeNetwork } from "#node/cli/networkPlan.ts";
-import { freeNodePorts } from "#node/freePorts.ts";
+import { freeNodePorts, freePorts } from "#node/freePorts.ts";
 import { deviceKeyOf, meterSecretOf } from "#node/light/meterKeys.ts";
 import { createCsvSource } from "#node/meter/csv.ts";
 import { householdMeters } from "#node/meter/householdSource.ts";
@@ -34,6 +34,8 @@ export interface PreparedNode {
   readonly role: "validator" | "full" | "light";
   readonly home: string;
   readonly apiUrl: string;
+  /** Of CometBFT's RPC, which light nodes do not serve. */
+  readonly rpcUrl: string | undefined;
 }
 
 export interface PreparedNet {
@@ -70,6 +72,7 @@ export async function prepareNet(options: NetOptions): Promise<PreparedNet> {
   writeFileSync(passphraseFile, `${passphrase}\n`, { mode: 0o600 });
 
   const ports = await freeNodePorts(validators + full + light);
+  const rpcPorts = await freePorts(validators + full);
   const chainId = `devnet-${randomBytes(3).toString("hex")}`;
   const base = await planNetwork({
     chainId,
@@ -84,10 +87,12 @@ export async function prepareNet(options: NetOptions): Promise<PreparedNet> {
   const meters: GenesisMeter[] = [];
   const nodes: NodePlan[] = [];
   let lights = 0;
-  for (const node of base.nodes) {
+  for (const [index, node] of base.nodes.entries()) {
     const config: Partial<NodeOptions> = { ...node.config, ...COMMON, passphraseFile, ...engineConfig(options) };
-    if (node.role !== "light") nodes.push({ ...node, config: { ...config, workers: 1 } });
-    else {
+    if (node.role !== "light") {
+      const rpcListen = `127.0.0.1:${rpcPorts[index]}`;
+      nodes.push({ ...node, config: { ...config, workers: 1, rpcListen } });
+    } else {
       const metering = await meteringOf(options, lights);
       meters.push(...enrol(node, chainId, metering.meters, metering.config.meterIntervalMs ?? QUARTER_HOUR_MS));
       nodes.push({ ...node, config: { ...config, ...metering.config, apiDocs: false } });
@@ -103,6 +108,7 @@ export async function prepareNet(options: NetOptions): Promise<PreparedNet> {
       role,
       home: join(directory, name),
       apiUrl: `http://127.0.0.1:${ports[index]?.api}`,
+      rpcUrl: rpcPorts[index] === undefined ? undefined : `http://127.0.0.1:${rpcPorts[index]}`,
     })),
   };
 }

@@ -37,6 +37,8 @@ export interface LightReport {
 export interface FullReport {
   readonly name: string;
   readonly role: string;
+  /** Of CometBFT's RPC, while the net ran. */
+  readonly rpcUrl: string;
   /** Bytes of blocks, commits and results on disk. */
   readonly blockBytes: number;
   readonly rssBytes: number;
