@@ -1,12 +1,13 @@
 #!/usr/bin/env node
 /**
- * Records what a running CometBFT answers to the hostile requests, as `recorded.json`:
+ * Records what a running CometBFT answers to the hostile requests, and the events of one height, as `recorded.json`:
  *   cometbft init --home H && cometbft node --home H --proxy_app=kvstore
  *   npm run -s node -- node/rpc/testdata/record.ts http://127.0.0.1:26657 > node/rpc/testdata/recorded.json
  */
 import { once } from "node:events";
 import { WebSocket } from "ws";
 import { HOSTILE_MESSAGES, HOSTILE_REQUESTS } from "./hostileRequests.ts";
+import { recordHeight } from "./recordHeight.ts";
 
 const [url = "http://127.0.0.1:26657"] = process.argv.slice(2);
 const answers: Record<string, object> = {};
@@ -29,4 +30,6 @@ for (const { name, text, silent } of HOSTILE_MESSAGES) {
   if (!silent) messages[name] = String((await once(socket, "message"))[0]);
 }
 socket.close();
-process.stdout.write(`${JSON.stringify({ answers, messages }, null, 1)}\n`);
+
+const events = await recordHeight(url);
+process.stdout.write(`${JSON.stringify({ answers, messages, events }, null, 1)}\n`);
