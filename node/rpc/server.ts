@@ -53,7 +53,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, ports:
   const { methods, dispatcher } = ports;
   const body = await readBody(request);
   if (body === undefined) return refuseBody(response);
-  const url = new URL(request.url ?? "/", "http://rpc");
+  const url = urlOf(request);
+  if (url === undefined) return write(response, 404, PLAIN, "404 page not found\n");
   const gone = new AbortController();
   response.once("close", () => gone.abort());
   const context = { remote: remoteOf(request), signal: gone.signal, connection: undefined };
@@ -119,6 +120,11 @@ function refuse(response: ServerResponse): void {
   response.setHeader("Connection", "close");
   const { body } = rpcError("RPC_SERVER_ERROR", "this node's RPC needs the API token");
   write(response, 401, "application/json", errorText(undefined, body));
+}
+
+/** Undefined for a target that is no URL, such as `//`: Node's parser lets it through. */
+export function urlOf({ url = "/" }: IncomingMessage): URL | undefined {
+  return URL.parse(url, "http://rpc") ?? undefined;
 }
 
 export function remoteOf({ socket }: IncomingMessage): string {

@@ -10,7 +10,7 @@ import {
   SOCKET_SILENCE_MS,
   UNREAD_TIMEOUT_MS,
 } from "./limits.ts";
-import { remoteOf } from "./server.ts";
+import { remoteOf, urlOf } from "./server.ts";
 import type { RpcConnection, Subscriptions } from "./subscriptions.ts";
 
 export interface WebsocketLimits {
@@ -38,8 +38,9 @@ export function serveWebsockets(server: Server, limits: WebsocketLimits, ports: 
   const { isAllowed } = ports;
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_BODY_BYTES, perMessageDeflate: false });
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    const { pathname } = new URL(request.url ?? "/", "http://rpc");
-    if (pathname !== "/websocket") return refuse(socket, 404);
+    // Nobody else listens until it is a websocket: a client that resets it while it is refused would end this process.
+    socket.on("error", () => socket.destroy());
+    if (urlOf(request)?.pathname !== "/websocket") return refuse(socket, 404);
     if (!isSameOrigin(request)) return refuse(socket, 403);
     if (isAllowed !== undefined && !isAllowed(request)) return refuse(socket, 401);
     sockets.handleUpgrade(request, socket, head, (opened) => serveSocket(opened, remoteOf(request), limits, ports));
