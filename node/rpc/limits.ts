@@ -25,9 +25,8 @@ export const MAX_UNREAD_BYTES = 4 * 1024 * 1024;
 /** After that, how long it may take to read at all before it is disconnected, in ms (CometBFT's write deadline). */
 export const UNREAD_TIMEOUT_MS = 10_000;
 
-/** A websocket that says nothing for this long is gone; it is asked by a ping before. In ms. */
-export const SOCKET_SILENCE_MS = 30_000;
-export const SOCKET_PING_MS = 27_000;
+/** How often a websocket is asked by a ping whether it is there, in ms; one that says nothing between two is gone. CometBFT waits 30 s for a word. */
+export const SOCKET_PING_MS = 15_000;
 
 /** Requests of one websocket that wait for their answer; further ones are read only when some are done. */
 export const MAX_WAITING_MESSAGES = 16;

@@ -2,28 +2,19 @@ import { type IncomingMessage, type Server, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { type RawData, type WebSocket, WebSocketServer } from "ws";
 import type { Dispatcher } from "./jsonRpc.ts";
-import {
-  MAX_BODY_BYTES,
-  MAX_UNREAD_BYTES,
-  MAX_WAITING_MESSAGES,
-  SOCKET_PING_MS,
-  SOCKET_SILENCE_MS,
-  UNREAD_TIMEOUT_MS,
-} from "./limits.ts";
+import { MAX_BODY_BYTES, MAX_UNREAD_BYTES, MAX_WAITING_MESSAGES, SOCKET_PING_MS, UNREAD_TIMEOUT_MS } from "./limits.ts";
 import { remoteOf, urlOf } from "./server.ts";
 import type { RpcConnection, Subscriptions } from "./subscriptions.ts";
 
 export interface WebsocketLimits {
   readonly maxUnreadBytes: number;
   readonly unreadTimeoutMs: number;
-  readonly silenceMs: number;
   readonly pingMs: number;
 }
 
 export const WEBSOCKET_LIMITS: WebsocketLimits = {
   maxUnreadBytes: MAX_UNREAD_BYTES,
   unreadTimeoutMs: UNREAD_TIMEOUT_MS,
-  silenceMs: SOCKET_SILENCE_MS,
   pingMs: SOCKET_PING_MS,
 };
 
@@ -63,7 +54,7 @@ function serveSocket(socket: WebSocket, remote: string, limits: WebsocketLimits,
     send: (text) => void writes.send(text),
     isSlow: () => socket.bufferedAmount > limits.maxUnreadBytes,
   };
-  const stopWatching = watchSilence(socket, limits);
+  const stopWatching = watchSilence(socket, limits.pingMs);
 
   async function answerWaiting(): Promise<void> {
     if (isAnswering) return;
@@ -95,19 +86,26 @@ function serveSocket(socket: WebSocket, remote: string, limits: WebsocketLimits,
 /** Sends texts, and ends the connection when one is not taken in time. */
 function watchWrites(socket: WebSocket, timeoutMs: number) {
   let unread = 0;
+  let taken = 0;
   let timer: NodeJS.Timeout | undefined;
-  const restart = () => {
+  const watch = () => {
     clearTimeout(timer);
-    timer = unread === 0 ? undefined : setTimeout(() => socket.terminate(), timeoutMs);
+    timer = unread === 0 ? undefined : setTimeout(giveUpUnlessTaken, timeoutMs);
   };
+  function giveUpUnlessTaken(): void {
+    const before = taken;
+    // What was taken while this process was busy is counted before the timer's verdict.
+    setImmediate(() => (taken === before ? socket.terminate() : watch()));
+  }
   return {
     send(text: string): Promise<void> {
       unread += 1;
-      if (timer === undefined) restart();
+      if (timer === undefined) watch();
       return new Promise((resolve) =>
         socket.send(text, () => {
           unread -= 1;
-          restart();
+          taken += 1;
+          watch();
           resolve();
         }),
       );
@@ -116,22 +114,21 @@ function watchWrites(socket: WebSocket, timeoutMs: number) {
   };
 }
 
-/** Asks a silent client whether it is there, and gives it up when it is not. Returns what ends this. */
-function watchSilence(socket: WebSocket, { pingMs, silenceMs }: WebsocketLimits): () => void {
-  const pings = setInterval(() => socket.ping(), pingMs);
-  let silence = setTimeout(giveUp, silenceMs);
-  function giveUp(): void {
-    socket.terminate();
-  }
-  function heard(): void {
-    clearTimeout(silence);
-    silence = setTimeout(giveUp, silenceMs);
-  }
-  socket.on("message", heard).on("ping", heard).on("pong", heard);
-  return () => {
-    clearInterval(pings);
-    clearTimeout(silence);
+/** Asks a client whether it is there, and gives it up when nothing came from it between two questions. Returns what ends this. */
+function watchSilence(socket: WebSocket, pingMs: number): () => void {
+  let isHeard = true;
+  const heard = () => {
+    isHeard = true;
   };
+  socket.on("message", heard).on("ping", heard).on("pong", heard);
+  const ask = () => {
+    if (!isHeard) return socket.terminate();
+    isHeard = false;
+    socket.ping();
+  };
+  // What arrived while this process was busy is read before the timer's verdict.
+  const timer = setInterval(() => setImmediate(ask), pingMs);
+  return () => clearInterval(timer);
 }
 
 /** A page of another site must not read this node through its visitor's browser; programs say no origin. */
