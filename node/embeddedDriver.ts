@@ -62,6 +62,7 @@ export async function createEmbeddedDriver(parts: DriverParts): Promise<Consensu
 
   const engine = createEngine(engineOptions(options, chainId), {
     nowMs: Date.now,
+    steadyMs: () => performance.now(),
     schedule(delayMs, run) {
       const timer = setTimeout(run, delayMs);
       return () => clearTimeout(timer);

@@ -63,7 +63,7 @@ async function acceptProposal(
   const entry = tip.blocks.want(proposal.blockId);
   if ("code" in entry) return entry;
   log(tip, peer, bytes);
-  tip.proposals.set(round, { message: bytes, atMs: tip.ports.nowMs() });
+  tip.proposals.set(round, { message: bytes, atMs: tip.ports.steadyMs() });
   await feed(tip, { type: "proposal", round, value: blockKey(proposal.blockId), polRound: proposal.polRound });
   // The block may be here from an earlier round, given up by the state machine since.
   if (entry.verdicts !== undefined && tip.height === proposal.height) await judge(tip, entry);
@@ -80,7 +80,7 @@ async function acceptPart(
 ): Promise<Verdict> {
   const entry = tip.blocks.byPartSet(partSetHash);
   if (entry === undefined || entry.parts.has(part.index)) return ACCEPTED;
-  const verdict = tip.blocks.addPart(entry, part, tip.ports.nowMs());
+  const verdict = tip.blocks.addPart(entry, part, tip.ports.steadyMs());
   if (!verdict.accepted) return verdict;
   log(tip, peer, bytes);
   tip.statusChanged();

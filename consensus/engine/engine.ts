@@ -170,13 +170,13 @@ export function createEngine(options: EngineOptions, ports: EnginePorts): Engine
 
   async function processBlocks(current: Tip, answer: Extract<QueueItem, { type: "blocks" }>): Promise<void> {
     const { peer, fromHeight, blocks } = answer;
-    if (blocks === undefined) blockSync.onFailure(peer, false, ports.nowMs());
+    if (blocks === undefined) blockSync.onFailure(peer, false, ports.steadyMs());
     else {
       const { good, fault } = await applySynced(current, fromHeight, blocks);
-      if (fault === undefined) blockSync.onApplied(peer, good, ports.nowMs());
+      if (fault === undefined) blockSync.onApplied(peer, good, ports.steadyMs());
       else {
         ports.reportPeer(peer, fault.code, fault.reason);
-        blockSync.onFailure(peer, true, ports.nowMs());
+        blockSync.onFailure(peer, true, ports.steadyMs());
       }
     }
     requestBlocks(current);
@@ -184,7 +184,7 @@ export function createEngine(options: EngineOptions, ports: EnginePorts): Engine
 
   /** Asks for blocks when somebody has one more than the one that its decided commit would bring us. */
   function requestBlocks(current: Tip): void {
-    const nowMs = ports.nowMs();
+    const nowMs = ports.steadyMs();
     if (blockSync.bestHeight(nowMs) <= current.height && !isStuckBehind(current, nowMs)) return;
     const request = blockSync.next(current.height, nowMs);
     if (request !== undefined) sendRequest(request);
@@ -216,14 +216,14 @@ export function createEngine(options: EngineOptions, ports: EnginePorts): Engine
   function sendStatus(current: Tip): void {
     cancelStatus?.();
     cancelStatus = undefined;
-    statusSentMs = ports.nowMs();
+    statusSentMs = ports.steadyMs();
     ports.broadcast(encodeMessage({ type: "status", status: statusOf(viewOf(current)) }));
   }
 
   /** Several changes within `statusMinGapMs` make one status. */
   function statusChanged(): void {
     if (!isRunning || cancelStatus !== undefined) return;
-    const delayMs = Math.max(0, statusSentMs + options.statusMinGapMs - ports.nowMs());
+    const delayMs = Math.max(0, statusSentMs + options.statusMinGapMs - ports.steadyMs());
     cancelStatus = ports.schedule(delayMs, () => {
       if (isRunning && tip !== undefined) sendStatus(tip);
     });
@@ -231,7 +231,7 @@ export function createEngine(options: EngineOptions, ports: EnginePorts): Engine
 
   function tick(): void {
     if (!isRunning || tip === undefined) return;
-    const nowMs = ports.nowMs();
+    const nowMs = ports.steadyMs();
     if (statusSentMs + options.statusIntervalMs <= nowMs) sendStatus(tip);
     const view = viewOf(tip);
     for (const [name, peer] of peers) {
@@ -331,7 +331,7 @@ export function createEngine(options: EngineOptions, ports: EnginePorts): Engine
         height,
         round,
         step: tip?.machine.step ?? "idle",
-        isCatchingUp: blockSync.bestHeight(ports.nowMs()) > height,
+        isCatchingUp: blockSync.bestHeight(ports.steadyMs()) > height,
         proposerAddress: tip?.proposerOf(round).validator.address ?? new Uint8Array(0),
         peers: [...peers].flatMap(([peer, { status }]) =>
           status === undefined ? [] : [{ peer, height: status.height, round: status.round }],

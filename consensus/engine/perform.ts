@@ -184,7 +184,7 @@ async function propose(tip: Tip, { round, value, polRound }: Extract<Effect, { t
     if (part === undefined) continue;
     sendOwn(tip, encodeMessage({ type: "part", height, partSetHash: entry.blockId.partSetHeader.hash, part }));
   }
-  tip.proposals.set(round, { message, atMs: ports.nowMs() });
+  tip.proposals.set(round, { message, atMs: ports.steadyMs() });
   tip.statusChanged();
   await feed(tip, { type: "proposal", round, value: entry.key, polRound });
   await judge(tip, entry);
@@ -195,10 +195,10 @@ async function propose(tip: Tip, { round, value, polRound }: Extract<Effect, { t
  * out without transactions, and if that is refused too, not at all.
  */
 async function newBlock(tip: Tip, proposerAddress: Uint8Array): Promise<BlockEntry | undefined> {
-  const { executor, log, nowMs, mempoolTxs } = tip.ports;
+  const { executor, log, steadyMs, mempoolTxs } = tip.ports;
   for (const txs of [mempoolTxs(executor.maxTxBytes()), []]) {
     const block = executor.createProposalBlock(lastCommitOf(tip), proposerAddress, txs);
-    const entry = tip.blocks.addOwn(block, nowMs());
+    const entry = tip.blocks.addOwn(block, steadyMs());
     const state = await executor.validateBlock(block);
     const app = state.accepted ? executor.processProposal(block, entry.blockId.hash) : state;
     entry.verdicts = { state, app };
@@ -241,7 +241,7 @@ async function castVote(tip: Tip, { voteType, round, value }: Extract<Effect, { 
 const NO_SIGNATURE = new Uint8Array(0);
 
 export function noteVote(tip: Tip, vote: Vote): void {
-  tip.voteTimesMs.set(vote, tip.ports.nowMs());
+  tip.voteTimesMs.set(vote, tip.ports.steadyMs());
   tip.statusChanged();
 }
 

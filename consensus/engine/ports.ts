@@ -114,7 +114,10 @@ export interface Transition {
 
 /** Everything the engine reaches of the world. */
 export interface EnginePorts {
+  /** The wall clock, for the times of votes and blocks; it may be wrong, and be set. */
   nowMs(): number;
+  /** Milliseconds that never go back, for how long ago something was: a clock that is set back must not silence the node until it is made up for. */
+  steadyMs(): number;
   /** Calls `run` once after `delayMs` unless the returned function is called first. */
   schedule(delayMs: number, run: () => void): () => void;
   /** Best effort, in order per peer; never throws, never blocks. */

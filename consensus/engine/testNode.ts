@@ -199,6 +199,7 @@ export function createTestNode(
     };
     const engine = createEngine(options, {
       nowMs: net.nowMs,
+      steadyMs: net.nowMs,
       schedule: (delayMs, run) => net.schedule(delayMs, () => isAlive() && run()),
       sendTo: (peer, bytes) => {
         if (isAlive()) net.send(index, Number(peer.slice(1)), bytes);

@@ -18,7 +18,6 @@ import type { RecordOf } from "../application/stateRecords.ts";
 import type { HeightRecord } from "../engine/executor.ts";
 import { decodeMessage } from "../engine/messages.ts";
 import { blockKey, votedValue } from "../tendermint/value.ts";
-import { isWithinThird } from "./plan.ts";
 import { SIGN_STATE_PATH, type SimNode } from "./simNode.ts";
 
 /**
@@ -277,9 +276,10 @@ export function createInvariants(facts: InvariantFacts): Invariants {
     const median = medianOf(block.lastCommit, lastPowers);
     if (median === undefined || compareTimestamps(header.time, median) !== 0) return "its time is not the median";
     if (compareTimestamps(header.time, parent.block.header.time) <= 0) return "its time does not grow";
-    // Among the signers of a commit less than half of the power is Byzantine, so the median lies within the honest ones' times.
+    // Where less than half of the power behind a commit is Byzantine, rounded down as the median is, it lies within the honest ones' times.
     const range = honestTimes.get(height - 1);
-    if (!isWithinThird(byzantinePower(lastPowers), Number(totalAt(height - 1)))) return undefined;
+    const { byzantine, total } = powerBehind(block.lastCommit, lastPowers);
+    if (byzantine >= total / 2n) return undefined;
     if (
       range === undefined ||
       compareTimestamps(header.time, range.first) < 0 ||
@@ -289,9 +289,14 @@ export function createInvariants(facts: InvariantFacts): Invariants {
     return undefined;
   }
 
-  function byzantinePower(powers: Powers): number {
-    let sum = 0;
-    for (const [address, { power }] of powers) if (facts.byzantine.has(address)) sum += Number(power);
+  function powerBehind(commit: Commit, powers: Powers): { byzantine: bigint; total: bigint } {
+    const sum = { byzantine: 0n, total: 0n };
+    for (const { blockIdFlag, validatorAddress } of commit.signatures) {
+      if (blockIdFlag !== "commit") continue;
+      const power = powers.get(hex(validatorAddress))?.power ?? 0n;
+      sum.total += power;
+      if (facts.byzantine.has(hex(validatorAddress))) sum.byzantine += power;
+    }
     return sum;
   }
 

@@ -278,6 +278,7 @@ export function createSimNode(
 
     const engine = createEngine(options, {
       nowMs,
+      steadyMs: () => world.nowMs(),
       schedule: (delayMs, run) => world.schedule(delayMs, () => isAlive() && run()),
       sendTo: (peer, bytes) => sendTo(Number(peer.slice(1)), bytes),
       broadcast(bytes) {
