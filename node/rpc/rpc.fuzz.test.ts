@@ -84,7 +84,7 @@ function expectAnswers(text: string): void {
 test(
   "a changed body is answered with a result or an error of the table",
   async () => {
-    await fuzzAsync("RPC body", changedJson([...REQUESTS, ...LISTED, ...BATCHES]), 250, async (body) => {
+    await fuzzAsync("RPC body", changedJson([...REQUESTS, ...LISTED, ...BATCHES]), 150, async (body) => {
       const headers = { "content-type": "application/json" };
       const answer = await fetch(url, { method: "POST", headers, body });
       const text = await answer.text();
@@ -112,7 +112,7 @@ const uri = fc
 test(
   "a changed URI is answered with a result or an error of the table",
   async () => {
-    await fuzzAsync("RPC URI", uri, 250, async (path) => {
+    await fuzzAsync("RPC URI", uri, 150, async (path) => {
       const answer = await fetch(`${url}/${path}`);
       // 431: more header than the server reads.
       expect([200, 404, 431, 500]).toContain(answer.status);
@@ -212,6 +212,8 @@ test(
       let written: string;
       try {
         const query = parseQuery(text);
+        // With a space behind them these words begin a moment, here as in CometBFT: tags of that name have no normal form.
+        if (query.some(({ tag }) => tag === "TIME" || tag === "DATE")) return;
         written = formatQuery(query);
         expect(typeof compileQuery(query)(events)).toBe("boolean");
       } catch (error) {
