@@ -38,6 +38,8 @@ export async function search<T>(query: Query, space: SearchSpace<T>, maxEntries:
   const heights = narrowed(space.heights, ofHeight);
   const fits = (item: T) => ofHeight.every(({ holds }) => holds(space.heightOf(item).toString()));
   let looked = 0;
+  /** The index did not say whether all that was found matches. */
+  let isHidden = false;
   const look = (entries: number) => {
     looked += entries;
     if (looked > maxEntries) throw new SearchTooWide();
@@ -57,9 +59,8 @@ export async function search<T>(query: Query, space: SearchSpace<T>, maxEntries:
       found = new Map([...found].filter(([key]) => also.has(key)));
     }
   }
-  const isCertain = ofEvents.length <= 1 && first?.condition.operator !== "CONTAINS";
   const items = [...found.values()];
-  return isCertain ? items : verified(items);
+  return ofEvents.length > 1 || isHidden ? verified(items) : items;
 
   async function collect(items: AsyncIterable<T>, isWanted: (item: T) => boolean): Promise<ReadonlyMap<string, T>> {
     const map = new Map<string, T>();
@@ -72,11 +73,14 @@ export async function search<T>(query: Query, space: SearchSpace<T>, maxEntries:
 
   async function scan({ condition, holds }: Test): Promise<ReadonlyMap<string, T>> {
     const { tag: name, operator, argument } = condition;
-    const attribute = operator === "=" && argument !== undefined ? { name, value: argument.text } : { name };
+    const attribute: ScannedAttribute =
+      operator === "=" && argument !== undefined ? { name, value: argument.text } : { name };
     const map = new Map<string, T>();
     for await (const item of space.scan(attribute, heights)) {
       look(1);
-      if ((item.value === undefined || holds(item.value)) && fits(item)) map.set(space.keyOf(item), item);
+      if (!fits(item)) continue;
+      if (item.value === undefined && attribute.value === undefined) isHidden = true;
+      if (item.value === undefined || holds(item.value)) map.set(space.keyOf(item), item);
     }
     return map;
   }
