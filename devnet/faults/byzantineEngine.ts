@@ -5,7 +5,7 @@ import { createByzantine } from "#consensus/sim/byzantine.ts";
 import { createRandom } from "#consensus/sim/random.ts";
 import { addressOf, type PrivateKey, publicKeyOf } from "#storage/crypto/keys.ts";
 import { decodeBlock } from "#storage/types/block.ts";
-import { MISBEHAVE } from "./misbehave.ts";
+import { MISBEHAVE, MISBEHAVES } from "./misbehave.ts";
 
 /**
  * Stands in for `consensus/engine/engine.ts` and `node/signerOpen.ts` in the process of a Byzantine node: the production engine with the
@@ -33,6 +33,7 @@ export function createEngine(options: EngineOptions, ports: EnginePorts): Engine
   /** Peers in the order of their first connection; their place is their number. */
   const names: string[] = [];
   const connected = new Set<number>();
+  const acted = new Set<BehaviourName>();
   const numberOf = (peer: string): number => {
     const known = names.indexOf(peer);
     return known >= 0 ? known : names.push(peer) - 1;
@@ -51,7 +52,11 @@ export function createEngine(options: EngineOptions, ports: EnginePorts): Engine
       peers: () => [...connected],
       isInHalf: (peer) => peer % 2 === 0,
       send,
-      onAct: () => undefined,
+      onAct(behaviour) {
+        if (acted.has(behaviour)) return;
+        acted.add(behaviour);
+        ports.log.warn({ behaviour }, MISBEHAVES);
+      },
       async decidedAt(height) {
         const stored = await ports.loadBlock(height);
         const { validators } = ports.executor.state();
@@ -79,7 +84,6 @@ export function createEngine(options: EngineOptions, ports: EnginePorts): Engine
     if (typeof message !== "string" || !message.startsWith(MISBEHAVE)) return;
     const behaviours = message.slice(MISBEHAVE.length).split(",").filter(isBehaviourName);
     chosen.push(...behaviours.map((name) => ({ name, atMs: 0 })));
-    ports.log.warn({ behaviours }, "Misbehaves from now on");
   });
   return {
     ...engine,

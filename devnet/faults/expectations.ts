@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { checkAgreement } from "../agreement.ts";
 import { exclusions, lightView, nodeView, peerIds, validatorAddresses } from "../observe.ts";
+import { MISBEHAVES } from "./misbehave.ts";
 import type { Play } from "./play.ts";
-import type { Scenario } from "./scenario.ts";
+import { byzantineNodes, type Scenario } from "./scenario.ts";
 
 /** What was expected, in words, and whether it held. */
 export interface Check {
@@ -78,6 +79,7 @@ export async function finalChecks(play: Play): Promise<readonly Check[]> {
     });
     checks.push({ expected: `${name} has caught up`, held, seen: `height ${reached} of ${height}` });
   }
+  for (const name of byzantineNodes(play.scenario)) checks.push(await hasMisbehaved(play, name));
   for (const name of expect.diskFull) checks.push(endedOfFullDisk(play, name));
   checks.push(await excludedAre(play, expect.excluded), ...(await bannedAre(play, expect.banned)));
   const nodes = [...play.honest, ...play.net.nodes.filter(({ role }) => role === "light")];
@@ -139,6 +141,18 @@ async function bannedAre(play: Play, names: readonly string[]): Promise<readonly
     checks.push({ expected, held, seen: `${refused.join(", ") || "nobody"}; connected: ${connected.join(", ")}` });
   }
   return checks;
+}
+
+/** Without it the other expectations would say nothing. What it is excluded for may keep it from doing more. */
+async function hasMisbehaved(play: Play, name: string): Promise<Check> {
+  const { logFile } = nodeOf(play, name).process;
+  let done: readonly string[] = [];
+  const held = await play.hold(() => {
+    const lines = logLines(logFile).filter(({ msg }) => msg === MISBEHAVES);
+    done = lines.map(({ behaviour }) => String(behaviour));
+    return done.length > 0;
+  });
+  return { expected: `${name} has misbehaved`, held, seen: done.join(", ") || "never" };
 }
 
 /** Each of its lives on a full disk, that in which it became full and those begun on it, ended with exit code 1 and said why. */
