@@ -29,9 +29,17 @@ export function formatDetails(details: ErrorDetails): string {
 function formatFact(value: unknown): string {
   if (value instanceof Uint8Array) return Buffer.from(value).toString("hex");
   if (typeof value === "string") return /\s/.test(value) ? JSON.stringify(value) : value;
-  if (typeof value === "object" && value !== null)
-    return JSON.stringify(value, (_key, inner: unknown) => (typeof inner === "bigint" ? inner.toString() : inner));
+  if (typeof value === "object" && value !== null) return jsonOf(value);
   return String(value);
+}
+
+/** A fact may be a value from outside: nested deeper than JSON.stringify can follow, it is left out. */
+function jsonOf(value: object): string {
+  try {
+    return JSON.stringify(value, (_key, inner: unknown) => (typeof inner === "bigint" ? inner.toString() : inner));
+  } catch {
+    return Array.isArray(value) ? "[…]" : "{…}";
+  }
 }
 
 /** A verdict on untrusted input where a throw would cost too much: about 3 µs against 0.03 µs (STYLE.md §4.5). */

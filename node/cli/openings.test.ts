@@ -112,7 +112,16 @@ test("openings are for the node's owner alone, and are there only once an interv
 
 test("a file that holds something else is refused", async () => {
   await using all = await setUp();
-  for (const text of ["{}", "[null]", '[{"intervalEndMs":1,"sumMwh":"x","salt":"00"}]']) {
+  const salted = `"salt":"${"05".repeat(32)}"`;
+  const texts = [
+    ...["{}", "[null]", '[{"intervalEndMs":1,"sumMwh":"x","salt":"00"}]'],
+    // What String() makes a number of, or nothing at all.
+    ...[
+      `[{"intervalEndMs":["1"],"sumMwh":"1",${salted}}]`,
+      `[{"intervalEndMs":{"toString":1},"sumMwh":"1",${salted}}]`,
+    ],
+  ];
+  for (const text of texts) {
     writeFileSync(all.file, text);
     expect((await all.register("1mWh")).err, text).toContain("OPENINGS_MALFORMED");
   }

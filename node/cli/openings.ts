@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs";
+import { MAX_READING_TIME_MS } from "#storage/types/reading.ts";
 import { cliError } from "./cliError.ts";
 import type { LedgerClient } from "./ledgerClient.ts";
 import { readAllPages } from "./pages.ts";
@@ -65,12 +66,13 @@ export function readOpenings(file: string): readonly Opening[] {
     );
   if (!Array.isArray(list)) throw malformed();
   return (list as (Partial<OpeningJson> | null)[]).map((item) => {
-    const { intervalEndMs, sumMwh, salt } = item ?? {};
-    if (!/^\d{1,15}$/.test(String(intervalEndMs)) || !/^-?\d{1,16}$/.test(String(sumMwh)) || typeof salt !== "string")
+    const { intervalEndMs: endMs, sumMwh, salt } = item ?? {};
+    const isTime = typeof endMs === "number" && Number.isInteger(endMs) && endMs >= 0 && endMs <= MAX_READING_TIME_MS;
+    if (!isTime || typeof sumMwh !== "string" || !/^-?\d{1,16}$/.test(sumMwh) || typeof salt !== "string")
       throw malformed();
     return {
-      intervalEndMs: BigInt(String(intervalEndMs)),
-      sumMwh: BigInt(String(sumMwh)),
+      intervalEndMs: BigInt(endMs),
+      sumMwh: BigInt(sumMwh),
       salt: parseHex(salt, 32, "the salt"),
     };
   });

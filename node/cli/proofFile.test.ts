@@ -51,6 +51,14 @@ test("a proof of every transaction of a block passes all checks in order", () =>
   }
 });
 
+test("half a character in the place of U+FFFD, which hashes alike, makes a file that is refused", () => {
+  const block = createTestChain({ chainId: "edream-\ufffd", initialPowers: POWERS }).append({ txs: TXS });
+  const text = formatProofFile(proofIn(block, 0));
+  const hash = hashHeader(block.signedHeader.header);
+  expect(failedCheck(text, hash)).toBeUndefined();
+  expect(failedCheck(text.replaceAll("\ufffd", "\\ud800"), hash)).toEqual(["format", "PROOF_MALFORMED"]);
+});
+
 test("a file with any one byte changed is never accepted", () => {
   const { text, trustedHash } = sample();
   const bytes = Buffer.from(text);

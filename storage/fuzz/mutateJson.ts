@@ -95,7 +95,7 @@ const SOURCES: readonly string[] = [
     '{"__proto__":{"x":1}}',
   ],
   ..."[{".split("").map((open) => deep(open, 20)),
-  ..."[{".split("").map((open) => deep(open, 5000)),
+  ..."[{".split("").map((open) => deep(open, 20_000)),
   ...["", "undefined", "'a'", '"', "[", "}", "// a"],
 ];
 

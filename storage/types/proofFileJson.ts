@@ -201,7 +201,8 @@ class Fields {
 
   text(name: string): string {
     const value = this.#object[name];
-    if (typeof value !== "string") throw invalid(name, "a text");
+    // Half a character would be hashed like the character U+FFFD: two texts for one proof.
+    if (typeof value !== "string" || !value.isWellFormed()) throw invalid(name, "a text");
     return value;
   }
 
