@@ -11,6 +11,9 @@ import { startTestRpc, type TestRpc } from "./testRpc.ts";
 
 // Every method of the client that @cosmjs/tendermint-rpc has for CometBFT 0.38, against a real node.
 
+/** A node's start on a busy machine. */
+const START_MS = 60_000;
+
 let rpc: TestRpc;
 let client: Comet38Client;
 /** In a block, at `height`. */
@@ -48,7 +51,7 @@ beforeAll(async () => {
   height = committed.height ?? 0;
   // A commit is canonical once the next block has it.
   await eventually(async () => (await client.status()).syncInfo.latestBlockHeight > height || undefined);
-});
+}, START_MS);
 
 afterAll(async () => {
   client.disconnect();
@@ -165,7 +168,7 @@ test("abciInfo and abciQuery with the proof of the answer", async () => {
   expect([refused.code === 0, refused.codespace]).toEqual([false, "edream"]);
 });
 
-test("broadcastTxSync, broadcastTxAsync and numUnconfirmedTxs", async () => {
+test("broadcastTxSync, broadcastTxAsync and numUnconfirmedTxs", { timeout: START_MS }, async () => {
   const next = await rpc.sign(rpc.owner, enrolment());
   const accepted = await client.broadcastTxSync({ tx: next });
   expect([accepted.code, hexOf(accepted.hash)]).toEqual([0, hexOf(txId(next))]);
@@ -197,7 +200,9 @@ test("ten requests in one batch", async () => {
   batched.disconnect();
 });
 
-test("over a websocket: the same methods, and blocks, headers and transactions as they happen", async () => {
+test("over a websocket: the same methods, and blocks, headers and transactions as they happen", {
+  timeout: START_MS,
+}, async () => {
   const socket = recorded(Comet38Client.create(new WebsocketClient(rpc.url.replace("http", "ws"))));
   expect((await socket.block(height)).block.txs).toEqual([tx]);
   const seen = { blocks: [] as number[], headers: [] as number[], txs: [] as string[], mine: [] as string[] };

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createTestNetwork } from "../testNetwork.ts";
 
-test("a node answers health and status, and nothing when its RPC is off", async () => {
+test("a node answers health and status, and nothing when its RPC is off", { timeout: 60_000 }, async () => {
   await using net = await createTestNetwork({ validators: 1 });
   const node = await net.start("validator0", { rpcListen: "127.0.0.1:0" });
   const answer = await fetch(`${node.rpc?.url}/health`);

@@ -18,6 +18,9 @@ const RECORDED = JSON.parse(readFileSync(new URL("./testdata/recorded.json", imp
   readonly messages: Readonly<Record<string, string>>;
 };
 
+/** A node's start on a busy machine. */
+const START_MS = 60_000;
+
 let net: TestNetwork;
 let url: string;
 
@@ -27,7 +30,7 @@ beforeAll(async () => {
   url = node.rpc?.url ?? "";
   // "blockchain the wrong way round" asks for heights up to 2.
   await eventually(async () => (await fetch(`${url}/block?height=2`)).status === 200 || undefined);
-});
+}, START_MS);
 
 afterAll(() => net[Symbol.asyncDispose]());
 

@@ -30,6 +30,9 @@ const DAY_MS = 24 * 3600 * 1000;
 const INTERVAL_MS = 15 * 60 * 1000;
 const METER = "stargate:1";
 
+/** A node's start, or a dozen blocks, on a busy machine. */
+const START_MS = 60_000;
+
 let rpc: TestRpc;
 let comet: Comet38Client;
 const registry = new Registry([...LEDGER_TYPES]);
@@ -46,7 +49,7 @@ const newcomer = person();
 beforeAll(async () => {
   rpc = await startTestRpc();
   comet = await Comet38Client.connect(rpc.url);
-});
+}, START_MS);
 
 afterAll(async () => {
   comet.disconnect();
@@ -87,7 +90,7 @@ async function query(path: string, data: string): Promise<Record<string, unknown
   return JSON.parse(Buffer.from(value).toString()) as Record<string, unknown>;
 }
 
-test("members are enrolled, change their role and are removed", async () => {
+test("members are enrolled, change their role and are removed", { timeout: START_MS }, async () => {
   const { owner } = rpc;
   const member = newcomer.account;
   await send(owner, "MsgEnrolMember", { authority: owner.account, member, role: "consumer" });
@@ -99,7 +102,9 @@ test("members are enrolled, change their role and are removed", async () => {
   expect(gone.log).toContain("QUERY_NOT_FOUND");
 });
 
-test("a meter is enrolled, seals an interval, its energy is registered, transferred, and the meter revoked", async () => {
+test("a meter is enrolled, seals an interval, its energy is registered, transferred, and the meter revoked", {
+  timeout: START_MS,
+}, async () => {
   const { dso, prosumer, owner } = rpc;
   await send(dso, "MsgEnrolMeter", {
     authority: dso.account,
@@ -154,7 +159,7 @@ test("a meter is enrolled, seals an interval, its energy is registered, transfer
   expect(await query("/edream/meter", METER)).toMatchObject({ revoked: true });
 });
 
-test("a regulator's vote changes the validators, and the next blocks show it", async () => {
+test("a regulator's vote changes the validators, and the next blocks show it", { timeout: START_MS }, async () => {
   const { owner } = rpc;
   const { bytes: publicKey } = publicKeyOf(rpc.net.plan.nodes[0]?.keys[VALIDATOR_KEY_NAME] as PrivateKey);
   const { height } = await send(owner, "MsgUpdateValidators", {
@@ -172,7 +177,9 @@ test("every message of the ledger was sent", () => {
   expect(MESSAGE_NAMES.filter((name) => !sent.has(name))).toEqual([]);
 });
 
-test("the query extensions of CosmJS: accounts, and transactions with their result", async () => {
+test("the query extensions of CosmJS: accounts, and transactions with their result", {
+  timeout: START_MS,
+}, async () => {
   const queries = QueryClient.withExtensions(comet, setupAuthExtension, setupTxExtension);
   const account = await queries.auth.account(rpc.owner.account);
   expect(account?.typeUrl).toBe("/cosmos.auth.v1beta1.BaseAccount");
@@ -187,7 +194,9 @@ test("the query extensions of CosmJS: accounts, and transactions with their resu
   await expect(queries.tx.getTx("xyz")).rejects.toThrow(/not a transaction's hash/);
 });
 
-test("CosmJS is told why: an account that is not there, a right that is missing, a transaction that is refused", async () => {
+test("CosmJS is told why: an account that is not there, a right that is missing, a transaction that is refused", {
+  timeout: START_MS,
+}, async () => {
   const wallet = await DirectSecp256k1Wallet.fromKey(rpc.prosumer.key.bytes, ACCOUNT_PREFIX);
   const client = SigningStargateClient.createWithSigner(comet, wallet, {
     registry,

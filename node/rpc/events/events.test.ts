@@ -17,7 +17,9 @@ const RECORDED = JSON.parse(readFileSync(new URL("../testdata/recorded.json", im
   readonly events: readonly RecordedEvent[];
 };
 
-test("one height of one validator with a transaction tells the same events as CometBFT, in the same order", async () => {
+test("one height of one validator with a transaction tells the same events as CometBFT, in the same order", {
+  timeout: 60_000,
+}, async () => {
   await using rpc = await startTestRpc({ createEmptyBlocks: true });
   let recorded: readonly RecordedEvent[] | undefined;
   const recording = recordHeight(rpc.url).then((events) => {

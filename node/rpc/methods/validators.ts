@@ -18,7 +18,8 @@ export function validatorMethods(ports: RpcPorts): Methods {
       async ({ height: asked, page, per_page }) => {
         const height = heightOf(asked, heights());
         const set = await chain.validators(height);
-        if (set === undefined) throw methodError(`could not find validator set for height #${height}`);
+        // A header is kept for longer than the set of its height; light clients know a height that is gone by these words.
+        if (set === undefined) throw methodError(`height ${height} is not available: its validators are not kept`);
         const total = set.validators.length;
         const { from, to } = pageOf(total, page, per_page);
         return {
