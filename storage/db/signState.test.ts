@@ -5,7 +5,7 @@ import { timestampFromMs } from "../types/time.ts";
 import { voteSignBytes } from "../types/vote.ts";
 import { splitSignBytes, stripTimestamp } from "./signBytes.ts";
 import { createSignState, openSignState, type SignState } from "./signState.ts";
-import { SIGN_STEPS } from "./signStateFile.ts";
+import { parseSignRecord, SIGN_STEPS } from "./signStateFile.ts";
 import { createSimulatedFileSystem, SimulatedCrash, type SimulatedFileSystem } from "./simulatedFileSystem.ts";
 
 const PATH = "node/priv_validator_state.json";
@@ -133,6 +133,12 @@ test("a file that CometBFT wrote is read, a flipped or cut one is not", () => {
     flipped.open(PATH, "create").append(bytes.subarray(0, offset));
     expect(() => open(flipped)).toThrow(codeOf("SIGN_STATE_MALFORMED"));
   }
+});
+
+test("a height that a number cannot hold exactly is refused: rounded down, it would allow a second signature", () => {
+  const read = (height: string) => parseSignRecord("state", Buffer.from(JSON.stringify({ height, round: 0, step: 1 })));
+  expect(read("9007199254740991").height).toBe(Number.MAX_SAFE_INTEGER);
+  expect(() => read("9007199254740993")).toThrow(codeOf("SIGN_STATE_MALFORMED"));
 });
 
 test("after a failed write nothing is signed until the state is opened again", () => {

@@ -55,7 +55,8 @@ export function parseSignRecord(path: string, bytes: Uint8Array): SignRecord {
   if (typeof members !== "object" || members === null) throw malformed("it is not a JSON object");
   const { height, round, step, signature = "", signbytes = "", checksum, ...others } = members;
   if (Object.keys(others).length > 0) throw malformed(`it has an unknown member ${Object.keys(others)[0]}`);
-  if (typeof height !== "string" || !/^(0|[1-9]\d{0,15})$/.test(height)) throw malformed("its height is not a number");
+  if (typeof height !== "string" || !/^(0|[1-9]\d{0,15})$/.test(height) || !isCount(Number(height)))
+    throw malformed("its height is not a number up to 2^53 - 1");
   if (!isCount(round) || !isCount(step) || step > SIGN_STEPS.precommit) throw malformed("its round or step is not one");
   if (typeof signature !== "string" || Buffer.from(signature, "base64").toString("base64") !== signature)
     throw malformed("its signature is not base64");
