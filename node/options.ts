@@ -98,10 +98,10 @@ export const OPTIONS = {
     "What orders transactions into blocks: the engine of this program, or CometBFT beside it; the same for all nodes of a network",
   ),
   cometbftBinary: option(
-    FILE_PATH,
+    TEXT,
     "cometbft",
     "",
-    "CometBFT's program, started and watched by this node; empty when it is run by someone else",
+    "CometBFT's program, a name in PATH or a whole path, started and watched by this node; empty when someone else runs it",
   ),
   cometbftListen: option(TEXT, "0.0.0.0:26666", "host:port", "Where CometBFT listens for other CometBFTs"),
   cometbftAnnounce: option(

@@ -38,8 +38,10 @@ export function driverSuite(options: {
   /** Called once, before anything is started. */
   nodeOptions(): Promise<Partial<NodeOptions>>;
   readonly timeoutMs: number;
+  /** Of what comes before the first test; by default the same. */
+  readonly prepareTimeoutMs?: number;
 }): void {
-  const { engine, timeoutMs } = options;
+  const { engine, timeoutMs, prepareTimeoutMs = timeoutMs } = options;
   let network: TestNetwork;
   let nodeOptions: Partial<NodeOptions>;
   const nodes = new Map<string, RunningNode>();
@@ -127,7 +129,7 @@ export function driverSuite(options: {
     for (const name of VALIDATORS) await start(name);
     await start("light0");
     await reaches(VALIDATORS, 2);
-  }, timeoutMs);
+  }, prepareTimeoutMs);
 
   afterAll(async () => {
     await network?.[Symbol.asyncDispose]();

@@ -56,6 +56,8 @@ export async function createCometDriver(parts: DriverParts): Promise<ConsensusDr
       : openSigner(keys.validator, chainId, join(parts.data, SIGN_STATE_FILE), {
           isNewChain: app.info().lastBlockHeight === 0,
         });
+  /** The last block whose results and state are on disk: the application is ahead of it while they are being written. */
+  let committedHeight = app.info().lastBlockHeight;
   let isCatchingUp = true;
   let failed = false;
 
@@ -71,7 +73,7 @@ export async function createCometDriver(parts: DriverParts): Promise<ConsensusDr
     store,
     ledger,
     log,
-    appHeight: () => app.info().lastBlockHeight,
+    committedHeight: () => committedHeight,
     async onBlock(committed, blockBytes) {
       metrics.store.blockBytes.inc(blockBytes);
       await parts.onBlock(committed);
@@ -84,6 +86,7 @@ export async function createCometDriver(parts: DriverParts): Promise<ConsensusDr
     store,
     app,
     onRestored(height) {
+      committedHeight = height;
       log.info({ height }, "Took over a snapshot of the state");
       follower.wake();
     },
@@ -104,6 +107,7 @@ export async function createCometDriver(parts: DriverParts): Promise<ConsensusDr
   const onCommit: AbciPorts["onCommit"] = async ({ height, txs, response, writes }) => {
     const started = performance.now();
     await commitHeight(store, [...appStateOperations(writes), blockResultsOperation(height, response)]);
+    committedHeight = height;
     metrics.store.batchSeconds.observe((performance.now() - started) / 1000);
     await mempool.update(height, txs);
     follower.wake();

@@ -5,8 +5,8 @@ import type { Commit } from "#storage/types/commit.ts";
 import type { Evidence } from "#storage/types/evidence.ts";
 import type { Validator } from "#storage/types/validatorSet.ts";
 import { evidenceJson } from "../rpc/cometJson/evidence.ts";
-import { readCommit, readValidator } from "../rpc/cometJson/readHeaders.ts";
 import { JsonFields } from "../rpc/cometJson/readFields.ts";
+import { readCommit, readValidator } from "../rpc/cometJson/readHeaders.ts";
 import { CometError } from "./cometError.ts";
 import { readBlock } from "./readBlock.ts";
 

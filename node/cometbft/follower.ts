@@ -27,8 +27,8 @@ export interface FollowerPorts {
   readonly store: Store;
   readonly ledger: LedgerStore;
   readonly log: Logger;
-  /** Of the last block the application has committed. */
-  appHeight(): number;
+  /** Of the last block of which the application's state and results are on disk; 0 before the first. */
+  committedHeight(): number;
   /** A block is in the store; `blockBytes` long as protobuf. */
   onBlock(committed: CommittedBlock, blockBytes: number): Promise<void>;
   onFatal(error: unknown): void;
@@ -118,8 +118,8 @@ export function startFollower(initial: ChainState | undefined, ports: FollowerPo
   async function follow(): Promise<void> {
     while (!stopping.signal.aborted) {
       try {
-        const next = ports.appHeight() === 0 ? undefined : await nextHeight();
-        if (next === undefined || next > ports.appHeight()) {
+        const next = ports.committedHeight() === 0 ? undefined : await nextHeight();
+        if (next === undefined || next > ports.committedHeight()) {
           await wakeUp.promise;
           wakeUp = Promise.withResolvers<void>();
         } else await copyBlock(next);

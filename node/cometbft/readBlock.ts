@@ -2,8 +2,8 @@ import { type Block, MAX_BLOCK_TXS } from "#storage/types/block.ts";
 import { MAX_BLOCK_EVIDENCE } from "#storage/types/evidence.ts";
 import { ArgumentFault } from "../rpc/argument.ts";
 import { readEvidence } from "../rpc/cometJson/readEvidence.ts";
-import { readCommit, readHeader } from "../rpc/cometJson/readHeaders.ts";
 import type { JsonFields } from "../rpc/cometJson/readFields.ts";
+import { readCommit, readHeader } from "../rpc/cometJson/readHeaders.ts";
 
 /**
  * The `block` of CometBFT's RPC method of that name (research/cometbft.md §4.1). Nothing is checked beyond its form: whoever asked hashes what
