@@ -61,7 +61,7 @@ export const OPTIONS = {
     TEXT,
     "",
     "host:port",
-    "Serve CometBFT's RPC here, for example 127.0.0.1:26657; port 0 takes a free one. Beyond loopback every request needs the API token",
+    "Validator, full node: serve CometBFT's RPC here, for example 127.0.0.1:26657; port 0 takes a free one. Beyond loopback every request needs the API token",
   ),
 
   logLevel: option(

@@ -46,5 +46,15 @@ export const MAX_BLOCKCHAIN_HEADERS = 20;
 /** Bytes of one chunk of the genesis document. */
 export const GENESIS_CHUNK_BYTES = 16 * 1024 * 1024;
 
-/** Index entries that one search looks at: 100 000 take about a second. CometBFT has no such limit. */
+/** Index entries that one search looks at: 100 000 take 0.6 s (Node 24.21, LevelDB). CometBFT has no such limit. */
 export const MAX_SEARCHED_ENTRIES = 100_000;
+
+/**
+ * Searches at once, and those that wait for their turn. One keeps the process busy for 25 ms at a time, eight at once for 170 ms, in which no vote is
+ * counted. CometBFT searches in threads of their own.
+ */
+export const MAX_RUNNING_SEARCHES = 2;
+export const MAX_WAITING_SEARCHES = 100;
+
+/** Bytes of all answers over HTTP that their clients have not read yet; ten blocks of a batch can have 30 MB. */
+export const MAX_UNREAD_ANSWER_BYTES = 256 * 1024 * 1024;

@@ -127,6 +127,24 @@ test(`${MAX_OPEN_CONNECTIONS} connections are held, one more is closed at once`,
   for (const socket of sockets) socket.destroy();
 });
 
+test("answers that are not read may have so many bytes together, and are then no longer made", async () => {
+  const big = method({}, () => ({ text: "x".repeat(8_000_000) }));
+  await using server = await startTestServer({ methods: { big }, maxUnreadAnswerBytes: 10_000_000 });
+  const { hostname, port } = new URL(server.url);
+  const deaf = connect(Number(port), hostname).pause();
+  deaf.write("GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
+  const status = async () => {
+    const answer = await fetch(`${server.url}/big`);
+    await answer.text();
+    return answer.status;
+  };
+  await expect.poll(status).toBe(503);
+  // Small answers still are, and others once it is gone.
+  expect((await fetch(`${server.url}/echo?text="x"`)).status).toBe(200);
+  deaf.destroy();
+  await expect.poll(status).toBe(200);
+});
+
 test("beyond loopback every request needs the token, as bearer or as a password", async () => {
   const folder = mkdtempSync(join(tmpdir(), "rpc-token-"));
   const file = join(folder, "token");

@@ -5,6 +5,7 @@ import {
   MAX_BODY_BYTES,
   MAX_HEADER_BYTES,
   MAX_OPEN_CONNECTIONS,
+  MAX_UNREAD_ANSWER_BYTES,
   REQUEST_TIMEOUT_MS,
   UNREAD_TIMEOUT_MS,
 } from "./limits.ts";
@@ -18,6 +19,8 @@ export interface ServerPorts {
   /** Whether a request may be answered at all; undefined where everybody may ask. */
   readonly isAllowed: ((request: IncomingMessage) => boolean) | undefined;
   readonly onFault: (path: string, error: unknown) => void;
+  /** MAX_UNREAD_ANSWER_BYTES unless told otherwise. */
+  readonly maxUnreadAnswerBytes?: number;
 }
 
 /** How often Node looks for requests that do not arrive, in ms. */
@@ -29,6 +32,7 @@ const CHECK_INTERVAL_MS = 1000;
  */
 export function createRpcServer(ports: ServerPorts): Server {
   const { isAllowed, onFault } = ports;
+  const unread = createUnreadAnswers(ports.maxUnreadAnswerBytes ?? MAX_UNREAD_ANSWER_BYTES);
   const server = createServer(
     {
       maxHeaderSize: MAX_HEADER_BYTES,
@@ -39,7 +43,7 @@ export function createRpcServer(ports: ServerPorts): Server {
     (request, response) => {
       response.setHeader("X-Server-Time", Math.floor(Date.now() / 1000));
       if (isAllowed !== undefined && !isAllowed(request)) return refuse(response);
-      answer(request, response, ports).catch((error: unknown) => {
+      answer(request, response, ports, unread).catch((error: unknown) => {
         onFault(request.url ?? "", error);
         response.destroy();
       });
@@ -49,7 +53,12 @@ export function createRpcServer(ports: ServerPorts): Server {
   return server;
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, ports: ServerPorts): Promise<void> {
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  ports: ServerPorts,
+  unread: UnreadAnswers,
+): Promise<void> {
   const { methods, dispatcher } = ports;
   const body = await readBody(request);
   if (body === undefined) return refuseBody(response);
@@ -60,7 +69,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, ports:
   const context = { remote: remoteOf(request), signal: gone.signal, connection: undefined };
   if (url.pathname === "/") {
     if (body === "") return write(response, 200, "text/html", methodList(methods, request.headers.host ?? ""));
-    return writeAnswer(response, await dispatcher.answerBody(body, context));
+    return writeAnswer(response, await dispatcher.answerBody(body, context), unread);
   }
   if (url.pathname === "/websocket") {
     response.setHeader("Sec-Websocket-Version", "13");
@@ -68,7 +77,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, ports:
   }
   const answered = dispatcher.answerUri(url.pathname.slice(1), queryOf(url, request, body), context);
   if (answered === undefined) return write(response, 404, PLAIN, "404 page not found\n");
-  writeAnswer(response, await answered);
+  writeAnswer(response, await answered, unread);
 }
 
 /** Undefined when it is longer than allowed. */
@@ -93,7 +102,11 @@ function queryOf(url: URL, request: IncomingMessage, body: string): URLSearchPar
 
 const PLAIN = "text/plain; charset=utf-8";
 
-function writeAnswer(response: ServerResponse, { status, text, isCacheable }: Answer): void {
+function writeAnswer(response: ServerResponse, { status, text, isCacheable }: Answer, unread: UnreadAnswers): void {
+  if (!unread.add(response, text.length)) {
+    const { body } = rpcError("RPC_SERVER_ERROR", "too many answers wait to be read: try again later");
+    return write(response, 503, "application/json", errorText(undefined, body));
+  }
   if (isCacheable) response.setHeader("Cache-Control", "public, max-age=86400");
   if (text === "") {
     response.writeHead(status);
@@ -107,6 +120,27 @@ function write(response: ServerResponse, status: number, contentType: string, te
   if (contentType === PLAIN) response.setHeader("X-Content-Type-Options", "nosniff");
   response.writeHead(status, { "Content-Type": contentType, "Content-Length": Buffer.byteLength(text) });
   response.end(text);
+}
+
+/** What is made for clients that have not read it yet. */
+interface UnreadAnswers {
+  /** False when it would be more than may wait. */
+  add(response: ServerResponse, bytes: number): boolean;
+}
+
+function createUnreadAnswers(maxBytes: number): UnreadAnswers {
+  let total = 0;
+  return {
+    add(response, bytes) {
+      // One answer is always possible.
+      if (total > 0 && total + bytes > maxBytes) return false;
+      total += bytes;
+      response.once("close", () => {
+        total -= bytes;
+      });
+      return true;
+    },
+  };
 }
 
 function refuseBody(response: ServerResponse): void {

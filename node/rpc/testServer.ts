@@ -3,6 +3,7 @@ import type { IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { STRING } from "./argumentKinds.ts";
 import { createDispatcher } from "./jsonRpc.ts";
+import { MAX_UNREAD_ANSWER_BYTES } from "./limits.ts";
 import { type Methods, method } from "./method.ts";
 import { subscriptionMethods } from "./methods/subscribe.ts";
 import { createRpcServer } from "./server.ts";
@@ -24,10 +25,11 @@ export async function startTestServer(
   options: {
     readonly methods?: Methods;
     readonly limits?: Partial<WebsocketLimits>;
+    readonly maxUnreadAnswerBytes?: number;
     readonly isAllowed?: (request: IncomingMessage) => boolean;
   } = {},
 ): Promise<TestServer> {
-  const { limits = {}, isAllowed } = options;
+  const { limits = {}, isAllowed, maxUnreadAnswerBytes = MAX_UNREAD_ANSWER_BYTES } = options;
   const subscriptions = createSubscriptions({ maxClients: 10, maxPerClient: 5 });
   const methods: Methods = {
     echo: method({ text: STRING }, ({ text }) => ({ text })),
@@ -37,7 +39,7 @@ export async function startTestServer(
   const faults: unknown[] = [];
   const onFault = (_method: string, error: unknown) => void faults.push(error);
   const dispatcher = createDispatcher(methods, onFault);
-  const server = createRpcServer({ methods, dispatcher, isAllowed, onFault });
+  const server = createRpcServer({ methods, dispatcher, isAllowed, onFault, maxUnreadAnswerBytes });
   const websockets = serveWebsockets(
     server,
     { ...WEBSOCKET_LIMITS, ...limits },

@@ -5,10 +5,10 @@ import { type Methods, method } from "../method.ts";
 import type { RpcPorts } from "../ports.ts";
 import type { SearchSpace } from "../query/search.ts";
 import { pageOf } from "./pages.ts";
-import { ordered, readSearchQuery, resultsByHeight, runSearch } from "./searches.ts";
+import { ordered, type RunSearch, readSearchQuery, resultsByHeight } from "./searches.ts";
 
 /** Blocks by the events of the blocks themselves (rpc/core/blocks.go BlockSearch). The latest come first unless told otherwise. */
-export function blockSearchMethods(ports: RpcPorts): Methods {
+export function blockSearchMethods(ports: RpcPorts, runSearch: RunSearch): Methods {
   const { chain } = ports;
   return {
     block_search: method(

@@ -10,6 +10,7 @@ import { consensusMethods } from "./consensus.ts";
 import { evidenceMethods } from "./evidence.ts";
 import { infoMethods } from "./info.ts";
 import { mempoolMethods } from "./mempool.ts";
+import { createSearches } from "./searches.ts";
 import { subscriptionMethods } from "./subscribe.ts";
 import { transactionMethods } from "./transactions.ts";
 import { validatorMethods } from "./validators.ts";
@@ -24,13 +25,14 @@ export function rpcMethods(
     readonly rpcAddress: () => string;
   },
 ): Methods {
+  const runSearch = createSearches();
   return {
     ...subscriptionMethods(parts.subscriptions),
     ...infoMethods(ports, parts.rpcAddress),
     ...blockMethods(ports),
     ...validatorMethods(ports),
-    ...transactionMethods(ports),
-    ...blockSearchMethods(ports),
+    ...transactionMethods(ports, runSearch),
+    ...blockSearchMethods(ports, runSearch),
     ...consensusMethods(ports),
     ...mempoolMethods(ports),
     ...broadcastMethods(ports.mempool, parts.waiters),

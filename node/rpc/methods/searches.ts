@@ -1,10 +1,11 @@
 import type { BlockResults } from "#storage/db/blockResults.ts";
-import { MAX_QUERY_BYTES, MAX_SEARCHED_ENTRIES } from "../limits.ts";
+import { MAX_QUERY_BYTES, MAX_RUNNING_SEARCHES, MAX_SEARCHED_ENTRIES, MAX_WAITING_SEARCHES } from "../limits.ts";
 import type { ChainPort } from "../ports.ts";
 import { parseQuery, type Query } from "../query/parser.ts";
 import { QueryError } from "../query/queryError.ts";
 import { type SearchSpace, SearchTooWide, search } from "../query/search.ts";
 import { methodError } from "../rpcError.ts";
+import { createTurns } from "../turns.ts";
 
 /** @throws RpcError */
 export function readSearchQuery(text: string): Query {
@@ -17,8 +18,19 @@ export function readSearchQuery(text: string): Query {
   }
 }
 
-/** @throws RpcError */
-export async function runSearch<T>(query: Query, space: SearchSpace<T>): Promise<readonly T[]> {
+export type RunSearch = <T>(query: Query, space: SearchSpace<T>) => Promise<readonly T[]>;
+
+/** Searches of transactions and of blocks wait for each other. What it answers with @throws RpcError */
+export function createSearches(): RunSearch {
+  const turns = createTurns(MAX_RUNNING_SEARCHES, MAX_WAITING_SEARCHES);
+  return (query, space) => {
+    const running = turns.run(() => runSearch(query, space));
+    if (running === undefined) throw methodError("too many searches wait already: try again later");
+    return running;
+  };
+}
+
+async function runSearch<T>(query: Query, space: SearchSpace<T>): Promise<readonly T[]> {
   try {
     return await search(query, space, MAX_SEARCHED_ENTRIES);
   } catch (error) {

@@ -11,10 +11,10 @@ import type { Query } from "../query/parser.ts";
 import type { SearchSpace } from "../query/search.ts";
 import { methodError } from "../rpcError.ts";
 import { pageOf } from "./pages.ts";
-import { ordered, readSearchQuery, resultsByHeight, runSearch } from "./searches.ts";
+import { ordered, type RunSearch, readSearchQuery, resultsByHeight } from "./searches.ts";
 
 /** Committed transactions, by their hash and by their events (rpc/core/tx.go). */
-export function transactionMethods(ports: RpcPorts): Methods {
+export function transactionMethods(ports: RpcPorts, runSearch: RunSearch): Methods {
   const { chain, index } = ports;
 
   /** The transactions at these positions, in their order; what is no longer kept is left out. */
