@@ -100,18 +100,18 @@ function queryOf(url: URL, request: IncomingMessage, body: string): URLSearchPar
   return query;
 }
 
+const JSON_TYPE = "application/json";
 const PLAIN = "text/plain; charset=utf-8";
 
 function writeAnswer(response: ServerResponse, { status, text, isCacheable }: Answer, unread: UnreadAnswers): void {
   if (!unread.add(response, text.length)) {
     const { body } = rpcError("RPC_SERVER_ERROR", "too many answers wait to be read: try again later");
-    return write(response, 503, "application/json", errorText(undefined, body));
+    write(response, 503, JSON_TYPE, errorText(undefined, body));
+  } else {
+    if (isCacheable) response.setHeader("Cache-Control", "public, max-age=86400");
+    if (text === "") response.writeHead(status).end();
+    else write(response, status, JSON_TYPE, text);
   }
-  if (isCacheable) response.setHeader("Cache-Control", "public, max-age=86400");
-  if (text === "") {
-    response.writeHead(status);
-    response.end();
-  } else write(response, status, "application/json", text);
 }
 
 function write(response: ServerResponse, status: number, contentType: string, text: string): void {
@@ -146,14 +146,14 @@ function createUnreadAnswers(maxBytes: number): UnreadAnswers {
 function refuseBody(response: ServerResponse): void {
   const { body } = rpcError("RPC_INVALID_REQUEST", "error reading request body: http: request body too large");
   response.setHeader("Connection", "close");
-  write(response, 400, "application/json", errorText(undefined, body));
+  write(response, 400, JSON_TYPE, errorText(undefined, body));
 }
 
 function refuse(response: ServerResponse): void {
   response.setHeader("WWW-Authenticate", "Bearer");
   response.setHeader("Connection", "close");
   const { body } = rpcError("RPC_SERVER_ERROR", "this node's RPC needs the API token");
-  write(response, 401, "application/json", errorText(undefined, body));
+  write(response, 401, JSON_TYPE, errorText(undefined, body));
 }
 
 /** Undefined for a target that is no URL, such as `//`: Node's parser lets it through. */
