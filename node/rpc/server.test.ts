@@ -145,6 +145,32 @@ test("answers that are not read may have so many bytes together, and are then no
   await expect.poll(status).toBe(200);
 });
 
+test("a client that goes away, while it sends or while it waits, is no fault and leaves nothing behind", async () => {
+  const called = Promise.withResolvers<void>();
+  const answered = Promise.withResolvers<void>();
+  const big = method({}, () => ({ text: "x".repeat(8_000_000) }));
+  const late = method({}, async (_values, { signal }) => {
+    called.resolve();
+    if (!signal.aborted) await once(signal, "abort");
+    setImmediate(() => answered.resolve());
+    return { text: "x".repeat(8_000_000) };
+  });
+  await using server = await startTestServer({ methods: { big, late }, maxUnreadAnswerBytes: 10_000_000 });
+  const { hostname, port } = new URL(server.url);
+  const leaver = connect(Number(port), hostname);
+  leaver.write("GET /late HTTP/1.1\r\nHost: x\r\n\r\n");
+  await called.promise;
+  leaver.destroy();
+  await answered.promise;
+  expect((await fetch(`${server.url}/big`)).status).toBe(200);
+  const sender = connect(Number(port), hostname);
+  sender.write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{");
+  await new Promise<void>((resolve) => sender.end(resolve));
+  sender.destroy();
+  expect((await fetch(`${server.url}/echo?text="x"`)).status).toBe(200);
+  expect(server.faults).toEqual([]);
+});
+
 test("beyond loopback every request needs the token, as bearer or as a password", async () => {
   const folder = mkdtempSync(join(tmpdir(), "rpc-token-"));
   const file = join(folder, "token");

@@ -44,7 +44,8 @@ export function createRpcServer(ports: ServerPorts): Server {
       response.setHeader("X-Server-Time", Math.floor(Date.now() / 1000));
       if (isAllowed !== undefined && !isAllowed(request)) return refuse(response);
       answer(request, response, ports, unread).catch((error: unknown) => {
-        onFault(request.url ?? "", error);
+        // A client that went away while it was sending is no fault of ours.
+        if (request.complete) onFault(request.url ?? "", error);
         response.destroy();
       });
     },
@@ -132,6 +133,8 @@ function createUnreadAnswers(maxBytes: number): UnreadAnswers {
   let total = 0;
   return {
     add(response, bytes) {
+      // Nobody waits for it any more, and nothing will be kept.
+      if (response.closed) return true;
       // One answer is always possible.
       if (total > 0 && total + bytes > maxBytes) return false;
       total += bytes;
