@@ -37,6 +37,11 @@ export function createServer(
       connectionsCheckingInterval: Math.min(1000, Math.ceil(requestTimeoutMs / 2)),
     },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true, useDefaults: true, allErrors: false } },
+    // What Fastify's router cannot read has no route, and so none of the handlers below.
+    frameworkErrors: (error, _request, reply) => {
+      const { status, body } = asApiError(error, options.maxBodyBytes);
+      (reply as FastifyReply).code(status).send(body);
+    },
     clientErrorHandler: (error, socket) => {
       if (!socket.writable || error.code === "ECONNRESET") return void socket.destroy();
       socket.end(rawHttpError(clientErrorCode(error.code)));

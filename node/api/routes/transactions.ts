@@ -1,4 +1,5 @@
 import type { FastifyInstance } from "fastify";
+import { TxIndexError } from "#storage/db/txIndex.ts";
 import { MAX_TX_BYTES } from "#storage/limits.ts";
 import { formatProofFile } from "#storage/types/proofFileJson.ts";
 import { apiError } from "../errors.ts";
@@ -97,7 +98,8 @@ export function transactionRoutes(server: FastifyInstance, context: RouteContext
         if (given.length !== 1 || attribute === undefined)
           throw apiError("BAD_REQUEST", "give exactly one of account, meter and height");
         const by = attribute[0] as "account" | "meter" | "height";
-        const page = await need(ports, "transactionsBy")({ by, value: String(attribute[1]), limit, cursor });
+        const ask = need(ports, "transactionsBy");
+        const page = await readPage(() => ask({ by, value: String(attribute[1]), limit, cursor }));
         return {
           transactions: page.transactions.map((item) => ({ ...item, txId: hex(item.txId) })),
           next: page.next ?? null,
@@ -105,6 +107,16 @@ export function transactionRoutes(server: FastifyInstance, context: RouteContext
       },
     },
   );
+}
+
+/** @throws ApiError BAD_REQUEST for a cursor that no page has given */
+async function readPage<T>(ask: () => T | Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!(error instanceof TxIndexError) || error.code !== "INDEX_CURSOR_INVALID") throw error;
+    throw apiError("BAD_REQUEST", "cursor is not `next` of a page");
+  }
 }
 
 function readTx(body: { tx: string } | Uint8Array): Uint8Array {
