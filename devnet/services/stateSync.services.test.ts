@@ -1,0 +1,49 @@
+import { expect, test } from "vitest";
+import { freePorts } from "#node/freePorts.ts";
+import { createTestNetwork, eventually } from "#node/testNetwork.ts";
+import { cometbftBinary } from "./cometbft.ts";
+
+const BUILD_TIMEOUT_MS = 900_000;
+
+interface StatusAnswer {
+  readonly height: number;
+  readonly earliestHeight: number;
+}
+
+test("a new node begins with a snapshot, checked through two others and a trusted block, and follows from there", {
+  timeout: BUILD_TIMEOUT_MS,
+}, async () => {
+  const common = { cometbftBinary: await cometbftBinary(), snapshotIntervalBlocks: 5, meterSource: "none" } as const;
+  await using network = await createTestNetwork({ validators: 2, full: 1, engine: "cometbft" });
+  const rpcPorts = await freePorts(2);
+  const servers = rpcPorts.map((port) => `127.0.0.1:${port}`);
+  const [first] = await Promise.all(
+    servers.map((cometbftRpcListen, index) => network.start(`validator${index}`, { ...common, cometbftRpcListen })),
+  );
+  const get = async <T>(url: string | undefined, path: string): Promise<T | undefined> => {
+    const answer = await fetch(`${url}/ledger/v1${path}`);
+    return answer.ok ? ((await answer.json()) as T) : undefined;
+  };
+  const url = first?.api?.url;
+  await eventually(async () => ((await get<StatusAnswer>(url, "/status"))?.height ?? 0) >= 12 || undefined);
+  const trustedHeight = 4;
+  const next = await get<{ lastBlockId: { hash: string } }>(url, `/headers/${trustedHeight + 1}`);
+  const full = await network.start("full0", {
+    ...common,
+    stateSyncServers: servers.map((server) => `http://${server}`),
+    trustedHeight,
+    trustedHash: next?.lastBlockId.hash ?? "",
+  });
+  const status = await eventually(async () => {
+    const answer = await get<StatusAnswer>(full.api?.url, "/status");
+    return answer !== undefined && answer.height > 0 ? answer : undefined;
+  });
+  expect(status.earliestHeight).toBeGreaterThan(5);
+  const reached = status.height + 3;
+  await eventually(
+    async () => ((await get<StatusAnswer>(full.api?.url, "/status"))?.height ?? 0) >= reached || undefined,
+  );
+  for (let height = status.earliestHeight; height <= reached; height++)
+    expect(await get(full.api?.url, `/headers/${height}`)).toStrictEqual(await get(url, `/headers/${height}`));
+  expect(await get(full.api?.url, "/members")).toStrictEqual(await get(url, "/members"));
+});
