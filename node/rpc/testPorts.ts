@@ -15,6 +15,7 @@ import { createTxWaiters } from "./txWaiters.ts";
 
 /** The methods over a chain in memory; what is not the chain's is set by the test. */
 export interface TestMethods {
+  readonly ports: RpcPorts;
   readonly chain: ReturnType<typeof testChain>;
   readonly prune: (retention: Partial<Retention>) => Promise<void>;
   readonly happenings: ReturnType<typeof createHappenings>;
@@ -95,6 +96,7 @@ export async function createTestMethods(
     throw new Error(`${method} failed`, { cause: error });
   });
   return {
+    ports,
     chain,
     prune: async (retention) => void (await ledger.prune({ ...KEEP_ALL, ...retention })),
     happenings,

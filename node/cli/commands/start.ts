@@ -37,12 +37,14 @@ export function startCommand(program: Command, io: CliIo): void {
         role: running.role,
         peerId: running.peerId,
         api: running.api?.url ?? null,
+        rpc: running.rpc?.url ?? null,
         addresses: running.addresses,
       };
       show(io, json, started, () =>
         facts([
           ["role", running.role],
           ["api", running.api?.url ?? "off"],
+          ["rpc", running.rpc?.url],
           ["docs", running.api && options.apiDocs ? `${running.api.url}/docs` : undefined],
           ["peer id", running.peerId],
           ...running.addresses.map((address) => ["address", address] as const),
