@@ -18,8 +18,9 @@ const KEPT_SNAPSHOTS = 2;
 
 const HASH_BYTES = 32;
 
-/** Chunks of one snapshot: a gigabyte. */
+/** Chunks of one snapshot, and bytes of all of them: a gigabyte, whatever a peer puts into one chunk. */
 const MAX_CHUNKS = 1024;
+const MAX_SNAPSHOT_BYTES = MAX_CHUNKS * 1024 * 1024;
 
 /** A snapshot of the application's state in ABCI's words. */
 export interface Snapshot {
@@ -69,24 +70,31 @@ export function createSnapshots({ directory, store, app, onRestored }: SnapshotP
     | { readonly snapshot: Snapshot; readonly appHash: Uint8Array; readonly entries: StateEntry[] }
     | undefined;
   let next = 0;
+  let bytes = 0;
 
   async function restore(): Promise<boolean> {
     if (offered === undefined) return false;
     const { snapshot, appHash, entries } = offered;
     offered = undefined;
+    if (!takesOver(entries, snapshot.height, appHash)) {
+      // Whatever of it the application has taken is a peer's word: it goes back to where it knows nothing.
+      app.restore([]);
+      return false;
+    }
+    await commitHeight(store, appStateOperations(entries.map(([key, value]) => ({ key, value }))));
+    onRestored(snapshot.height);
+    return true;
+  }
+
+  /** Whether the entries are the state of this height with this hash, as the application computes it. */
+  function takesOver(entries: readonly StateEntry[], height: number, appHash: Uint8Array): boolean {
     try {
       app.restore(entries);
     } catch {
       return false;
     }
     const { lastBlockHeight, lastBlockAppHash } = app.info();
-    if (lastBlockHeight !== snapshot.height || Buffer.compare(lastBlockAppHash, appHash) !== 0) {
-      app.restore([]);
-      return false;
-    }
-    await commitHeight(store, appStateOperations(entries.map(([key, value]) => ({ key, value }))));
-    onRestored(lastBlockHeight);
-    return true;
+    return lastBlockHeight === height && Buffer.compare(lastBlockAppHash, appHash) === 0;
   }
 
   return {
@@ -106,6 +114,7 @@ export function createSnapshots({ directory, store, app, onRestored }: SnapshotP
       if (!isSound || Buffer.compare(sha256(metadata), hash) !== 0) return OfferResult.REJECT;
       offered = { snapshot, appHash, entries: [] };
       next = 0;
+      bytes = 0;
       return OfferResult.ACCEPT;
     },
 
@@ -114,7 +123,8 @@ export function createSnapshots({ directory, store, app, onRestored }: SnapshotP
       const { snapshot, entries } = offered;
       const expected = snapshot.metadata.subarray(index * HASH_BYTES, (index + 1) * HASH_BYTES);
       if (Buffer.compare(sha256(chunk), expected) !== 0) return { result: ApplyResult.RETRY, refetch: [index] };
-      const decoded = decodeSnapshotChunk(chunk);
+      bytes += chunk.length;
+      const decoded = bytes > MAX_SNAPSHOT_BYTES ? undefined : decodeSnapshotChunk(chunk);
       if (decoded === undefined) return { result: ApplyResult.REJECT_SNAPSHOT, refetch: [] };
       for (const entry of decoded) entries.push(entry);
       next += 1;
