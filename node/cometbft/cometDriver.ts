@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { CheckTxResponse } from "#consensus/abci.ts";
 import { sha256 } from "#storage/crypto/hash.ts";
@@ -172,6 +173,8 @@ export async function createCometDriver(parts: DriverParts): Promise<ConsensusDr
         {
           log,
           onStarting() {
+            // One that was killed has left its socket behind, upon which the next one could not listen.
+            rmSync(home.signerSocket, { force: true });
             isCatchingUp = true;
             forwarder.clear();
           },
