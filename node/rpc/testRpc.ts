@@ -33,7 +33,7 @@ export interface TestRpc extends AsyncDisposable {
 }
 
 export async function startTestRpc(options: Partial<NodeOptions> = {}, validators = 1): Promise<TestRpc> {
-  const net = await createTestNetwork({ validators, full: 1, light: 1 });
+  const net = await createTestNetwork({ validators, full: 1, light: 1, engine: options.engine ?? "embedded" });
   const accountOfRole = (role: string) => accountOfKey(net.plan.nodes.find((node) => node.role === role)?.keys ?? {});
   const node = await net.start("validator0", { rpcListen: "127.0.0.1:0", ...options });
   const nodes = [node];

@@ -37,7 +37,7 @@ function txEvent(at: { readonly height: number; readonly index: number }, tx: Ui
   return event("Tx", () => json.txEventJson(at, tx, result), values);
 }
 
-/** An event called `name` with its attributes, in the order of their names as Go writes a map. */
+/** An event called `name` with its attributes, in the order of their names; CometBFT writes them in a random one. */
 export function event(name: string, data: () => object, attributes = new Map<string, string[]>()): PublishedEvent {
   const values = new Map(attributes);
   values.set("tm.event", [...(attributes.get("tm.event") ?? []), name]);
