@@ -23,16 +23,15 @@ export async function prepareLoadNet(
   options: {
     readonly validators: number;
     readonly meters: readonly LoadMeter[];
-    readonly chainName: string;
+    readonly chainId: string;
     readonly config: Partial<NodeOptions>;
   },
-): Promise<{ readonly chainId: string; readonly nodes: readonly LoadNode[] }> {
-  const { validators, meters } = options;
+): Promise<{ readonly nodes: readonly LoadNode[] }> {
+  const { validators, meters, chainId } = options;
   const passphrase = randomBytes(16).toString("hex");
   const passphraseFile = join(directory, "passphrase");
   writeFileSync(passphraseFile, `${passphrase}\n`, { mode: 0o600 });
   const ports = await freeNodePorts(validators);
-  const chainId = `${options.chainName}-${randomBytes(3).toString("hex")}`;
   const plan = await planNetwork({
     chainId,
     validators,
@@ -48,7 +47,6 @@ export async function prepareLoadNet(
   const appState = { ...plan.appState, meters: genesisMetersOf(meters, owner) };
   await writeNetwork({ ...plan, nodes, appState }, directory, passphrase);
   return {
-    chainId,
     nodes: nodes.map(({ name }, i) => ({
       name,
       home: join(directory, name),

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { txId } from "#storage/types/block.ts";
 import { type LoadMeter, loadMeters, signRound } from "../benchLoad.ts";
@@ -43,10 +44,11 @@ export async function runKillCampaign(options: {
   const began = performance.now();
   mkdirSync(options.directory, { recursive: true });
   const meters = loadMeters(METERS);
-  const { chainId, nodes } = await prepareLoadNet(options.directory, {
+  const chainId = `kill-${randomBytes(3).toString("hex")}`;
+  const { nodes } = await prepareLoadNet(options.directory, {
     validators: VALIDATORS,
     meters,
-    chainName: "kill",
+    chainId,
     config: {
       workers: 0,
       timeoutCommitMs: 100,

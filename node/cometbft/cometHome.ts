@@ -45,7 +45,7 @@ export function writeCometHome(
   writeFileSync(join(config, "node_key.json"), formatNodeKey(cometNodeKey(keys.node)), { mode: 0o600 });
   writeFileSync(
     join(config, "config.toml"),
-    stringify(configOf(options, keys.isValidator, `${bracketed(rpc.host)}:${rpc.port}`)),
+    stringify(cometConfig(options, keys.isValidator, `${bracketed(rpc.host)}:${rpc.port}`)),
   );
   for (const socket of [ABCI_SOCKET, SIGNER_SOCKET]) rmSync(join(directory, socket), { force: true });
   return {
@@ -68,7 +68,8 @@ function bracketed(host: string): string {
 
 const PEER = /^[0-9a-f]{40}@[^@]+:\d{1,5}$/;
 
-function configOf(options: NodeOptions, isValidator: boolean, rpcAddress: string) {
+/** config.toml as an object. @throws CometError COMETBFT_OPTION_INVALID */
+export function cometConfig(options: NodeOptions, isValidator: boolean, rpcAddress: string) {
   for (const peer of options.cometbftPeers)
     if (!PEER.test(peer)) {
       const reason = "write ID@host:port, where ID is what `energy-ledger keys cometbft-id` prints";
