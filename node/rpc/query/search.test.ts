@@ -146,7 +146,7 @@ const anyCondition: fc.Arbitrary<AnyCondition> = fc
         return { tag, text: `${name} CONTAINS '${value}'`, holds: (text: string) => text.includes(value) };
       case "EXISTS":
         return { tag, text: `${name} EXISTS`, holds: () => true };
-      default:
+      case "=":
         return { tag, text: `${name} = ${value}`, holds: (text: string) => text === value };
     }
   });
