@@ -9,6 +9,7 @@ import { NODE_FILE_SYSTEM } from "#storage/db/fileSystem.ts";
 import { loadValidators } from "#storage/db/validatorHistory.ts";
 import { openWal } from "#storage/db/wal.ts";
 import type { ConsensusDriver, DriverParts } from "./consensusDriver.ts";
+import { decodeAnswer } from "./light/peers.ts";
 import { timedWal } from "./nodeMetrics.ts";
 import type { NodeOptions } from "./options.ts";
 import { decodeStoredBlocks, encodeHeightRange } from "./serve/messages.ts";
@@ -81,9 +82,8 @@ export async function createEmbeddedDriver(parts: DriverParts): Promise<Consensu
     },
     baseHeight: () => blocks.base(),
     async requestBlocks(peer, from, count) {
-      return decodeStoredBlocks(
-        await network.request(peer, network.protocols.blocks, encodeHeightRange({ from, count })),
-      );
+      const answer = await network.request(peer, network.protocols.blocks, encodeHeightRange({ from, count }));
+      return decodeAnswer(network, peer, () => decodeStoredBlocks(answer));
     },
     async onBlock(committed) {
       await mempool.update(committed.block.header.height, committed.block.txs);

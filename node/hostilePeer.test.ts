@@ -8,6 +8,7 @@ import { FieldWriter } from "#storage/types/wire.ts";
 import { encodeFrame } from "./network/framing.ts";
 import { protocolsOf } from "./network/protocols.ts";
 import { type RawPeer, startRawPeer } from "./network/rawPeer.ts";
+import { encodeAnswer } from "./network/responseFrame.ts";
 import { receiveOneFrame } from "./network/streams.ts";
 import { encodeTxBatch } from "./network/txBatch.ts";
 import type { RunningNode } from "./runningNode.ts";
@@ -146,6 +147,26 @@ test.each(CASES)(
   },
   30_000,
 );
+
+test("blocks that are none, in answer to a node that believes to be behind, cost their sender points", async () => {
+  await using attacker = await startRawPeer();
+  const [address = ""] = validator.addresses;
+  const listening = Promise.withResolvers<void>();
+  await attacker.host.handle(PROTOCOLS.consensus, () => listening.resolve());
+  await attacker.host.handle(PROTOCOLS.blocks.id, (stream) => {
+    stream.send(encodeFrame(encodeAnswer(Uint8Array.of(0xff, 1, 2, 3))));
+    stream.close().catch(() => undefined);
+  });
+  const connection = await attacker.connect(address, { chainId: net.chainId });
+  await listening.promise;
+  const stream = await attacker.write(connection, PROTOCOLS.consensus, encodeFrame(brokenVote));
+  // Nine tenths of a ban; what is answered is the rest.
+  for (let turn = 1; turn < 9; turn++) stream.send(encodeFrame(brokenVote));
+  const claim = { height: 1_000_000, base: 1, round: 0, hasProposal: false, parts: [], votes: [] };
+  stream.send(encodeFrame(encodeMessage({ type: "status", status: { ...claim, lastCommit: new Uint8Array(0) } })));
+  await eventually(() => connection.status !== "open");
+  await expectChainGoesOn();
+}, 30_000);
 
 test("garbage on libp2p's own protocols ends their streams and nothing else", async () => {
   await using attacker = await startRawPeer();
