@@ -123,33 +123,36 @@ interface AnyCondition {
 const numeric = (compare: (a: number, b: number) => boolean, bound: string) => (value: string) =>
   /^\d+$/.test(value) && compare(Number(value), Number(bound));
 
-const anyCondition: fc.Arbitrary<AnyCondition> = fc
+interface ConditionParts {
+  readonly tag: string | undefined;
+  readonly operator: "=" | "<" | ">=" | "CONTAINS" | "EXISTS";
+  readonly value: string;
+}
+
+function conditionOf({ tag, operator, value }: ConditionParts): AnyCondition {
+  const name = tag ?? "tx.height";
+  switch (operator) {
+    case "<":
+      return { tag, text: `${name} < ${value}`, holds: numeric((a, b) => a < b, value) };
+    case ">=":
+      return { tag, text: `${name} >= ${value}`, holds: numeric((a, b) => a >= b, value) };
+    case "CONTAINS":
+      return { tag, text: `${name} CONTAINS '${value}'`, holds: (text) => text.includes(value) };
+    case "EXISTS":
+      return { tag, text: `${name} EXISTS`, holds: () => true };
+    case "=":
+      return { tag, text: `${name} = ${value}`, holds: (text) => text === value };
+  }
+}
+
+const anyTag = fc.tuple(fc.constantFrom("e", "f"), fc.constantFrom(...KEYS)).map((names) => names.join("."));
+const anyCondition = fc
   .record({
-    tag: fc.option(
-      fc.tuple(fc.constantFrom("e", "f"), fc.constantFrom(...KEYS)).map((names) => names.join(".")),
-      {
-        nil: undefined,
-        freq: 3,
-      },
-    ),
-    operator: fc.constantFrom("=", "<", ">=", "CONTAINS", "EXISTS"),
+    tag: fc.option(anyTag, { nil: undefined, freq: 3 }),
+    operator: fc.constantFrom("=" as const, "<" as const, ">=" as const, "CONTAINS" as const, "EXISTS" as const),
     value: fc.constantFrom("1", "2", "10"),
   })
-  .map(({ tag, operator, value }) => {
-    const name = tag ?? "tx.height";
-    switch (operator) {
-      case "<":
-        return { tag, text: `${name} < ${value}`, holds: numeric((a, b) => a < b, value) };
-      case ">=":
-        return { tag, text: `${name} >= ${value}`, holds: numeric((a, b) => a >= b, value) };
-      case "CONTAINS":
-        return { tag, text: `${name} CONTAINS '${value}'`, holds: (text: string) => text.includes(value) };
-      case "EXISTS":
-        return { tag, text: `${name} EXISTS`, holds: () => true };
-      case "=":
-        return { tag, text: `${name} = ${value}`, holds: (text: string) => text === value };
-    }
-  });
+  .map(conditionOf);
 
 /** The meaning of a query, said without an index. */
 function matches(events: readonly ResultEvent[], height: number, conditions: readonly AnyCondition[]): boolean {
