@@ -2,8 +2,11 @@ import type { Stream } from "@libp2p/interface";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { encodeMessage } from "#consensus/engine/messages.ts";
 import { mutateWire } from "#storage/fuzz/mutateWire.ts";
+import { NIL_BLOCK_ID } from "#storage/types/blockId.ts";
 import { cometBft, fromHex } from "#storage/types/cometbftVectors.ts";
-import { decodeVote } from "#storage/types/vote.ts";
+import { encodeEvidence } from "#storage/types/evidence.ts";
+import { parseTimestamp } from "#storage/types/time.ts";
+import { decodeVote, type Vote } from "#storage/types/vote.ts";
 import { FieldWriter } from "#storage/types/wire.ts";
 import { encodeFrame } from "./network/framing.ts";
 import { protocolsOf } from "./network/protocols.ts";
@@ -27,6 +30,11 @@ beforeAll(async () => {
 }, 60_000);
 
 afterAll(() => net[Symbol.asyncDispose]());
+
+async function answerOf(path: string): Promise<Record<string, unknown>> {
+  const response = await fetch(`${validator.api?.url}/ledger/v1/${path}`);
+  return (await response.json()) as Record<string, unknown>;
+}
 
 async function height(node: RunningNode): Promise<number> {
   const response = await fetch(`${node.api?.url}/ledger/v1/status`);
@@ -164,6 +172,36 @@ test("blocks that are none, in answer to a node that believes to be behind, cost
   for (let turn = 1; turn < 9; turn++) stream.send(encodeFrame(brokenVote));
   const claim = { height: 1_000_000, base: 1, round: 0, hasProposal: false, parts: [], votes: [] };
   stream.send(encodeFrame(encodeMessage({ type: "status", status: { ...claim, lastCommit: new Uint8Array(0) } })));
+  await eventually(() => connection.status !== "open");
+  await expectChainGoesOn();
+}, 30_000);
+
+test("evidence of two votes that nobody signed costs its sender the connection at once", async () => {
+  const header = await answerOf("headers/1");
+  const { validators } = await answerOf("validators/1");
+  const [{ address, votingPower }] = validators as [{ address: string; votingPower: string }];
+  const hash = new Uint8Array(32).fill(7);
+  const vote: Vote = {
+    type: "precommit",
+    height: 1,
+    round: 0,
+    blockId: NIL_BLOCK_ID,
+    timestamp: parseTimestamp(String(header.time)),
+    validatorAddress: Buffer.from(address, "hex"),
+    validatorIndex: 0,
+    signature: new Uint8Array(64).fill(1),
+  };
+  const evidence = encodeEvidence({
+    type: "duplicateVote",
+    voteA: vote,
+    voteB: { ...vote, blockId: { hash, partSetHeader: { total: 1, hash } } },
+    totalVotingPower: BigInt(votingPower),
+    validatorPower: BigInt(votingPower),
+    timestamp: vote.timestamp,
+  });
+  await using attacker = await startRawPeer();
+  const connection = await attacker.connect(validator.addresses[0] ?? "", { chainId: net.chainId });
+  await attacker.write(connection, PROTOCOLS.evidence.id, encodeFrame(evidence));
   await eventually(() => connection.status !== "open");
   await expectChainGoesOn();
 }, 30_000);
