@@ -103,7 +103,7 @@ export const OPTIONS = {
     "",
     "CometBFT's program, a name in PATH or a whole path, started and watched by this node; empty when someone else runs it",
   ),
-  cometbftListen: option(TEXT, "0.0.0.0:26666", "host:port", "Where CometBFT listens for other CometBFTs"),
+  cometbftListen: option(TEXT, "0.0.0.0:26720", "host:port", "Where CometBFT listens for other CometBFTs"),
   cometbftAnnounce: option(
     TEXT,
     "",

@@ -51,7 +51,7 @@ export function initCommand(program: Command, io: CliIo): void {
     .option("--light <n>", "founding: and of this many light nodes", "0")
     .option("--host <ip,…>", "founding: address at which all nodes are reached, or one for every node", "127.0.0.1")
     .addOption(
-      new Option("--engine <engine>", "founding: what orders transactions into blocks")
+      new Option("--engine <engine>", "what orders transactions into blocks; the same for all nodes of a network")
         .choices(["embedded", "cometbft"])
         .default("embedded"),
     )
@@ -103,7 +103,11 @@ async function foundAlone(context: CommandContext, flags: InitFlags): Promise<vo
     host: flags.host,
   });
   const keys = plan.nodes[0]?.keys ?? {};
-  const config = { role: "validator" as const, moniker: flags.moniker ?? "validator", engine: flags.engine };
+  const config = {
+    role: "validator" as const,
+    moniker: flags.moniker ?? "validator",
+    ...(flags.engine === "cometbft" ? { engine: flags.engine } : {}),
+  };
   const home = { home: options.home, config, genesis: formatGenesis(genesisOf(plan)), keys };
   await writeHome(home, await readNewPassphrase(io, options.passphraseFile));
   report(context, plan.chainId, [home]);
@@ -116,6 +120,7 @@ async function joinNetwork(context: CommandContext, flags: InitFlags, genesisFil
   const config: Partial<NodeOptions> = {
     role: flags.role,
     moniker: flags.moniker ?? flags.role,
+    ...(flags.engine === "cometbft" && flags.role !== "light" ? { engine: flags.engine } : {}),
     seeds: peers,
     ...(flags.role === "light" ? { fullNodes: peers } : { persistentPeers: peers }),
   };
