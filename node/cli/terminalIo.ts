@@ -22,7 +22,13 @@ export function terminalIo(): CliIo {
       if (options.role === "light") (await import("../light/lightProcess.ts")).becomeLightProcess(options.home);
       // Loaded only here: every other command starts without libp2p and the database.
       const { startNode } = await import("../startNode.ts");
-      return startNode(options, parts);
+      const running = await startNode(options, parts);
+      // A supervisor with an IPC channel may ask a light node to take no further readings.
+      process.on("message", (message) => {
+        if (message === "stop-metering") running.stopMetering?.();
+      });
+      process.channel?.unref();
+      return running;
     },
     onInterrupt,
   };

@@ -27,11 +27,6 @@ export function startCommand(program: Command, io: CliIo): void {
     try {
       const passphrase = () => readPassphrase(io, options.passphraseFile);
       const running = await io.startNode(options, { log, passphrase });
-      // A supervisor with an IPC channel may ask a light node to take no further readings.
-      process.on("message", (message) => {
-        if (message === "stop-metering") running.stopMetering?.();
-      });
-      process.channel?.unref();
       const started = {
         event: "started",
         role: running.role,
