@@ -53,7 +53,7 @@ test(
       trustedHash: "ab".repeat(32),
       meterCsvFile: "data/lcl.csv",
     });
-    fuzz("config.json", changedJson([text]), 200, (changed) => {
+    fuzz("config.json", changedJson([text]), 120, (changed) => {
       const values = readAs("config.json", changed, readConfigFile, ConfigurationError);
       if (values !== undefined)
         expect(readAs("again.json", formatConfigFile(values), readConfigFile, ConfigurationError)).toEqual(values);
@@ -99,7 +99,7 @@ test(
   "a changed file of openings is refused with a code, or lists openings",
   () => {
     const openings = [1, 2].map((end) => ({ intervalEndMs: end, sumMwh: `-${end}`, salt: "05".repeat(32) }));
-    fuzz("openings", changedJson([JSON.stringify(openings, null, 1)]), 250, (changed) => {
+    fuzz("openings", changedJson([JSON.stringify(openings, null, 1)]), 150, (changed) => {
       for (const opening of readAs("openings.json", changed, readOpenings, CliError) ?? []) {
         expect([typeof opening.intervalEndMs, typeof opening.sumMwh, opening.salt.length]).toEqual([
           "bigint",
@@ -120,7 +120,7 @@ test(
     const { type, bytes } = publicKeyOf(privateKey);
     const sealed = await sealKey(privateKey, "correct horse battery");
     const file = { version: 1, type, publicKey: Buffer.from(bytes).toString("hex"), sealed };
-    fuzz("key file", changedJson([JSON.stringify(file)]), 200, (changed) => {
+    fuzz("key file", changedJson([JSON.stringify(file)]), 120, (changed) => {
       const entry = readAs("node.json", changed, () => showKey(folder, "node"), CliError);
       if (entry !== undefined) expect(entry.publicKey.bytes.length).toBe(entry.publicKey.type === "ed25519" ? 32 : 33);
     });

@@ -70,7 +70,7 @@ test(
   "a validator that sends changed messages beside its own is reported, and the others go on",
   async () => {
     const changes = fc.record({ seed: fc.nat(), script: fc.array(change, { minLength: 10, maxLength: 40 }) });
-    await fuzzAsync("messages to a running engine", changes, 25, async ({ seed, script }) => {
+    await fuzzAsync("messages to a running engine", changes, 18, async ({ seed, script }) => {
       const net = await createTestNet({ seed, validators: 4 });
       const malformed = [0, 0, 0];
       const honest = net.send;
@@ -119,7 +119,7 @@ test(
   "a proposer that sends changed blocks neither stops the others nor parts them",
   async () => {
     const changes = fc.record({ seed: fc.nat(), script: fc.array(change, { minLength: 1, maxLength: 8 }) });
-    await fuzzAsync("proposed blocks", changes, 20, async ({ seed, script }) => {
+    await fuzzAsync("proposed blocks", changes, 14, async ({ seed, script }) => {
       const net = await createTestNet({ seed, validators: 4 });
       const honest = net.send;
       /** By the root of the part set: the true proposal and what came of its block. */
@@ -165,7 +165,7 @@ test(
       seed: fc.nat(),
       script: fc.array(fc.record({ change, ofCommit: fc.boolean(), at: fc.nat(15) }), { minLength: 1, maxLength: 8 }),
     });
-    await fuzzAsync("answered blocks", changes, 20, async ({ seed, script }) => {
+    await fuzzAsync("answered blocks", changes, 14, async ({ seed, script }) => {
       const net = await createTestNet({ seed, validators: 4, fullNodes: 1, late: [4] });
       await net.runUntil(() => (net.nodes[0]?.height() ?? 0) >= 8, 120_000);
       let turn = 0;
