@@ -85,7 +85,8 @@ export async function openBlockStore(store: Store): Promise<BlockStore> {
   await reload();
 
   async function loadProvingCommit(height: number): Promise<Commit | undefined> {
-    return height === range.height ? loadSeenCommit(height) : loadCommit(height);
+    // The last block may have got a successor between the two.
+    return (await loadSeenCommit(height)) ?? loadCommit(height);
   }
 
   async function reload(): Promise<void> {
@@ -94,26 +95,32 @@ export async function openBlockStore(store: Store): Promise<BlockStore> {
     range = { headerBase, base, height };
   }
 
-  /** A value that every height from `from` to `to` has. */
+  /** A value that every height within `bounds` has. */
   async function loadWithin<T>(
     key: Uint8Array,
-    [height, from, to]: readonly [number, number, number],
+    height: number,
+    bounds: () => readonly [from: number, to: number],
     decode: (bytes: Uint8Array) => T,
   ): Promise<T | undefined> {
-    if (height < from || height > to || range.height === 0) return undefined;
-    return present(key, await loadRecord(store, key, decode));
+    const isWithin = () => range.height > 0 && height >= bounds()[0] && height <= bounds()[1];
+    if (!isWithin()) return undefined;
+    const value = await loadRecord(store, key, decode);
+    if (value !== undefined) return value;
+    // A batch on disk may have moved the range, which its writer reads anew only afterwards.
+    await reload();
+    return isWithin() ? present(key, value) : undefined;
   }
 
-  const loadBlockBytes = (height: number) =>
-    loadWithin(heightKey("block", height), [height, range.base, range.height], (bytes) => bytes);
+  const ofBlocks = () => [range.base, range.height] as const;
+  const loadBlockBytes = (height: number) => loadWithin(heightKey("block", height), height, ofBlocks, (bytes) => bytes);
   const loadBlock = (height: number) =>
-    loadWithin(heightKey("block", height), [height, range.base, range.height], (bytes) => decodeBlock(bytes));
+    loadWithin(heightKey("block", height), height, ofBlocks, (bytes) => decodeBlock(bytes));
   const loadMeta = (height: number) =>
-    loadWithin(heightKey("blockMeta", height), [height, range.headerBase, range.height], decodeBlockMeta);
+    loadWithin(heightKey("blockMeta", height), height, () => [range.headerBase, range.height], decodeBlockMeta);
   const loadCommit = (height: number) =>
-    loadWithin(heightKey("commit", height), [height, range.headerBase, range.height - 1], decodeCommit);
+    loadWithin(heightKey("commit", height), height, () => [range.headerBase, range.height - 1], decodeCommit);
   const loadSeenCommit = (height: number) =>
-    loadWithin(heightKey("seenCommit", height), [height, range.height, range.height], decodeCommit);
+    loadWithin(heightKey("seenCommit", height), height, () => [range.height, range.height], decodeCommit);
   const loadHeightByHash = (hash: Uint8Array) =>
     loadRecord(store, bucketKey("blockHeight", hash), (bytes) => decodeNumbers(bytes, 1)[0] as number);
 

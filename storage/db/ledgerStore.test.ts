@@ -188,6 +188,22 @@ test("pruning keeps what is above, headers and commits when asked, else the hash
   expect(await ledger.prune({ ...KEEP_ALL, blocksFrom: 1000, keepHeaders: false })).toBe(0);
 });
 
+test("what is read between a batch and its writer's next look is of before or after it, and no gap", async () => {
+  const store = createMemoryStore();
+  const { blocks } = await saveChain(store, 9);
+  await store.batch(blocks.blockOperations(at(10)), { sync: false });
+  expect(shown(await blocks.loadProvingCommit(9))).toEqual(shown(at(10).block.lastCommit));
+
+  const pruned = createMemoryStore();
+  const { blocks: kept } = await saveChain(pruned, 9);
+  await pruned.batch(await kept.pruneOperations({ retainHeight: 5, keepHeaders: true }), { sync: false });
+  expect([await kept.loadBlock(4), await kept.loadBlockBytes(4)]).toEqual([undefined, undefined]);
+  expect((await kept.loadHeader(4))?.height).toBe(4);
+  await pruned.batch(await kept.pruneOperations({ retainHeight: 5, keepHeaders: false }), { sync: false });
+  expect([await kept.loadHeader(4), await kept.loadCommit(4)]).toEqual([undefined, undefined]);
+  expect((await kept.loadBlock(5))?.header.height).toBe(5);
+});
+
 test("a gap within the chain is reported with its bucket and height, not taken for an unknown height", async () => {
   const store = createMemoryStore();
   const { blocks } = await saveChain(store, 5);
