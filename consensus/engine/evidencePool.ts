@@ -123,8 +123,11 @@ export function createEvidencePool(ports: EvidencePorts, known: readonly Committ
         const key = keyOf(hashEvidence(evidence));
         if (seen.has(key)) return rejected("EVIDENCE_DUPLICATE", "twice in one block");
         seen.add(key);
-        // Verified when it came; only its age and that it is not committed can have changed.
-        const isKnown = pendingByHash.has(key) && !isExpired(heightOf(evidence), evidence.timestamp, state);
+        // Verified when it came; only its age and that it is not committed can have changed. The name of an attack covers its block
+        // and height, not whom it blames: another proposer's word on that is not the one that was verified.
+        const isNamedWhole = evidence.type === "duplicateVote";
+        const isKnown =
+          isNamedWhole && pendingByHash.has(key) && !isExpired(heightOf(evidence), evidence.timestamp, state);
         const verdict = isKnown ? ACCEPTED : await verify(evidence, state);
         if (!verdict.accepted) return verdict;
       }

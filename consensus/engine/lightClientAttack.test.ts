@@ -1,10 +1,11 @@
 import { expect, test } from "vitest";
 import { publicKeyOf, sign } from "#storage/crypto/keys.ts";
-import { type Evidence, encodeEvidence } from "#storage/types/evidence.ts";
+import { type Evidence, encodeEvidence, hashEvidence } from "#storage/types/evidence.ts";
 import { hashHeader } from "#storage/types/header.ts";
 import { makeLightClientAttackEvidence } from "#storage/types/lightClientAttack.ts";
 import { hashValidatorSet, newValidatorSet } from "#storage/types/validatorSet.ts";
 import { voteSignBytes } from "#storage/types/vote.ts";
+import { createEvidencePool } from "./evidencePool.ts";
 import { createTestNet, type TestNet } from "./testNet.ts";
 import { validatorsAt } from "./testNode.ts";
 
@@ -74,4 +75,29 @@ test("evidence of a block beyond the chain, or of other facts, is not taken", as
   });
   expect(await add({ ...evidence, byzantineValidators: [] })).toMatchObject({ code: "EVIDENCE_VALIDATORS_MISMATCH" });
   expect(await add({ ...evidence, commonHeight: -1 })).toMatchObject({ code: "EVIDENCE_UNKNOWN_HEIGHT" });
+});
+
+test("a block's evidence of an attack that is known is verified all the same: its name says nothing of whom it blames", async () => {
+  const net = await createTestNet({ seed: 62, validators: 4 });
+  await net.runUntil(() => net.height() >= 4, MINUTE_MS);
+  const evidence = attackOn(net, 3);
+  const disk = net.nodes[0]?.disk;
+  if (disk?.state === undefined) throw new TypeError("no chain");
+  const pool = createEvidencePool({
+    chainId: net.genesis.chainId,
+    loadValidators: async (height) => validatorsAt(disk, height),
+    loadBlockTime: async (height) => disk.blocks.get(height)?.record.block.header.time,
+    loadSignedHeader: async (height) => {
+      const record = disk.blocks.get(height)?.record;
+      return record && { header: record.block.header, commit: record.seenCommit };
+    },
+  });
+  expect(await pool.add(evidence, disk.state)).toEqual({ accepted: true });
+  expect(await pool.check([evidence], disk.state)).toEqual({ accepted: true });
+  const innocent = disk.state.validators.validators.filter(
+    ({ address }) => !evidence.byzantineValidators.some((guilty) => Buffer.compare(guilty.address, address) === 0),
+  );
+  const slander = { ...evidence, byzantineValidators: innocent };
+  expect(Buffer.compare(hashEvidence(slander), hashEvidence(evidence))).toBe(0);
+  expect(await pool.check([slander], disk.state)).toMatchObject({ code: "EVIDENCE_VALIDATORS_MISMATCH" });
 });
