@@ -30,9 +30,15 @@ export interface CometProcess {
  * (proxy/multi_app_conn.go), and never reconnects. One that an earlier, killed node has left behind is ended first.
  */
 export function superviseComet(
-  { binary, directory }: { readonly binary: string; readonly directory: string },
+  options: {
+    readonly binary: string;
+    readonly directory: string;
+    /** The first pause before a restart, and the longest. */
+    readonly restartDelaysMs?: readonly [number, number];
+  },
   ports: { readonly log: Logger; onStarting(): void; onFatal(error: unknown): void },
 ): CometProcess {
+  const { binary, directory, restartDelaysMs = RESTART_DELAYS_MS } = options;
   const { log } = ports;
   const pidFile = join(directory, "cometbft.pid");
   let child: ChildProcess | undefined;
@@ -40,6 +46,7 @@ export function superviseComet(
   let restarts = 0;
   let isStopped = false;
   let lastWords = "";
+  const stopping = new AbortController();
 
   async function run(): Promise<void> {
     await endLeftover(pidFile, directory, log);
@@ -53,10 +60,10 @@ export function superviseComet(
       failures = performance.now() - startedMs > STEADY_MS ? 1 : failures + 1;
       if (failures >= MAX_FAILURES)
         throw new CometError({ code: "COMETBFT_KEEPS_FAILING", times: failures, lastWords });
-      const [first, most] = RESTART_DELAYS_MS;
+      const [first, most] = restartDelaysMs;
       const pauseMs = Math.min(most, first * 2 ** (failures - 1));
       log.warn({ code, lastWords, pauseMs }, "CometBFT has ended and is started again");
-      await delay(pauseMs);
+      await delay(pauseMs, undefined, { signal: stopping.signal }).catch(() => undefined);
     }
   }
 
@@ -95,6 +102,7 @@ export function superviseComet(
     restarts: () => restarts,
     async stop() {
       isStopped = true;
+      stopping.abort();
       const last = child;
       if (last !== undefined) {
         last.kill("SIGTERM");
@@ -102,7 +110,7 @@ export function superviseComet(
         await new Promise((resolve) => last.once("exit", resolve));
         clearTimeout(timer);
       }
-      await Promise.race([running, delay(RESTART_DELAYS_MS[1], undefined, { ref: false })]);
+      await running;
     },
   };
 }
