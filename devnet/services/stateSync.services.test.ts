@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { createCometRpc } from "#node/cometbft/cometRpc.ts";
 import { freePorts } from "#node/freePorts.ts";
 import { createTestNetwork, eventually } from "#node/testNetwork.ts";
 import { cometbftBinary } from "./cometbft.ts";
@@ -10,13 +11,12 @@ interface StatusAnswer {
   readonly earliestHeight: number;
 }
 
-test("a new node begins with a snapshot, checked through two others and a trusted block, and follows from there", {
+test("a new node begins with a snapshot, checked through two others and a trusted block, follows from there, and prunes what it need not keep", {
   timeout: BUILD_TIMEOUT_MS,
 }, async () => {
   const common = { cometbftBinary: await cometbftBinary(), snapshotIntervalBlocks: 5, meterSource: "none" } as const;
   await using network = await createTestNetwork({ validators: 2, full: 1, engine: "cometbft" });
-  const rpcPorts = await freePorts(2);
-  const servers = rpcPorts.map((port) => `127.0.0.1:${port}`);
+  const [own, ...servers] = (await freePorts(3)).map((port) => `127.0.0.1:${port}`);
   const [first] = await Promise.all(
     servers.map((cometbftRpcListen, index) => network.start(`validator${index}`, { ...common, cometbftRpcListen })),
   );
@@ -30,6 +30,8 @@ test("a new node begins with a snapshot, checked through two others and a truste
   const next = await get<{ lastBlockId: { hash: string } }>(url, `/headers/${trustedHeight + 1}`);
   const full = await network.start("full0", {
     ...common,
+    retainBlocks: 5,
+    cometbftRpcListen: own ?? "",
     stateSyncServers: servers.map((server) => `http://${server}`),
     trustedHeight,
     trustedHash: next?.lastBlockId.hash ?? "",
@@ -46,4 +48,8 @@ test("a new node begins with a snapshot, checked through two others and a truste
   for (let height = status.earliestHeight; height <= reached; height++)
     expect(await get(full.api?.url, `/headers/${height}`)).toStrictEqual(await get(url, `/headers/${height}`));
   expect(await get(full.api?.url, "/members")).toStrictEqual(await get(url, "/members"));
+  // It keeps five blocks, and CometBFT forgets the others with it.
+  const rpc = createCometRpc(`http://${own}`);
+  await eventually(async () => (await rpc.status()).earliestHeight > status.earliestHeight + 5 || undefined);
+  rpc.close();
 });
