@@ -40,7 +40,8 @@ export function makeDuplicateVoteEvidence(
 /**
  * Verifies that one validator of `set` signed both votes. `set` and `blockTime` are those of the height of the votes.
  *  a) same height, round and type — EVIDENCE_VOTES_UNRELATED
- *  b) same validator, which is in the set — EVIDENCE_VALIDATOR_MISMATCH, EVIDENCE_VALIDATOR_UNKNOWN
+ *  b) same validator, which is in the set, at its place there — EVIDENCE_VALIDATOR_MISMATCH, EVIDENCE_VALIDATOR_UNKNOWN. The place is not
+ *     signed: with any other, one misbehaviour would make evidence without end (CometBFT does not look at it)
  *  c) different block ids, the smaller key first — EVIDENCE_ORDER
  *  d) powers and time are those of that height — EVIDENCE_POWER_MISMATCH, EVIDENCE_TIME_MISMATCH
  *  e) both signatures are good — EVIDENCE_SIGNATURE_INVALID
@@ -63,6 +64,9 @@ export function verifyDuplicateVote(
   const found = findValidator(set, voteA.validatorAddress);
   if (found === undefined)
     return rejected("EVIDENCE_VALIDATOR_UNKNOWN", "the validator is not in the set of that height");
+  if (voteA.validatorIndex !== found.index || voteB.validatorIndex !== found.index) {
+    return rejected("EVIDENCE_VALIDATOR_MISMATCH", `the votes are not those of the validator at place ${found.index}`);
+  }
   if (Buffer.compare(blockIdKey(voteA.blockId), blockIdKey(voteB.blockId)) >= 0) {
     return rejected("EVIDENCE_ORDER", "the block ids are equal or in the wrong order");
   }

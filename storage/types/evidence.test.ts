@@ -62,6 +62,9 @@ test("evidence that proves nothing is refused, each kind with its code", () => {
   expect(codeOf({ ...double, voteB: { ...voteB, round: voteB.round + 1 } })).toBe("EVIDENCE_VOTES_UNRELATED");
   expect(codeOf({ ...double, voteB: { ...voteB, type: "prevote" } })).toBe("EVIDENCE_VOTES_UNRELATED");
   expect(codeOf({ ...double, voteB: { ...voteB, validatorAddress: stranger } })).toBe("EVIDENCE_VALIDATOR_MISMATCH");
+  // No signature covers the index: with another one the same two votes would be new evidence, and so on without end.
+  for (const changed of [{ voteA: { ...voteA, validatorIndex: 77 } }, { voteB: { ...voteB, validatorIndex: 77 } }])
+    expect(codeOf({ ...double, ...changed })).toBe("EVIDENCE_VALIDATOR_MISMATCH");
   const both = { voteA: { ...voteA, validatorAddress: stranger }, voteB: { ...voteB, validatorAddress: stranger } };
   expect(codeOf({ ...double, ...both })).toBe("EVIDENCE_VALIDATOR_UNKNOWN");
   expect(codeOf({ ...double, voteB: voteA })).toBe("EVIDENCE_ORDER");
