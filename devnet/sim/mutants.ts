@@ -30,7 +30,11 @@ async function main(flags: Flags): Promise<number> {
   const progress = createProgress();
   const startedMs = performance.now();
   let done = 0;
-  const reports = await runMutants(flags.only, workers, ({ name }) => progress.show(++done, of, name));
+  const reports = await runMutants(flags.only, workers, ({ name, seeds, invariant }) => {
+    progress.show(++done, of, name);
+    // It takes minutes: whoever keeps a log wants to see how far it is.
+    if (!process.stderr.isTTY) console.error(`${done}/${of} ${name}: ${invariant ?? "NOT FOUND"}, ${seeds} seeds`);
+  });
   const control = await runSeeds(1, Number(flags.control), { workers }, (seeds) =>
     progress.show(seeds, Number(flags.control), "unbroken"),
   );

@@ -144,29 +144,24 @@ export async function createCometDriver(parts: DriverParts): Promise<ConsensusDr
   opening.defer(() => server.close());
   const resources = opening.move();
 
-  async function watch(signal: AbortSignal): Promise<void> {
-    const timer = setInterval(async () => {
-      const status = await rpc.status().catch(() => undefined);
-      const wasCatchingUp = isCatchingUp;
-      isCatchingUp = status?.isCatchingUp ?? true;
-      if (wasCatchingUp && !isCatchingUp) {
-        log.info({ version: status?.version, height: status?.latestHeight }, "CometBFT is with its network");
-        forwarder.send(mempool.reap(Number.POSITIVE_INFINITY));
-      }
-    }, STATUS_MS);
-    signal.addEventListener("abort", () => clearInterval(timer));
+  async function look(): Promise<void> {
+    const status = await rpc.status().catch(() => undefined);
+    const wasCatchingUp = isCatchingUp;
+    isCatchingUp = status?.isCatchingUp ?? true;
+    if (!wasCatchingUp || isCatchingUp) return;
+    log.info({ version: status?.version, height: status?.latestHeight }, "CometBFT is with its network");
+    forwarder.send(mempool.reap(Number.POSITIVE_INFINITY));
   }
 
   return {
     validatorAddress: signer?.address,
     async start() {
-      const watching = new AbortController();
-      resources.defer(() => watching.abort());
       if (signer !== undefined && keys.validator !== undefined) {
         const answer = createPrivvalAnswers(signer, publicKeyOf(keys.validator), chainId);
         resources.defer(serveSigner(home.signerSocket, answer, { log, onFatal: fail }));
       }
-      void watch(watching.signal);
+      const timer = setInterval(() => void look(), STATUS_MS);
+      resources.defer(() => clearInterval(timer));
       if (options.cometbftBinary === "") return;
       const comet = superviseComet(
         { binary: options.cometbftBinary, directory: home.directory },

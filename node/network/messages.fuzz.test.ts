@@ -32,7 +32,7 @@ test(
       if (read === undefined) return;
       expect(weightOf(read)).toBeLessThan(2048 + 8 * text.length);
       // Compared as bytes: JSON has a zero with a sign.
-    expect(encodeStatus(decodeStatus(encodeStatus(read)))).toEqual(encodeStatus(read));
+      expect(encodeStatus(decodeStatus(encodeStatus(read)))).toEqual(encodeStatus(read));
     });
     const peers = [{ peer: ADDRESS.slice(-52), addresses: [ADDRESS, "/dns4/example.org/tcp/1"] }];
     fuzz("peers", changedJson([textOf(encodePeers(peers))]), 500, (text) => {
