@@ -11,6 +11,13 @@ export interface InputQueue {
   shift(): QueueItem | undefined;
 }
 
+/** What a message takes beside its bytes. Without it empty ones would cost nothing, and there could be any number of them. */
+export const MESSAGE_OVERHEAD_BYTES = 256;
+
+function sizeOf(message: Extract<QueueItem, { type: "message" }>): number {
+  return message.bytes.length + MESSAGE_OVERHEAD_BYTES;
+}
+
 export function createInputQueue(maxBytesPerPeer: number): InputQueue {
   let items: (QueueItem | undefined)[] = [];
   let head = 0;
@@ -19,7 +26,7 @@ export function createInputQueue(maxBytesPerPeer: number): InputQueue {
   return {
     push(item) {
       if (item.type === "message") {
-        const bytes = (bytesOfPeer.get(item.peer) ?? 0) + item.bytes.length;
+        const bytes = (bytesOfPeer.get(item.peer) ?? 0) + sizeOf(item);
         if (bytes > maxBytesPerPeer) return false;
         bytesOfPeer.set(item.peer, bytes);
       }
@@ -29,7 +36,7 @@ export function createInputQueue(maxBytesPerPeer: number): InputQueue {
 
     pushFirst(first) {
       for (const item of first)
-        if (item.type === "message") bytesOfPeer.set(item.peer, (bytesOfPeer.get(item.peer) ?? 0) + item.bytes.length);
+        if (item.type === "message") bytesOfPeer.set(item.peer, (bytesOfPeer.get(item.peer) ?? 0) + sizeOf(item));
       items = [...first, ...items.slice(head)];
       head = 0;
     },
@@ -43,7 +50,7 @@ export function createInputQueue(maxBytesPerPeer: number): InputQueue {
         head = 0;
       }
       if (item.type === "message") {
-        const left = (bytesOfPeer.get(item.peer) ?? 0) - item.bytes.length;
+        const left = (bytesOfPeer.get(item.peer) ?? 0) - sizeOf(item);
         if (left > 0) bytesOfPeer.set(item.peer, left);
         else bytesOfPeer.delete(item.peer);
       }

@@ -8,6 +8,7 @@ import type { Host } from "./host.ts";
 import {
   CONSENSUS_BYTES_BURST,
   CONSENSUS_BYTES_PER_SECOND,
+  CONSENSUS_MESSAGE_OVERHEAD_BYTES,
   CONSENSUS_REOPEN_MS,
   MAX_CONSENSUS_MESSAGE_BYTES,
   MAX_CONSENSUS_QUEUE_BYTES,
@@ -130,7 +131,7 @@ export function createConsensusChannel(ports: ConsensusChannelPorts): ConsensusC
       onFrame: (bytes) => {
         counters.consensusReceived += 1;
         counters.consensusReceivedBytes += bytes.length;
-        if (rate.take(bytes.length)) return ports.onMessage(peer, bytes);
+        if (rate.take(bytes.length + CONSENSUS_MESSAGE_OVERHEAD_BYTES)) return ports.onMessage(peer, bytes);
         counters.consensusFlooded += 1;
         ports.penalise(peer, "CONSENSUS_FLOOD");
       },

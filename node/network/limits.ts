@@ -61,6 +61,9 @@ export const MAX_CONSENSUS_QUEUE_BYTES = 8 * 1024 * 1024;
 export const CONSENSUS_BYTES_PER_SECOND = 16 * 1024 * 1024;
 export const CONSENSUS_BYTES_BURST = 64 * 1024 * 1024;
 
+/** What a consensus message takes of that rate beside its bytes: an empty one is read and judged too. */
+export const CONSENSUS_MESSAGE_OVERHEAD_BYTES = 256;
+
 /** Milliseconds between two attempts to open a consensus stream again. */
 export const CONSENSUS_REOPEN_MS = 500;
 
