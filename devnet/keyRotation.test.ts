@@ -91,7 +91,7 @@ test(
     await runOperator(newHome, "init", "--role", "validator", "--genesis", genesis, "--peers", peers, ...passphrase);
     const [ports] = await freeNodePorts(1);
     const settings = { ...configOf(home), ...configOf(newHome) };
-    const places = { p2pListen: [`/ip4/127.0.0.1/tcp/${ports?.p2p}`], apiPort: ports?.api };
+    const places = { p2pListen: [`/ip4/127.0.0.1/tcp/${ports?.p2p}`], apiPort: ports?.api, rpcListen: "" };
     writeFileSync(join(newHome, "config.json"), JSON.stringify({ ...settings, ...places }));
     standby = startNodeProcess({ name: "validator0-new", home: newHome, nodeFlags: [], environment: {} });
     const newApi = `http://127.0.0.1:${ports?.api}`;
