@@ -49,8 +49,6 @@ export async function offer(
   const running = () => performance.now() < endsMs && !signal.aborted;
 
   const send = async (lane: number, batch: readonly Uint8Array[]) => {
-    while (offered - committed - refused > windowTxs && running())
-      await new Promise((resolve) => setTimeout(resolve, 5));
     offered += batch.length;
     const now = performance.now();
     for (const tx of batch) offeredMs.set(nameOf(tx), now);
@@ -61,6 +59,11 @@ export async function offer(
     let next = 0;
     const work = async () => {
       while (next < txs.length && running()) {
+        // Waiting comes before taking, so that no batch is overtaken by those behind it in its lane.
+        if (offered - committed - refused > windowTxs) {
+          await new Promise((resolve) => setTimeout(resolve, 5));
+          continue;
+        }
         const at = next;
         next += BATCH_TXS;
         await send(lane, txs.slice(at, at + BATCH_TXS));
