@@ -154,9 +154,10 @@ const TABLE = {
     needsVote: true,
     send(traitor, _to, message) {
       if (message.type !== "proposal") return undefined;
-      const { round } = message.proposal;
-      const polRound =
-        (message.proposal.height + round) % 3 === 0 ? round : (message.proposal.height % (round + 1)) - 1;
+      const { height, round } = message.proposal;
+      // An earlier round where there is one; else, and sometimes all the same, one that is still to come.
+      if (round === 0 && height % 3 !== 0) return undefined;
+      const polRound = round === 0 || (height + round) % 5 === 0 ? round : (height + round) % round;
       const proposal = traitor.signProposal({ ...message.proposal, polRound });
       return [encodeMessage({ type: "proposal", proposal })];
     },

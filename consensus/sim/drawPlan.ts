@@ -1,6 +1,6 @@
 import { BEHAVIOUR_NAMES, BEHAVIOURS, type BehaviourName } from "./behaviours.ts";
 import { FIRST_LIGHT } from "./committee.ts";
-import { type Fault, isWithinThird, type Plan } from "./plan.ts";
+import { type Fault, isWithinThird, type MessageKind, type Plan } from "./plan.ts";
 import { createRandom, type Random } from "./random.ts";
 
 /** How many validators may be Byzantine: as many as consensus bears, one more (then a fork is expected), or a number. */
@@ -23,6 +23,25 @@ const COMMITTEES: readonly (readonly [weight: number, powers: readonly number[]]
 
 const HEAL_MS = 3000;
 
+/** So many plans are about the rules of locking, and leave out what would only keep the net from getting there. */
+const LOCK_RATE = 0.25;
+
+/** What a round without a decision takes with the timeouts of `run.ts`, and by how much each takes longer than the one before. */
+const FAILED_ROUND_MS = 350;
+const FAILED_ROUND_DELTA_MS = 150;
+
+/** What a traitor does to break locks. */
+const LOCK_BEHAVIOURS: readonly BehaviourName[] = [
+  "amnesia",
+  "lyingPolRound",
+  "lyingPolRound",
+  "equivocatePrevotes",
+  "equivocatePrecommits",
+  "equivocateProposals",
+  "withholdVotes",
+  "twins",
+];
+
 /** The plan of a seed. The same seed and options give the same plan. */
 export function drawPlan(seed: number, options: DrawOptions = {}): Plan {
   const random = createRandom(seed).fork("plan");
@@ -36,15 +55,20 @@ export function drawPlan(seed: number, options: DrawOptions = {}): Plan {
   const nodes = powers.length + fullNodes;
   const drawn: Draw = { random, powers, fullNodes, nodes, healMs };
 
-  const byzantine = drawByzantine(drawn, limit);
-  const faults: Fault[] = [
-    ...drawLinks(drawn),
-    ...drawCrashes(drawn),
-    ...drawDisks(drawn),
-    ...drawClocks(drawn),
-    ...byzantine,
-    ...drawPowerChange(drawn, byzantine),
-  ];
+  const isAboutLocks = random.chance(LOCK_RATE);
+  const byzantine = isAboutLocks
+    ? drawByzantine(drawn, limit, 0.8, LOCK_BEHAVIOURS)
+    : drawByzantine(drawn, limit, 0.6, BEHAVIOUR_NAMES);
+  const faults: Fault[] = isAboutLocks
+    ? [...drawVoteLosses(drawn), ...byzantine, ...(random.chance(0.3) ? drawCrashes(drawn) : [])]
+    : [
+        ...drawLinks(drawn),
+        ...drawCrashes(drawn),
+        ...drawDisks(drawn),
+        ...drawClocks(drawn),
+        ...byzantine,
+        ...drawPowerChange(drawn, byzantine),
+      ];
   return {
     seed,
     powers,
@@ -126,6 +150,29 @@ function drawLinks(drawn: Draw): Fault[] {
   return faults;
 }
 
+/**
+ * By turns, of about a round each, the prevotes of one node reach nobody and another node does not get the proposal: then only the first may see
+ * a polka, and is locked alone. What it had seen reaches the others a round later. In this state the rules of locking decide.
+ */
+function drawVoteLosses({ random, nodes, healMs }: Draw): Fault[] {
+  const everybody = range(0, nodes);
+  const faults: Fault[] = [];
+  let atMs = 0;
+  for (let round = 0; atMs < healMs; round++) {
+    const untilMs = Math.min(
+      healMs,
+      Math.round(atMs + FAILED_ROUND_MS + round * FAILED_ROUND_DELTA_MS + random.int(50)),
+    );
+    const lose = (kinds: readonly MessageKind[], from: readonly number[], to: readonly number[], drop = 1) =>
+      faults.push({ type: "link", atMs, untilMs, from, to, drop, duplicate: 0, delayMs: 0, kinds });
+    if (random.chance(0.8)) lose(["prevote"], [random.int(nodes)], everybody);
+    if (random.chance(0.5)) lose(["proposal", "part"], everybody, [random.int(nodes)]);
+    if (random.chance(0.2)) lose(["prevote", "precommit"], everybody, everybody, random.next() * 0.5);
+    atMs = untilMs;
+  }
+  return faults;
+}
+
 function drawCrashes(drawn: Draw): Fault[] {
   const { random, nodes } = drawn;
   const count = random.chance(0.55) ? 1 + random.int(5) : 0;
@@ -184,7 +231,12 @@ function drawClocks(drawn: Draw): Fault[] {
 }
 
 /** Validators with less than a third of the power, one to three behaviours each; and sometimes a lying full node. */
-function drawByzantine({ random, powers, fullNodes, healMs }: Draw, limit: number | "f"): Fault[] {
+function drawByzantine(
+  { random, powers, fullNodes, healMs }: Draw,
+  limit: number | "f",
+  rate: number,
+  ofValidators: readonly BehaviourName[],
+): Fault[] {
   const total = powers.reduce((sum, power) => sum + power, 0);
   const faults: Fault[] = [];
   let power = 0;
@@ -195,13 +247,13 @@ function drawByzantine({ random, powers, fullNodes, healMs }: Draw, limit: numbe
       faults.push({ type: "byzantine", node, atMs, behaviour: random.pick(names) });
     }
   };
-  if (limit === "f" ? random.chance(0.6) : limit > 0)
+  if (limit === "f" ? random.chance(rate) : limit > 0)
     for (const node of random.shuffle(range(0, powers.length))) {
       const more = power + (powers[node] as number);
       if (limit === "f" ? !isWithinThird(more, total) : chosen >= limit) continue;
       power = more;
       chosen++;
-      behave(node, BEHAVIOUR_NAMES);
+      behave(node, ofValidators);
     }
   if (fullNodes > 0 && random.chance(0.3)) behave(powers.length, FULL_NODE_BEHAVIOURS);
   return faults;

@@ -6,6 +6,7 @@ export const FAULT_EFFECTS = {
   messageDoubled: "a link delivered a message twice",
   messageDelayed: "a link held a message back for more than it takes at most",
   messageReordered: "a message arrived after one that was sent later on the same link",
+  kindSingledOut: "a link lost, doubled or delayed only messages of some kinds, and this was one",
   messageCut: "a message met a cut link",
   oneWayCut: "a message met a cut link whose other direction was open",
   messageClogged: "a message waited in a clogged link",

@@ -1,5 +1,5 @@
 import type { EffectCounter } from "./effects.ts";
-import type { Fault } from "./plan.ts";
+import type { Fault, MessageKind } from "./plan.ts";
 import type { Random } from "./random.ts";
 import type { Trace } from "./trace.ts";
 
@@ -14,8 +14,8 @@ export interface NetworkPorts {
 
 /** Between any two nodes a link in either direction. Messages take some milliseconds; the plan's faults make it worse. */
 export interface Network {
-  /** `deliver` runs when the message arrives, as often as it does. */
-  send(from: number, to: number, bytes: Uint8Array, deliver: () => void): void;
+  /** `deliver` runs when the message arrives, as often as it does. kindOf is asked only where a fault makes differences. */
+  send(from: number, to: number, bytes: Uint8Array, deliver: () => void, kindOf?: () => MessageKind): void;
   /** Of the plan, until healed. */
   begin(fault: LinkFault): void;
   end(fault: LinkFault): void;
@@ -83,7 +83,7 @@ export function createNetwork(ports: NetworkPorts): Network {
   }
 
   return {
-    send(from, to, bytes, deliver) {
+    send(from, to, bytes, deliver, kindOf = () => "other") {
       const message = messages++;
       trace.note(ports.nowMs(), "send", message, from, to, bytes.length);
       trace.bytes(bytes);
@@ -93,7 +93,8 @@ export function createNetwork(ports: NetworkPorts): Network {
       for (const fault of active) {
         if (!concerns(fault, from, to)) continue;
         if (fault.type === "cut") return lose(from, to);
-        if (fault.type !== "link") continue;
+        if (fault.type !== "link" || (fault.kinds !== undefined && !fault.kinds.includes(kindOf()))) continue;
+        if (fault.kinds !== undefined) effects.count("kindSingledOut");
         if (random.chance(fault.drop)) return effects.count("messageLost");
         if (random.chance(fault.duplicate)) copies++;
         delayMs += random.next() * fault.delayMs;

@@ -23,8 +23,11 @@ export interface Plan {
   readonly faults: readonly Fault[];
 }
 
+/** What a message is to the network; "other": no consensus message. */
+export type MessageKind = "proposal" | "part" | "prevote" | "precommit" | "status" | "other";
+
 export type Fault =
-  /** Messages from some nodes to some others are lost, doubled, and delayed by up to `delayMs`, which reorders them. */
+  /** Messages from some nodes to some others, or only some kinds of them, are lost, doubled, and delayed by up to `delayMs`, which reorders them. */
   | {
       readonly type: "link";
       readonly atMs: number;
@@ -34,6 +37,8 @@ export type Fault =
       readonly drop: number;
       readonly duplicate: number;
       readonly delayMs: number;
+      /** Without it: all. */
+      readonly kinds?: readonly MessageKind[];
     }
   /** Nothing gets from some nodes to some others: one direction of a partition. */
   | {

@@ -14,6 +14,7 @@ import { createEventQueue } from "./eventQueue.ts";
 import { startFaults } from "./faults.ts";
 import { createInvariants, type Violation } from "./invariants.ts";
 import { createLightRequests, createSimLightNode } from "./lightNode.ts";
+import { kindOf } from "./messageKind.ts";
 import { createNetwork } from "./network.ts";
 import type { Plan } from "./plan.ts";
 import { createRandom } from "./random.ts";
@@ -124,10 +125,11 @@ export async function runPlan(plan: Plan, ports: SimPorts, onLine?: (line: strin
       if (sender.isByzantine) invariants.onByzantineSend(sender, bytes);
       // A connection ends with the life of either end, and what was on it is lost.
       const lives = `${sender.life} ${receiver.life}`;
-      network.send(from, to, bytes, () => {
+      const deliver = () => {
         if (sender.isUp && receiver.isUp && lives === `${sender.life} ${receiver.life}`)
           receiver.receive(sender.peerName, bytes);
-      });
+      };
+      network.send(from, to, bytes, deliver, () => kindOf(bytes));
     },
     requestBlocks: (from, to, fromHeight, wanted) =>
       new Promise((resolve, reject) => {
