@@ -115,6 +115,7 @@ test("whatever word of the ABCI grammar an engine speaks, and whoever crashes wh
       for (const tx of txs) expect((await engine.client.send({ checkTx: { tx, type: 0 } })).checkTx?.code).toBe(0);
       for (const { isProposer, isJudged } of rounds) {
         if (isProposer) {
+          engine.app.waiting.splice(0, Number.POSITIVE_INFINITY, ...withJunk);
           const { prepareProposal } = await engine.client.send({
             prepareProposal: {
               ...block,

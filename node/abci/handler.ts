@@ -44,6 +44,8 @@ export interface AbciPorts {
   readonly snapshots: Snapshots;
   /** The mempool's word. `isNew` false: it was found valid before, and a block came between. */
   checkTx(tx: Uint8Array, isNew: boolean): Promise<CheckTxResponse>;
+  /** What waits in this node's mempool, for a block with room for so many bytes: CometBFT's own is only its shadow. */
+  txsToPropose(maxBytes: number): readonly Uint8Array[];
   /** Has signatures checked on the worker threads. */
   verifyAhead(txs: readonly Uint8Array[]): Promise<void>;
   /** The chain as genesis makes it; may come again until a block is committed. */
@@ -124,11 +126,11 @@ export function createAbciHandler(ports: AbciPorts): AbciHandler {
     if (request.info) return { info: info() };
     if (request.initChain) return { initChain: await initChain(request.initChain) };
     if (request.prepareProposal) {
-      const { txs, maxTxBytes } = request.prepareProposal;
-      await ports.verifyAhead(txs);
       const context = blockContextOf(request.prepareProposal);
-      const prepared = app.prepareProposal({ ...context, txs, maxTxBytes: numberOf(maxTxBytes, "max_tx_bytes") });
-      return { prepareProposal: { txs: [...prepared.txs] } };
+      const maxTxBytes = numberOf(request.prepareProposal.maxTxBytes, "max_tx_bytes");
+      const txs = ports.txsToPropose(maxTxBytes);
+      await ports.verifyAhead(txs);
+      return { prepareProposal: { txs: [...app.prepareProposal({ ...context, txs, maxTxBytes }).txs] } };
     }
     if (request.processProposal) {
       const { txs, hash } = request.processProposal;

@@ -59,6 +59,8 @@ export interface TestAbci extends AsyncDisposable {
   readonly store: Store;
   readonly exceptions: readonly unknown[];
   readonly committed: readonly CommittedHeight[];
+  /** What the node's mempool would propose. */
+  readonly waiting: Uint8Array[];
   /** How often the engine went away between FinalizeBlock and Commit. */
   abandoned(): number;
 }
@@ -74,6 +76,7 @@ export async function startTestAbci(
   const app = createLedgerApplication({ chainId: CHAIN_ID, entries });
   const exceptions: unknown[] = [];
   const committed: CommittedHeight[] = [];
+  const waiting: Uint8Array[] = [];
   let abandoned = 0;
   const path = join(directory, "abci.sock");
   const server = await createAbciServer(
@@ -83,6 +86,7 @@ export async function startTestAbci(
       genesis: abciGenesis(),
       snapshots: createSnapshots({ directory: join(directory, "snapshots"), store, app, onRestored: () => undefined }),
       checkTx: async (tx, isNew) => app.checkTx({ tx, type: isNew ? "new" : "recheck" }),
+      txsToPropose: () => waiting,
       verifyAhead: async () => undefined,
       onGenesis: async () => undefined,
       onFinalize: () => undefined,
@@ -104,6 +108,7 @@ export async function startTestAbci(
     store,
     exceptions,
     committed,
+    waiting,
     abandoned: () => abandoned,
     async [Symbol.asyncDispose]() {
       await server.close();

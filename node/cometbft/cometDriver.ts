@@ -8,6 +8,7 @@ import { blockResultsOperation } from "#storage/db/blockResults.ts";
 import { loadChainState } from "#storage/db/chainState.ts";
 import { commitHeight } from "#storage/db/store.ts";
 import { ACCEPTED, rejected } from "#storage/error.ts";
+import { MAX_TX_BYTES } from "#storage/limits.ts";
 import { type AbciPorts, createAbciHandler } from "../abci/handler.ts";
 import { createAbciServer } from "../abci/server.ts";
 import { createSnapshots } from "../abci/snapshots.ts";
@@ -22,14 +23,11 @@ import { writeCometHome } from "./cometHome.ts";
 import { superviseComet } from "./cometProcess.ts";
 import { createCometRpc } from "./cometRpc.ts";
 import { startFollower } from "./follower.ts";
-import { createForwarder } from "./forwarder.ts";
 import { createPrivvalAnswers, serveSigner } from "./remoteSigner.ts";
+import { createWaker } from "./waker.ts";
 
 /** Where transactions come from that clients gave to CometBFT's own RPC: they still have to be gossiped. */
 const FROM_COMET = `${SUBMITTED_PREFIX}cometbft`;
-
-/** Everything in the mempool is offered to CometBFT again after so many blocks: it may have dropped some. */
-const OFFER_EVERY_BLOCKS = 10;
 
 /** How often CometBFT is asked how far it is, in ms. */
 const STATUS_MS = 1000;
@@ -50,7 +48,9 @@ export async function createCometDriver(parts: DriverParts): Promise<ConsensusDr
     await rpcAddressOf(options.cometbftRpcListen),
   );
   const rpc = createCometRpc(home.rpcUrl);
-  const forwarder = createForwarder(rpc, log);
+  const waker = createWaker(rpc, log);
+  /** Whether CometBFT is to begin a height: a full node's would only pass it by. */
+  const wake = () => waker.wake(keys.validator === undefined ? undefined : mempool.reap(MAX_TX_BYTES, 1)[0]);
   const signer =
     keys.validator === undefined
       ? undefined
@@ -115,7 +115,7 @@ export async function createCometDriver(parts: DriverParts): Promise<ConsensusDr
     const { snapshotIntervalBlocks } = options;
     if (snapshotIntervalBlocks > 0 && height % snapshotIntervalBlocks === 0)
       snapshots.take(height).catch((error) => log.warn({ err: error, height }, "Could not keep a snapshot"));
-    if (height % OFFER_EVERY_BLOCKS === 0) forwarder.send(mempool.reap(Number.POSITIVE_INFINITY));
+    wake();
     // CometBFT may forget what this node keeps no longer, and never what it has not copied yet.
     const kept = options.retainBlocks === 0 ? 0 : Math.max(0, height - options.retainBlocks + 1);
     return Math.min(kept, ledger.blocks.height());
@@ -126,6 +126,7 @@ export async function createCometDriver(parts: DriverParts): Promise<ConsensusDr
     genesis,
     snapshots,
     checkTx,
+    txsToPropose: (maxBytes) => mempool.reap(Math.min(maxBytes, options.maxProposalBytes)),
     verifyAhead: parts.verifyAhead,
     async onGenesis(state) {
       await ledger.saveGenesis(state, []);
@@ -148,9 +149,10 @@ export async function createCometDriver(parts: DriverParts): Promise<ConsensusDr
     const status = await rpc.status().catch(() => undefined);
     const wasCatchingUp = isCatchingUp;
     isCatchingUp = status?.isCatchingUp ?? true;
-    if (!wasCatchingUp || isCatchingUp) return;
-    log.info({ version: status?.version, height: status?.latestHeight }, "CometBFT is with its network");
-    forwarder.send(mempool.reap(Number.POSITIVE_INFINITY));
+    if (isCatchingUp) return;
+    if (wasCatchingUp)
+      log.info({ version: status?.version, height: status?.latestHeight }, "CometBFT is with its network");
+    wake();
   }
 
   return {
@@ -171,7 +173,6 @@ export async function createCometDriver(parts: DriverParts): Promise<ConsensusDr
             // One that was killed has left its socket behind, upon which the next one could not listen.
             rmSync(home.signerSocket, { force: true });
             isCatchingUp = true;
-            forwarder.clear();
           },
           onFatal: fail,
         },
@@ -181,8 +182,8 @@ export async function createCometDriver(parts: DriverParts): Promise<ConsensusDr
     stop: () => resources.disposeAsync(),
     state: () => follower.state(),
     status: () => ({ round: 0, isCatchingUp, peers: [] }),
-    onTxs(txs, source) {
-      if (signer !== undefined && source.peer !== FROM_COMET) forwarder.send(txs);
+    onTxs(_txs, source) {
+      if (source.peer !== FROM_COMET) wake();
     },
     async addEvidence(evidence) {
       try {
