@@ -103,6 +103,7 @@ function createHandler(name: string) {
     genesis,
     snapshots,
     checkTx: async (given) => app.checkTx({ tx: given, type: "new" }),
+    txsToPropose: () => [],
     verifyAhead: async () => {},
     onGenesis: async () => {},
     onFinalize: () => {},
