@@ -1,0 +1,43 @@
+import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
+import { configDefaults, defineConfig } from "vitest/config";
+
+const SERVICES = "**/*.services.test.ts";
+
+/**
+ * Three groups of tests, one after another: of the code, side by side; of whole networks of processes, which need the machine for themselves; and of
+ * what needs programs of others (`npm run test:services`).
+ */
+export default defineConfig({
+  root: fileURLToPath(new URL("..", import.meta.url)),
+  test: {
+    experimental: { viteModuleRunner: false },
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "code",
+          include: ["{storage,consensus,bridge,node,devnet/sim}/**/*.test.ts"],
+          exclude: [...configDefaults.exclude, SERVICES],
+          // Vitest would leave one core to itself.
+          maxWorkers: Math.max(2, availableParallelism()),
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "networks",
+          include: ["devnet/**/*.test.ts"],
+          exclude: [...configDefaults.exclude, SERVICES, "devnet/sim/**"],
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: { name: "services", include: [SERVICES], maxWorkers: 1, sequence: { groupOrder: 2 } },
+      },
+    ],
+  },
+});
