@@ -8,7 +8,8 @@ export function consensusMethods({ consensus }: RpcPorts): Methods {
   const { timeoutCommitMs } = consensus;
   const roundState = () => {
     const state = consensus.roundState();
-    if (state === undefined) throw methodError("this node does not know the state of consensus");
+    if (state === undefined)
+      throw methodError("CometBFT decides here: its own RPC knows the state of consensus (option cometbftRpcListen)");
     return state;
   };
   return {
