@@ -23,8 +23,19 @@ const COMMITTEES: readonly (readonly [weight: number, powers: readonly number[]]
 
 const HEAL_MS = 3000;
 
-/** So many plans are about the rules of locking, and leave out what would only keep the net from getting there. */
-const LOCK_RATE = 0.25;
+/** What a plan is about, and how often: most mix everything; the others leave out what would only keep the net from getting where they lead. */
+const SUBJECTS: readonly (readonly [weight: number, subject: "everything" | "locks" | "restarts"])[] = [
+  [65, "everything"],
+  [22, "locks"],
+  [13, "restarts"],
+];
+
+/** Committees that need everybody: a validator that came back wrong is missed. */
+const RESTART_COMMITTEES: typeof COMMITTEES = [
+  [70, [10]],
+  [20, [10, 10, 10]],
+  [10, [10, 10, 10, 10]],
+];
 
 /** What a round without a decision takes with the timeouts of `run.ts`, and by how much each takes longer than the one before. */
 const FAILED_ROUND_MS = 350;
@@ -47,7 +58,8 @@ export function drawPlan(seed: number, options: DrawOptions = {}): Plan {
   const random = createRandom(seed).fork("plan");
   const limit = options.byzantine ?? "f";
   if (limit === "f+1") return drawFork(seed, random);
-  const powers = drawWeighted(random, COMMITTEES);
+  const subject = drawWeighted(random, SUBJECTS);
+  const powers = drawWeighted(random, subject === "restarts" ? RESTART_COMMITTEES : COMMITTEES);
   const fullNodes = random.chance(0.35) ? 1 : 0;
   // Without a pause between heights they are decided three times as fast; a lone validator would never stop.
   const skipTimeoutCommit = powers.length > 1 && random.chance(0.3);
@@ -55,20 +67,7 @@ export function drawPlan(seed: number, options: DrawOptions = {}): Plan {
   const nodes = powers.length + fullNodes;
   const drawn: Draw = { random, powers, fullNodes, nodes, healMs };
 
-  const isAboutLocks = random.chance(LOCK_RATE);
-  const byzantine = isAboutLocks
-    ? drawByzantine(drawn, limit, 0.8, LOCK_BEHAVIOURS)
-    : drawByzantine(drawn, limit, 0.6, BEHAVIOUR_NAMES);
-  const faults: Fault[] = isAboutLocks
-    ? [...drawVoteLosses(drawn), ...byzantine, ...(random.chance(0.3) ? drawCrashes(drawn) : [])]
-    : [
-        ...drawLinks(drawn),
-        ...drawCrashes(drawn),
-        ...drawDisks(drawn),
-        ...drawClocks(drawn),
-        ...byzantine,
-        ...drawPowerChange(drawn, byzantine),
-      ];
+  const faults = drawFaults(drawn, subject, limit);
   return {
     seed,
     powers,
@@ -81,6 +80,24 @@ export function drawPlan(seed: number, options: DrawOptions = {}): Plan {
     healMs,
     faults: faults.sort((a, b) => a.atMs - b.atMs),
   };
+}
+
+function drawFaults(drawn: Draw, subject: (typeof SUBJECTS)[number][1], limit: number | "f"): Fault[] {
+  const { random } = drawn;
+  if (subject === "restarts") return drawRestarts(drawn);
+  if (subject === "locks") {
+    const crashes = random.chance(0.3) ? drawCrashes(drawn) : [];
+    return [...drawVoteLosses(drawn), ...drawByzantine(drawn, limit, 0.8, LOCK_BEHAVIOURS), ...crashes];
+  }
+  const byzantine = drawByzantine(drawn, limit, 0.6, BEHAVIOUR_NAMES);
+  return [
+    ...drawLinks(drawn),
+    ...drawCrashes(drawn),
+    ...drawDisks(drawn),
+    ...drawClocks(drawn),
+    ...byzantine,
+    ...drawPowerChange(drawn, byzantine),
+  ];
 }
 
 interface Draw {
@@ -203,6 +220,23 @@ function drawCrashes(drawn: Draw): Fault[] {
       });
   }
   return faults;
+}
+
+/** Deaths close to each other, so that a node dies again in the same height, while it makes good for its last death. */
+function drawRestarts({ random, nodes, healMs }: Draw): Fault[] {
+  let atMs = random.int(Math.round(healMs / 2));
+  return range(0, 4 + random.int(8)).map(() => {
+    atMs += random.int(random.chance(0.8) ? 150 : 600);
+    return {
+      type: "crash",
+      node: random.int(nodes),
+      atMs: Math.min(atMs, healMs),
+      effect: random.int(14),
+      point: random.pick(["before", "during", "after"]),
+      loss: random.chance(0.7) ? "kill" : "power",
+      downMs: random.int(random.chance(0.7) ? 40 : 400),
+    };
+  });
 }
 
 function drawDisks(drawn: Draw): Fault[] {
