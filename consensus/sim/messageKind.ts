@@ -24,7 +24,8 @@ function read(bytes: Uint8Array): MessageKind {
     case "part":
     case "status":
       return message.type;
-    default:
+    case "commit":
+    case "evidence":
       return "other";
   }
 }
