@@ -1,3 +1,4 @@
+import { sha256Latin1 } from "#storage/crypto/hash.ts";
 import type { Block } from "#storage/types/block.ts";
 import { blockIdKey, NIL_BLOCK_ID } from "#storage/types/blockId.ts";
 import type { Evidence } from "#storage/types/evidence.ts";
@@ -36,6 +37,9 @@ export interface Behaviour {
   blocks?(traitor: Traitor, fromHeight: number, blocks: readonly StoredBlock[]): readonly StoredBlock[];
   light?(traitor: Traitor, height: number, block: LightBlock | undefined): LightBlock | undefined;
 }
+
+/** Larger transactions than this would make the block too large. */
+const REPLAYED_TX_BYTES = 2000;
 
 type Tampering = NonNullable<Behaviour["send"]>;
 
@@ -173,6 +177,16 @@ const TABLE = {
     does: "proposes blocks that break one rule: a hash, the height, the chain, the version, the proposer, a transaction that is none",
     needsVote: true,
     propose: (traitor, block) => traitor.random.pick(BLOCK_FORGERIES)(traitor, block),
+  },
+
+  replayTxs: {
+    does: "proposes blocks that hold transactions of earlier blocks again",
+    needsVote: true,
+    propose(traitor, block) {
+      const own = new Set(block.txs.map(sha256Latin1));
+      const old = [...traitor.txs].filter(([id, tx]) => !own.has(id) && tx.length <= REPLAYED_TX_BYTES);
+      return old.length === 0 ? block : withContent(block, { txs: [...block.txs, ...old.map(([, tx]) => tx)] });
+    },
   },
 
   forgedLastCommit: {

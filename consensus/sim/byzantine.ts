@@ -1,3 +1,4 @@
+import { sha256Latin1 } from "#storage/crypto/hash.ts";
 import type { PrivateKey, PublicKey } from "#storage/crypto/keys.ts";
 import { addressOf, publicKeyOf, sign } from "#storage/crypto/keys.ts";
 import { ACCEPTED } from "#storage/error.ts";
@@ -63,6 +64,8 @@ export interface Traitor {
   readonly proposals: ReadonlyMap<string, Proposal>;
   /** Another block for the same place, if a behaviour keeps one: by the hash of the first, latin1. */
   readonly otherBlocks: Map<string, Block>;
+  /** Transactions of blocks that were decided, each once, by id (SHA-256 as latin1). */
+  readonly txs: ReadonlyMap<string, Uint8Array>;
   /** The last block it sent to somebody who catches up: what it forges further ones from. */
   lastServed: StoredBlock | undefined;
   /** False evidence, for its next block. */
@@ -85,6 +88,7 @@ export function createByzantine(
   const publicKey = key === undefined ? undefined : publicKeyOf(key);
   const address = publicKey === undefined ? new Uint8Array(0) : addressOf(publicKey);
   const votes: Vote[] = [];
+  const txs = new Map<string, Uint8Array>();
   const proposals = new Map<string, Proposal>();
   const made = new Map<string, Vote>();
   const decoded = new WeakMap<Uint8Array, ConsensusMessage>();
@@ -108,6 +112,7 @@ export function createByzantine(
       key === undefined ? proposal : { ...proposal, signature: sign(key, proposalSignBytes(proposal, chainId)) },
     votes,
     proposals,
+    txs,
     otherBlocks: new Map(),
     lastServed: undefined,
     accusation: undefined,
@@ -189,6 +194,10 @@ export function createByzantine(
         const made = altered(block, (behaviour, each) => behaviour.propose?.(traitor, each) ?? each);
         if (made !== block) crooked.add(made);
         return made;
+      },
+      applyBlock(decided, seenCommit) {
+        for (const tx of decided.block.txs) txs.set(sha256Latin1(tx), tx);
+        return executor.applyBlock(decided, seenCommit);
       },
       validateBlock: async (block) => (crooked.has(block) ? ACCEPTED : executor.validateBlock(block)),
       processProposal: (block, hash) => (crooked.has(block) ? ACCEPTED : executor.processProposal(block, hash)),

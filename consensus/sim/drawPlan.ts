@@ -68,13 +68,15 @@ export function drawPlan(seed: number, options: DrawOptions = {}): Plan {
   const drawn: Draw = { random, powers, fullNodes, nodes, healMs };
 
   const faults = drawFaults(drawn, subject, limit);
+  // A part can be put in the place of another only where a block has two of one size.
+  const isAboutParts = faults.some((fault) => fault.type === "byzantine" && fault.behaviour === "tamperedParts");
   return {
     seed,
     powers,
     fullNodes,
     lightNodes: random.chance(0.6) ? 1 : 0,
-    txs: random.pick([0, 3, 6, 9]),
-    fatTx: random.chance(0.1),
+    txs: random.pick(isAboutParts ? [3, 6] : [0, 3, 6, 9]),
+    fatTx: random.chance(isAboutParts ? 0.8 : 0.1),
     emptyBlocks: random.chance(0.7),
     skipTimeoutCommit,
     healMs,

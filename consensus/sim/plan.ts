@@ -13,7 +13,7 @@ export interface Plan {
   readonly lightNodes: number;
   /** Energy transactions that clients submit. */
   readonly txs: number;
-  /** One of them is so large that its block has two parts. */
+  /** One of them is so large that its block has three parts. */
   readonly fatTx: boolean;
   /** false: blocks are made when there is something to put in, and as a heartbeat. */
   readonly emptyBlocks: boolean;

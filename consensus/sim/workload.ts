@@ -6,15 +6,15 @@ import type { LedgerMessage } from "#storage/types/transactionMessages.ts";
 import { ledgerMessage } from "#storage/types/transactionMessages.ts";
 import { signTransaction } from "#storage/types/transactionSign.ts";
 import type { GenesisAppState } from "../application/genesisState.ts";
+import { createLedgerApplication } from "../application/ledgerApplication.ts";
 import {
   accountOf,
   CHAIN_ID,
-  createTestLedger,
   DAY_MS,
   EXPORT_METER,
+  initChainRequest,
   keyOf,
   output,
-  PEOPLE,
   START_MS,
   sealMessage,
   testGenesis,
@@ -26,10 +26,17 @@ export const SIM_CHAIN_ID = CHAIN_ID;
 /** The first block's time; the intervals that devices seal lie in the morning before. */
 export const GENESIS_MS = START_MS + DAY_MS / 2;
 
+/** Members that only hold energy together. */
+const NEIGHBOURS = Array.from({ length: 12 }, (_, index) => `neighbour ${index}`);
+
 let appState: GenesisAppState | undefined;
 
 export function simAppState(): GenesisAppState {
-  appState ??= testGenesis();
+  if (appState === undefined) {
+    const genesis = testGenesis();
+    const neighbours = NEIGHBOURS.map((name) => ({ account: accountOf(name), role: "consumer" as const }));
+    appState = { ...genesis, members: [...(genesis.members ?? []), ...neighbours] };
+  }
   return appState;
 }
 
@@ -51,9 +58,13 @@ const accountNumbers = new Map<Signer, bigint>();
 /** Accounts are numbered by the genesis state: asked of a ledger once. */
 function accountNumber(name: Signer): bigint {
   if (accountNumbers.size === 0) {
-    const ledger = createTestLedger();
-    for (const each of ["device", "prosumer", "regulator", "aggregator"] as const)
-      accountNumbers.set(each, BigInt(String(ledger.query("/edream/account", accountOf(each))?.number ?? 0)));
+    const app = createLedgerApplication({ chainId: CHAIN_ID });
+    app.initChain(initChainRequest(simAppState()));
+    for (const each of ["device", "prosumer", "regulator", "aggregator"] as const) {
+      const request = { path: "/edream/account", data: Buffer.from(accountOf(each)), height: 0, prove: false };
+      const { number } = JSON.parse(Buffer.from(app.query(request).value).toString()) as { number: string };
+      accountNumbers.set(each, BigInt(number));
+    }
   }
   return accountNumbers.get(name) as bigint;
 }
@@ -72,7 +83,7 @@ export type WorkloadKind = keyof typeof prepared;
 
 /**
  * Transaction number `index` of the clients, a third of them each: a device seals an interval; its owner registers the energy as
- * outputs; he passes one of them on. Each needs those before it. "fat": the first registration is so large that its block has two parts.
+ * outputs; he passes one of them on. Each needs those before it. "fat": the first registration is so large that its block has three parts.
  */
 export function clientTx(index: number, kind: WorkloadKind): ClientTx {
   const list = prepared[kind];
@@ -99,14 +110,17 @@ export function doubleSpendOf(index: number, kind: WorkloadKind): ClientTx | und
   return other;
 }
 
-/** Outputs of 1 mWh beside the others: with their locks some 70 KB. */
+/** Outputs of 1 mWh beside the others: with their locks some 138 KB, two whole parts and one that is not. */
 const FAT_OUTPUTS = 240;
 
 let fattest: ReturnType<typeof output>[] | undefined;
 
 /** Their addresses cost more than all else that a process prepares. */
 function fatOutputs(count: number) {
-  fattest ??= Array.from({ length: FAT_OUTPUTS }, () => output(1n, PEOPLE.slice(1)));
+  if (fattest === undefined) {
+    const shared = output(1n, NEIGHBOURS);
+    fattest = Array.from({ length: FAT_OUTPUTS }, () => shared);
+  }
   return fattest.slice(0, count);
 }
 
