@@ -12,7 +12,7 @@ import { readScenario } from "./scenario.ts";
  */
 const KILLS = 100;
 /** Scenarios at once: each has five processes. */
-const LANES = 2;
+const LANES = 3;
 const TIMEOUT_MS = 480_000;
 
 const FOLDER = join(import.meta.dirname, "scenarios");
