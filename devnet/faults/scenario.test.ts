@@ -93,6 +93,7 @@ test("a report fails for everything that was expected and did not happen", { tim
       progress: [{ ...stretch, blocks: 1_000_000 }],
       caughtUp: ["validator0"],
       excluded: ["validator1"],
+      maybeExcluded: [],
       banned: ["validator1"],
       diskFull: ["validator1"],
     },

@@ -44,6 +44,8 @@ export interface Expectation {
   readonly caughtUp: readonly string[];
   /** Validators that are excluded at the end by evidence in a block, with everybody; no other may be. */
   readonly excluded: readonly string[];
+  /** Validators that may be excluded or not: chance decides whether what they do is proved. */
+  readonly maybeExcluded: readonly string[];
   /** Validators to which all others have closed their connection for good at the end; to no other. */
   readonly banned: readonly string[];
   /** Validators that must have ended, as often as their disk was full, with that reason in their log. */
@@ -103,8 +105,16 @@ export function readScenario(file: string): Scenario {
         `a step does ${[...NODE_STEPS, "misbehave", ...LINK_STEPS].join(", ")}, not ${JSON.stringify((step as Step).do)}`,
       );
   }
-  const { halts = [], progress = [], caughtUp = [], excluded = [], banned = [], diskFull = [] } = expect ?? {};
-  for (const names of [caughtUp, excluded, banned, diskFull]) check(names);
+  const {
+    halts = [],
+    progress = [],
+    caughtUp = [],
+    excluded = [],
+    maybeExcluded = [],
+    banned = [],
+    diskFull = [],
+  } = expect ?? {};
+  for (const names of [caughtUp, excluded, maybeExcluded, banned, diskFull]) check(names);
   for (const { fromSeconds, toSeconds } of [...halts, ...progress])
     if (!(fromSeconds >= 0 && fromSeconds < toSeconds && toSeconds <= endSeconds))
       fail("an expectation outside the run");
@@ -117,7 +127,7 @@ export function readScenario(file: string): Scenario {
     clockSkewMs,
     steps,
     endSeconds,
-    expect: { halts, progress, caughtUp, excluded, banned, diskFull },
+    expect: { halts, progress, caughtUp, excluded, maybeExcluded, banned, diskFull },
   };
 }
 
