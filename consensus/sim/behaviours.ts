@@ -43,6 +43,13 @@ const REPLAYED_TX_BYTES = 2000;
 
 type Tampering = NonNullable<Behaviour["send"]>;
 
+/** A vote for a round in which it will be waited for, or one that will never be. */
+function farVote(traitor: Traitor, own: Vote): Vote {
+  const { random } = traitor;
+  const round = own.round + 1 + random.int(random.chance(0.2) ? 5 : 10_000);
+  return traitor.signVote({ ...own, round, blockId: random.chance(0.5) ? NIL_BLOCK_ID : own.blockId });
+}
+
 function equivocate(type: VoteType): Tampering {
   return (traitor, to, message, bytes) => {
     if (message.type !== "vote" || !traitor.isOwn(message.vote) || message.vote.type !== type) return undefined;
@@ -279,11 +286,12 @@ const TABLE = {
       for (let left = 4; left > 0; left--) send(to, { type: "vote", vote });
       const own = votes.findLast((each) => traitor.isOwn(each));
       if (own === undefined) return;
-      for (let left = 4; left > 0; left--) {
-        const round = own.round + 1 + random.int(random.chance(0.5) ? 5 : 1_000_000);
-        const blockId = random.chance(0.5) ? NIL_BLOCK_ID : own.blockId;
-        send(to, { type: "vote", vote: traitor.signVote({ ...own, round, blockId }) });
-      }
+      for (let left = 4; left > 0; left--) send(to, { type: "vote", vote: farVote(traitor, own) });
+    },
+    // While a height is being decided, before the vote that counts.
+    send(traitor, _to, message, bytes) {
+      if (message.type !== "vote" || !traitor.isOwn(message.vote) || traitor.random.chance(0.3)) return undefined;
+      return [encodeMessage({ type: "vote", vote: farVote(traitor, message.vote) }), bytes];
     },
   },
 

@@ -30,6 +30,7 @@ import { SIGN_STATE_PATH, type SimNode } from "./simNode.ts";
  * | validity | a stored block was proposed, follows the chain, has the sizes, hashes, validators, commit and time it must have, and holds only what clients signed, each once |
  * | double-sign | an honest validator signs one thing a height, round and step, and what it signed is on disk before it leaves |
  * | locks | an honest precommit follows a polka, and a later prevote for something else a later polka |
+ * | rounds | an honest validator enters a round only when two thirds have precommitted in the one before, or a third has voted in it |
  * | monotone | the height on an honest node's disk grows by one, and never goes back |
  * | evidence | two conflicting votes that an honest node saw and lived to tell are in a block; nobody else is accused |
  * | progress | within PROGRESS_MS of the heal every honest node decides further blocks, and what clients submit gets into them |
@@ -44,6 +45,7 @@ export type InvariantName =
   | "validity"
   | "double-sign"
   | "locks"
+  | "rounds"
   | "monotone"
   | "evidence"
   | "progress"
@@ -130,6 +132,9 @@ export function createInvariants(facts: InvariantFacts): Invariants {
   const setHashes = new Map<number, Uint8Array>();
   /** Who voted for what, of all votes that ever left anybody: "height/round/type/value" → addresses. */
   const voters = new Map<string, Set<string>>();
+  /** Who cast any vote in a round, and who any precommit: "height/round" → addresses. */
+  const inRound = new Map<string, Set<string>>();
+  const precommitted = new Map<string, Set<string>>();
   /** Everything honest validators signed: "address/height/round/type" → what. */
   const signed = new Map<string, string>();
   /** Values an honest validator precommitted at a height: "address/height" → rounds and values. */
@@ -169,10 +174,27 @@ export function createInvariants(facts: InvariantFacts): Invariants {
   }
 
   function noteVote(vote: Vote): void {
-    const key = `${vote.height}/${vote.round}/${vote.type}/${valueIn(vote)}`;
-    const addresses = voters.get(key);
-    if (addresses === undefined) voters.set(key, new Set([hex(vote.validatorAddress)]));
-    else addresses.add(hex(vote.validatorAddress));
+    const address = hex(vote.validatorAddress);
+    const round = `${vote.height}/${vote.round}`;
+    addTo(voters, `${round}/${vote.type}/${valueIn(vote)}`, address);
+    addTo(inRound, round, address);
+    if (vote.type === "precommit") addTo(precommitted, round, address);
+  }
+
+  /** Nobody is led into a round by less than a third: L47, L55 and L65 of the algorithm, from outside. */
+  function checkRound(node: SimNode, height: number, round: number): void {
+    if (round === 0) return;
+    const powers = powersAt.get(height);
+    // Its own vote may be known to nobody else, when it died of sending it.
+    const powerOf = (addresses = new Set<string>()) =>
+      [...new Set([...addresses, hex(node.address ?? EMPTY)])].reduce(
+        (sum, each) => sum + (powers?.get(each)?.power ?? 0n),
+        0n,
+      );
+    const total = totalAt(height);
+    const isDue = 3n * powerOf(precommitted.get(`${height}/${round - 1}`)) > 2n * total;
+    if (!isDue && 3n * powerOf(inRound.get(`${height}/${round}`)) <= total)
+      fail("rounds", `n${node.index} is led into round ${round} of height ${height} by too few`);
   }
 
   function isSigned(vote: Vote): boolean {
@@ -368,10 +390,12 @@ export function createInvariants(facts: InvariantFacts): Invariants {
         const { proposal } = message;
         proposed.add(`${proposal.height}/${blockKey(proposal.blockId)}`);
         checkSignedOnce(node, proposal, "propose", blockKey(proposal.blockId));
+        checkRound(node, proposal.height, proposal.round);
       } else if (message.type === "vote") {
         const { vote } = message;
         checkSignedOnce(node, vote, vote.type, valueIn(vote));
         checkLocks(node, vote);
+        checkRound(node, vote.height, vote.round);
         noteVote(vote);
         if (vote.type === "precommit") noteTime(vote);
       }
@@ -479,6 +503,12 @@ export function createInvariants(facts: InvariantFacts): Invariants {
           fail("energy", `n${node.index}: ${registeredMwh} mWh of ${producedMwh} produced`);
     },
   };
+}
+
+function addTo(map: Map<string, Set<string>>, key: string, value: string): void {
+  const known = map.get(key);
+  if (known === undefined) map.set(key, new Set([value]));
+  else known.add(value);
 }
 
 /** First byte of a vote among the engine's messages. */
