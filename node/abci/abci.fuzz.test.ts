@@ -106,8 +106,7 @@ function createHandler(name: string) {
     txsToPropose: () => [],
     verifyAhead: async () => {},
     onGenesis: async () => {},
-    onFinalize: () => {},
-    onAbandoned: () => {},
+    onCommitting: () => {},
     onCommit: async () => 0,
     onException: () => {},
   });

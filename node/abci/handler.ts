@@ -50,10 +50,11 @@ export interface AbciPorts {
   verifyAhead(txs: readonly Uint8Array[]): Promise<void>;
   /** The chain as genesis makes it; may come again until a block is committed. */
   onGenesis(state: ChainState): Promise<void>;
-  /** From here to `onCommit` or `onAbandoned` the state is in motion. */
-  onFinalize(): void;
-  /** The engine went away between FinalizeBlock and Commit. */
-  onAbandoned(): void;
+  /**
+   * From here until `onCommit` resolves the state is in motion, and no transaction may be checked. Not from FinalizeBlock on: before CometBFT asks for
+   * Commit it waits for the answers to every CheckTx it has sent (mempool FlushAppConn), so that a check that waited for the commit would wait for ever.
+   */
+  onCommitting(): void;
   /** On disk, all or nothing, when it resolves: the height to which blocks may be pruned, 0 for none. */
   onCommit(committed: CommittedHeight): Promise<number>;
   onException(error: unknown): void;
@@ -75,7 +76,6 @@ export function createAbciHandler(ports: AbciPorts): AbciHandler {
     const context = blockContextOf(request);
     const { txs, hash } = request;
     await ports.verifyAhead(txs);
-    if (finalized === undefined) ports.onFinalize();
     finalized = { height: context.height, txs, response: UNKNOWN, connection };
     const response = app.finalizeBlock({
       ...context,
@@ -99,6 +99,7 @@ export function createAbciHandler(ports: AbciPorts): AbciHandler {
     if (finalized === undefined)
       throw new AbciError({ code: "ABCI_OUT_OF_ORDER", call: "Commit", reason: "no block is finalised" });
     const { height, txs, response } = finalized;
+    ports.onCommitting();
     const { writes } = app.commit();
     const retainHeight = await ports.onCommit({ height, txs, response, writes });
     finalized = undefined;
@@ -179,9 +180,8 @@ export function createAbciHandler(ports: AbciPorts): AbciHandler {
   return {
     handle: async (request, connection) => Response.fromPartial<Draft>(await answer(request, connection)),
     onClose(connection) {
-      if (finalized?.connection !== connection) return;
-      finalized = undefined;
-      ports.onAbandoned();
+      // What was finalised over it and not committed is void.
+      if (finalized?.connection === connection) finalized = undefined;
     },
     onException: ports.onException,
   };

@@ -3,6 +3,7 @@ import { Request } from "cosmjs-types/tendermint/abci/types";
 import { expect, test } from "vitest";
 import { changedSample } from "#storage/fuzz/decoder.ts";
 import { FUZZ_TIMEOUT_MS, fuzzAsync } from "#storage/fuzz/runs.ts";
+import { createMempool } from "../mempool.ts";
 import { encodeFrame } from "../network/framing.ts";
 import { createAbciServer } from "./server.ts";
 import { abciGenesis, connectAbci, initChainOf, requestOf, startTestAbci } from "./testAbci.ts";
@@ -46,6 +47,41 @@ test("a request of no known kind, and one out of order, end in an exception and 
   const client = await connectAbci(abci.path);
   expect((await client.send({ echo: { message: "still here" } })).echo?.message).toBe("still here");
   await client.close();
+});
+
+test("what is to be checked between FinalizeBlock and Commit is answered before the Commit, for which the engine waits until it is", async () => {
+  const options = { maxTxs: 10, maxBytes: 10_000, maxTxBytes: 1000, cacheSize: 10 };
+  const response = { code: 0, codespace: "", log: "", gasWanted: 0n };
+  const mempool = createMempool(options, { checkTx: () => response, prepareVerification: async () => undefined });
+  await using abci = await startTestAbci({
+    ports: {
+      onCommitting: () => mempool.lock(),
+      async checkTx(tx) {
+        await mempool.addBatch([tx]);
+        return response;
+      },
+      async onCommit({ height, txs }) {
+        await mempool.update(height, txs);
+        return 0;
+      },
+    },
+  });
+  const [consensus, checks] = [await connectAbci(abci.path), await connectAbci(abci.path)];
+  await consensus.send({ initChain: initChainOf(abciGenesis()) });
+  for (const height of [1n, 2n]) {
+    const time = { seconds: 1_800_000_000n + height, nanos: 0 };
+    const hash = new Uint8Array(32).fill(Number(height));
+    const decidedLastCommit = { round: 0, votes: [] };
+    const block = { height, time, hash, proposerAddress: new Uint8Array(20), decidedLastCommit };
+    expect((await consensus.send({ finalizeBlock: block })).finalizeBlock).toBeDefined();
+    const checked = checks.send({ checkTx: { tx: Uint8Array.of(Number(height)), type: 0 } });
+    expect((await checks.send({ flush: {} })).flush).toBeDefined();
+    expect((await checked).checkTx?.code).toBe(0);
+    expect((await consensus.send({ commit: {} })).commit).toBeDefined();
+  }
+  expect(mempool.stats.txs).toBe(2);
+  expect(abci.exceptions).toEqual([]);
+  for (const client of [consensus, checks]) await client.close();
 });
 
 test("an engine of another genesis is refused, whatever differs", async () => {

@@ -61,8 +61,6 @@ export interface TestAbci extends AsyncDisposable {
   readonly committed: readonly CommittedHeight[];
   /** What the node's mempool would propose. */
   readonly waiting: Uint8Array[];
-  /** How often the engine went away between FinalizeBlock and Commit. */
-  abandoned(): number;
 }
 
 export async function startTestAbci(
@@ -77,7 +75,6 @@ export async function startTestAbci(
   const exceptions: unknown[] = [];
   const committed: CommittedHeight[] = [];
   const waiting: Uint8Array[] = [];
-  let abandoned = 0;
   const path = join(directory, "abci.sock");
   const server = await createAbciServer(
     path,
@@ -89,10 +86,7 @@ export async function startTestAbci(
       txsToPropose: () => waiting,
       verifyAhead: async () => undefined,
       onGenesis: async () => undefined,
-      onFinalize: () => undefined,
-      onAbandoned() {
-        abandoned += 1;
-      },
+      onCommitting: () => undefined,
       async onCommit(height) {
         await commitHeight(store, appStateOperations(height.writes));
         committed.push(height);
@@ -109,7 +103,6 @@ export async function startTestAbci(
     exceptions,
     committed,
     waiting,
-    abandoned: () => abandoned,
     async [Symbol.asyncDispose]() {
       await server.close();
       if (own !== undefined) rmSync(own, { recursive: true, force: true });

@@ -132,8 +132,7 @@ export async function createCometDriver(parts: DriverParts): Promise<ConsensusDr
       await ledger.saveGenesis(state, []);
       follower.setState(state);
     },
-    onFinalize: () => mempool.lock(),
-    onAbandoned: () => mempool.unlock(),
+    onCommitting: () => mempool.lock(),
     onCommit,
     onException: fail,
   });

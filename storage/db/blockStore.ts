@@ -103,6 +103,8 @@ export async function openBlockStore(store: Store): Promise<BlockStore> {
     decode: (bytes: Uint8Array) => T,
   ): Promise<T | undefined> {
     const isWithin = () => range.height > 0 && height >= bounds()[0] && height <= bounds()[1];
+    // The index may know a height already of which its writer has not read the range anew.
+    if (height > range.height) await reload();
     if (!isWithin()) return undefined;
     const value = await loadRecord(store, key, decode);
     if (value !== undefined) return value;
