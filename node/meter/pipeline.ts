@@ -130,21 +130,26 @@ export function createPipeline(
     const failed = new AbortController();
     let failure: { readonly error: unknown } | undefined;
     let batch: Reading[] = [];
+    /** Of those who wait to hear that what is in the batch, or in the one being written, is on disk. */
+    let told: (() => void)[] = [];
     /** What a live source's clock said since the batch before. */
     let nowMs: number | undefined;
     let writing: Promise<void> | undefined;
     const writeAll = async (): Promise<void> => {
       try {
-        while (batch.length > 0 || nowMs !== undefined) {
+        while (batch.length > 0 || told.length > 0 || nowMs !== undefined) {
           // All readings that were there by this time are in this batch or the ones before.
           const passedMs = nowMs;
           nowMs = undefined;
+          const durable = told.splice(0);
           if (batch.length > 0) await store(batch.splice(0));
+          for (const tell of durable) tell();
           if (passedMs !== undefined) await advance(passedMs);
         }
       } catch (error) {
         failure = { error };
         batch = [];
+        told = [];
         failed.abort();
       } finally {
         writing = undefined;
@@ -157,12 +162,15 @@ export function createPipeline(
         writing ??= writeAll();
       }
       if (item.type !== "reading") continue;
-      if (!note(item.reading)) {
+      // The one that is known may itself be on its way to the disk still: whoever repeats it is told when it is there.
+      if (item.durable !== undefined) told.push(item.durable);
+      if (note(item.reading)) {
+        counts.queued += 1;
+        batch.push(item.reading);
+      } else {
         counts.known += 1;
-        continue;
+        if (item.durable === undefined) continue;
       }
-      counts.queued += 1;
-      batch.push(item.reading);
       writing ??= writeAll();
       if (batch.length >= MAX_BATCH) await writing;
     }

@@ -22,7 +22,8 @@ export const REJECTION_REASONS = [
 export type RejectionReason = (typeof REJECTION_REASONS)[number];
 
 export type SourceItem =
-  | { readonly type: "reading"; readonly reading: Reading }
+  /** durable: called once the reading is on disk, or was there already, so that its sender may be told; never when storing it failed. */
+  | { readonly type: "reading"; readonly reading: Reading; readonly durable?: () => void }
   /** The same meter, time and value once more. row: from 1, without the header. */
   | { readonly type: "duplicate"; readonly row: number; readonly meterId: string; readonly timestampMs: number }
   | { readonly type: "rejected"; readonly row: number; readonly reason: RejectionReason; readonly text: string }
