@@ -1,8 +1,15 @@
+import { randomInt } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { createServer, type Server } from "node:net";
 
 /**
- * Asks the system for `count` free TCP ports on loopback. All are held open until the last is known, so that no two are equal. Until this
+ * Below the ports that systems give to outgoing connections (Linux from 32768, macOS and IANA from 49152): a port the system chose itself could
+ * be given to a connection before the node binds it.
+ */
+const PORTS = { from: 15_000, to: 32_000 } as const;
+
+/**
+ * `count` free TCP ports on loopback. All are held open until the last is known, so that no two are equal. Until this
  * process ends nobody else who asks here is given them, in whatever process: each is marked by a UDP socket, whose ports are apart from
  * those of TCP. A foreign process could still take one before the node binds it, which the node then reports by name.
  */
@@ -10,20 +17,25 @@ export async function freePorts(count: number): Promise<readonly number[]> {
   const servers: Server[] = [];
   const ports: number[] = [];
   while (ports.length < count) {
-    const server = await listen();
+    const port = randomInt(PORTS.from, PORTS.to);
+    const server = await listen(port);
+    if (server === undefined) continue;
     servers.push(server);
-    const { port } = server.address() as { port: number };
     if (await mark(port)) ports.push(port);
   }
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
   return ports;
 }
 
-function listen(): Promise<Server> {
+/** Undefined when the port is taken. */
+function listen(port: number): Promise<Server | undefined> {
   return new Promise((resolve, reject) => {
     const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => resolve(server));
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "EADDRINUSE" || error.code === "EACCES") resolve(undefined);
+      else reject(error);
+    });
+    server.listen(port, "127.0.0.1", () => resolve(server));
   });
 }
 
