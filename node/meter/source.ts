@@ -18,6 +18,35 @@ export const REJECTION_REASONS = [
   "over-limit",
   /** The same meter and time as an earlier row with another value: the first stays. */
   "conflict",
+  /** The checksum of the frame is wrong, or missing where the protocol has one. */
+  "crc-wrong",
+  /** A frame that lost bytes: cut off, begun in its middle, or run into another. */
+  "truncated",
+  /** A frame, or a text in it, beyond its limit. */
+  "too-long",
+  /** Not in a form of the protocol that is known here. */
+  "unknown-format",
+  /** Ciphered, and there is no key for it or the key does not fit. */
+  "undecryptable",
+  /** A value or time that stands for none: 632525252525W, 0xffff, an id of zeros. */
+  "sentinel",
+  /** The object is there, its value is not. */
+  "empty-value",
+  "unknown-unit",
+  /** A measured value for which readings have no quantity: reactive power, power factor, objects of the maker's own. */
+  "unknown-quantity",
+  /** The meter's clock is further ahead of the receiver's than is allowed. */
+  "clock-ahead",
+  /** The meter's clock is further behind the receiver's than is allowed. */
+  "clock-behind",
+  /** Does not fit what the same meter said before: a register that falls, or an energy that its power cannot have moved. */
+  "implausible",
+  /** Another device answers than the one that was named, or that answered before. */
+  "wrong-device",
+  /** The meter says of its own value that it is wrong. */
+  "meter-fault",
+  /** A signed value whose signature does not hold under the key of its meter. */
+  "signature-wrong",
 ] as const;
 export type RejectionReason = (typeof REJECTION_REASONS)[number];
 
