@@ -5,9 +5,10 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { openReadingLog } from "#storage/offchain/readingLog.ts";
 import type { Reading } from "#storage/types/reading.ts";
+import { MAX_AHEAD_MS } from "./ahead.ts";
 import { createCsvSource } from "./csv.ts";
 import type { ClosedInterval } from "./intervalBuilder.ts";
-import { createPipeline, MAX_AHEAD_MS, type PipelineOptions, type PipelineStats } from "./pipeline.ts";
+import { createPipeline, type PipelineOptions, type PipelineStats } from "./pipeline.ts";
 import { type MeterSource, type SourceItem, SourceTally } from "./source.ts";
 import { testReading } from "./testReadings.ts";
 

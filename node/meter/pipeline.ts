@@ -1,4 +1,5 @@
 import type { Reading } from "#storage/types/reading.ts";
+import { isAhead } from "./ahead.ts";
 import { type ClosedInterval, IntervalBuilder, type IntervalBuilderCounts } from "./intervalBuilder.ts";
 import type { MeterSource } from "./source.ts";
 import { TimestampRuns } from "./timestampRuns.ts";
@@ -49,9 +50,6 @@ export interface PipelineStats extends Readonly<IntervalBuilderCounts> {
 /** Readings handed to the log at once; while they are written, as many gather for the next time, and then the source waits. */
 const MAX_BATCH = 4096;
 
-/** One reading from the future would close all intervals before it and make everything after it late (research/data.md §4). */
-export const MAX_AHEAD_MS = 3_600_000;
-
 /**
  * Source → reading log → intervals → outbox, in this order: a reading is put into an interval when it is on disk, an interval is handed on
  * when it is on disk with the opening of its sum. After a crash the log is read once; what lies behind the last interval in the outbox goes
@@ -86,10 +84,6 @@ export function createPipeline(
       known.set(series, runs);
     }
     return runs.add(reading.timestampMs);
-  }
-
-  function isAhead(reading: Reading): boolean {
-    return reading.timestampMs > reading.receivedMs + MAX_AHEAD_MS;
   }
 
   async function handOn(closed: readonly ClosedInterval[]): Promise<void> {
