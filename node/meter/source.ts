@@ -47,6 +47,12 @@ export const REJECTION_REASONS = [
   "meter-fault",
   /** A signed value whose signature does not hold under the key of its meter. */
   "signature-wrong",
+  /** A device that meters.json does not name. */
+  "unknown-meter",
+  /** A channel that meters.json says to ignore. */
+  "ignored",
+  /** Sooner after the one before than meters.json asks for. */
+  "sampled-out",
 ] as const;
 export type RejectionReason = (typeof REJECTION_REASONS)[number];
 
@@ -54,7 +60,14 @@ export type SourceItem =
   /** durable: called once the reading is on disk, or was there already, so that its sender may be told; never when storing it failed. */
   | { readonly type: "reading"; readonly reading: Reading; readonly durable?: () => void }
   /** The same meter, time and value once more. row: from 1, without the header. */
-  | { readonly type: "duplicate"; readonly row: number; readonly meterId: string; readonly timestampMs: number }
+  | {
+      readonly type: "duplicate";
+      readonly row: number;
+      readonly meterId: string;
+      readonly timestampMs: number;
+      /** As that of a reading: what it repeats may be on its way to the disk still. */
+      readonly durable?: () => void;
+    }
   | { readonly type: "rejected"; readonly row: number; readonly reason: RejectionReason; readonly text: string }
   /**
    * Of live sources, again and again, also while no meter sends: it is `nowMs` for the meters, Unix ms, and every reading that was there by
