@@ -1,4 +1,4 @@
-import { open } from "node:fs/promises";
+import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { decodeReading, READING_METER_ID_OFFSET, type Reading } from "../types/reading.ts";
 import {
@@ -9,6 +9,7 @@ import {
   recordsOf,
   segmentName,
 } from "./readingLogFormat.ts";
+import { ReadingLogReader } from "./readingLogReader.ts";
 import { type ReadingLogReport, recoverLog, type Segment, syncDirectory } from "./readingLogRecovery.ts";
 import { batchesOf, corruptSegment } from "./readingLogSegment.ts";
 
@@ -19,6 +20,8 @@ export interface ReadingLogOptions {
   readonly maxPendingBytes?: number;
   /** Appends that wait for room; the next one is refused with READING_LOG_FULL. Default 1024. */
   readonly maxWaitingAppends?: number;
+  /** Batches before it were let go by removeBefore. Default 1: none. */
+  readonly keptFromBatch?: number;
   /** Opens a segment for writing; tests put a failing disk in its place. */
   readonly openFile?: (path: string, flags: "wx" | "r+") => Promise<ReadingLogFile>;
 }
@@ -48,6 +51,7 @@ const DEFAULTS = {
   segmentBytes: 16 * 1024 * 1024,
   maxPendingBytes: 8 * 1024 * 1024,
   maxWaitingAppends: 1024,
+  keptFromBatch: 1,
   openFile: (path: string, flags: "wx" | "r+"): Promise<ReadingLogFile> => open(path, flags),
 };
 
@@ -56,7 +60,8 @@ const DEFAULTS = {
  * @throws ReadingLogError READING_LOG_CORRUPT with segment and offset; a torn tail is no error but in the report
  */
 export async function openReadingLog(directory: string, options: ReadingLogOptions = {}): Promise<ReadingLog> {
-  return new ReadingLog(directory, { ...DEFAULTS, ...options }, await recoverLog(directory));
+  const all = { ...DEFAULTS, ...options };
+  return new ReadingLog(directory, all, await recoverLog(directory, all.keptFromBatch));
 }
 
 /**
@@ -96,6 +101,16 @@ export class ReadingLog {
   /** Encoded bytes admitted and not yet on disk. */
   get pendingBytes(): number {
     return this.#pendingBytes;
+  }
+
+  /** Bytes of whole batches on disk. */
+  get bytes(): number {
+    return this.#segments.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  /** The number that the next batch will have. All before it that were not let go are on disk. */
+  get nextBatch(): number {
+    return this.#nextBatch;
   }
 
   /** Latest timestamp on disk of a meter; undefined when the log has none of it. */
@@ -152,6 +167,42 @@ export class ReadingLog {
       } finally {
         await batches.return(undefined);
       }
+    }
+  }
+
+  /** Reads batches from this number on while others are appended. */
+  readerFrom(batch: number): ReadingLogReader {
+    return new ReadingLogReader(this.#directory, this.#segments, batch);
+  }
+
+  /** Segments that removeBefore would remove. */
+  removableBefore(batch: number, { evenLast = false } = {}): number {
+    const end = this.#segments.length - (evenLast ? 0 : 1);
+    let gone = 0;
+    while (gone < end && (this.#segments[gone + 1]?.firstBatch ?? this.#nextBatch) <= batch) gone += 1;
+    return gone;
+  }
+
+  /**
+   * Removes the segments that have only batches before `batch`; the one that is being written only with `evenLast`. Before this is called, the
+   * caller has on disk that it wants no batch before `batch`: it gives that number as keptFromBatch when it opens the log again.
+   * @throws ReadingLogError READING_LOG_IO_FAILED
+   */
+  async removeBefore(batch: number, { evenLast = false } = {}): Promise<void> {
+    // Between two batches: the segment that is being written has batches that are not counted yet.
+    while (evenLast && this.#writing !== undefined) await this.#writing;
+    const gone = this.removableBefore(batch, { evenLast });
+    if (gone === 0) return;
+    const removed = this.#segments.splice(0, gone);
+    const file = this.#segments.length === 0 ? this.#file : undefined;
+    if (file !== undefined) this.#file = undefined;
+    try {
+      await file?.close();
+      for (const { name } of removed) await rm(join(this.#directory, name));
+      await syncDirectory(this.#directory);
+    } catch (cause) {
+      const reason = (cause as Error).message;
+      throw new ReadingLogError({ code: "READING_LOG_IO_FAILED", directory: this.#directory, reason }, { cause });
     }
   }
 

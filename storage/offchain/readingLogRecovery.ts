@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, stat } from "node:fs/promises";
+import { mkdir, open, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { decodeReading } from "../types/reading.ts";
 import { firstBatchOf, recordsOf, segmentName } from "./readingLogFormat.ts";
@@ -36,14 +36,16 @@ export interface RecoveredLog {
 
 /**
  * Reads every batch of the log. A broken tail of the last segment with nothing intact behind it is cut off and kept beside it.
+ * keptFromBatch: batches before it were let go (ReadingLog.removeBefore), so their segments may be missing; those a crash left are removed.
  * @throws ReadingLogError READING_LOG_CORRUPT for anything broken before the tail, with segment and offset
  */
-export async function recoverLog(directory: string): Promise<RecoveredLog> {
+export async function recoverLog(directory: string, keptFromBatch = 1): Promise<RecoveredLog> {
   await mkdir(directory, { recursive: true });
-  const names = (await readdir(directory)).filter((name) => firstBatchOf(name) !== undefined).sort();
+  const names = await keptSegments(directory, keptFromBatch);
   const segments: Segment[] = [];
   const lastTimestampMs = new Map<string, number>();
-  let [nextBatch, readings, bytes] = [1, 0, 0];
+  const firstBatch = Math.min(keptFromBatch, firstBatchOf(names[0] ?? "") ?? keptFromBatch);
+  let [nextBatch, readings, bytes] = [firstBatch, 0, 0];
   let torn: ReadingLogReport["torn"];
 
   for (const [at, name] of names.entries()) {
@@ -70,8 +72,16 @@ export async function recoverLog(directory: string): Promise<RecoveredLog> {
     bytes += segment.bytes;
     segments.push(segment);
   }
-  const report = { segments: segments.length, batches: nextBatch - 1, readings, bytes, ...(torn && { torn }) };
+  const report = { segments: segments.length, batches: nextBatch - firstBatch, readings, bytes, ...(torn && { torn }) };
   return { segments, nextBatch, lastTimestampMs, report };
+}
+
+/** Names of the segments that have batches from `keptFromBatch` on, in order. */
+async function keptSegments(directory: string, keptFromBatch: number): Promise<readonly string[]> {
+  const names = (await readdir(directory)).filter((name) => firstBatchOf(name) !== undefined).sort();
+  const kept = names.findLastIndex((name) => (firstBatchOf(name) ?? 0) <= keptFromBatch);
+  for (const name of names.slice(0, Math.max(kept, 0))) await rm(join(directory, name));
+  return names.slice(Math.max(kept, 0));
 }
 
 function noteReadings(payload: Buffer, lastTimestampMs: Map<string, number>, name: string, offset: number): number {

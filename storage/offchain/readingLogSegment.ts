@@ -76,10 +76,15 @@ export function corruptSegment(segment: string, fault: SegmentFault): ReadingLog
   return new ReadingLogError({ code: "READING_LOG_CORRUPT", segment, ...fault });
 }
 
-type Window = (offset: number, length: number) => Promise<Buffer>;
+export type Window = (offset: number, length: number) => Promise<Buffer>;
 
-/** Header and payload, or what is wrong. */
-async function batchAt(view: Window, offset: number, endOffset: number, batch: number): Promise<Buffer | string> {
+/** Header and payload of the batch at `offset`, or what is wrong. */
+export async function batchAt(
+  view: Window,
+  offset: number,
+  endOffset: number,
+  batch: number,
+): Promise<Buffer | string> {
   if (offset + BATCH_HEADER_BYTES > endOffset) return "the file ends within a batch header";
   const header = decodeBatchHeader(await view(offset, BATCH_HEADER_BYTES));
   if (typeof header === "string") return header;
@@ -91,7 +96,8 @@ async function batchAt(view: Window, offset: number, endOffset: number, batch: n
   return bytes;
 }
 
-function windowOn(file: FileHandle, endOffset: number): Window {
+/** Reads a file through a buffer: many small batches cost one system call. */
+export function windowOn(file: FileHandle, endOffset: number): Window {
   let buffer = Buffer.alloc(0);
   let start = 0;
   return async (offset, length) => {

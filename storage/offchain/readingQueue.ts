@@ -50,12 +50,12 @@ export interface ConsumeOptions {
 export interface Delivery {
   /** Whole publishes, in order; at least one reading. */
   readonly readings: readonly Reading[];
-  /** Handed out before: some of it may be stored already. */
+  /** It may have been handed out before, and some of it be stored already. */
   readonly isRedelivered: boolean;
   /**
    * The consumer has done with it: kept elsewhere on disk, or refused for good. The refused are on disk among the dead letters before the
    * delivery leaves the queue. Acknowledging twice is allowed.
-   * @throws ReadingQueueError READING_QUEUE_DEAD_LETTERS_FULL, READING_QUEUE_CLOSED; then it is delivered again
+   * @throws ReadingQueueError READING_QUEUE_DELIVERY_VOID, READING_QUEUE_DEAD_LETTERS_FULL, READING_QUEUE_CLOSED; then it is delivered again
    */
   acknowledge(refused?: readonly RefusedReading[]): Promise<void>;
 }
@@ -99,6 +99,8 @@ export type ReadingQueueErrorDetails =
   | { readonly code: "READING_QUEUE_CLOSED" }
   /** Two consumers would tear the order apart. */
   | { readonly code: "READING_QUEUE_HAS_CONSUMER" }
+  /** The iteration it came from has ended, or the connection it came by: it is delivered again. */
+  | { readonly code: "READING_QUEUE_DELIVERY_VOID" }
   /** An operator must look at the dead letters: nothing is dropped to make room. */
   | { readonly code: "READING_QUEUE_DEAD_LETTERS_FULL"; readonly bytes: number; readonly maxBytes: number }
   /** The file of dead letters or of the consumer's place is not what was written. */
