@@ -26,8 +26,8 @@ test("Pro 3EM, the powers: signed by phase, and the frequency of inputs that are
   expect(new Set(readings.map(({ meterId }) => meterId))).toEqual(new Set([ID]));
   expect(readings[0]).toMatchObject({ timestampMs: 1_757_059_829_080, timeSource: "meter", timeQuality: "synced" });
   expect(rejected.filter(({ reason }) => reason === "sentinel").map(({ text }) => text)).toEqual([
-    "em:0 a_freq 198000 mHz",
-    "em:0 b_freq 160700 mHz",
+    "em:0 a_freq 198000",
+    "em:0 b_freq 160700",
   ]);
   expect(rejected.filter(({ reason }) => reason === "unknown-quantity")).toHaveLength(8);
 });
