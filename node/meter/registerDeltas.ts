@@ -116,14 +116,19 @@ export class RegisterDeltas {
     } else if (timestampMs >= this.#newestMs()) this.#doubted = standing;
   }
 
+  /** The most that can flow in a time. */
+  mostIn(elapsedMs: number): number {
+    const { limitPerHour, resolution } = this.#rules;
+    // A step of a coarse register is more than the fuse lets through in a second.
+    return (limitPerHour * elapsedMs * LIMIT_TOLERANCE) / HOUR_MS + JITTER_STEPS * resolution;
+  }
+
   #newestMs(): number {
     return Math.max(this.#base?.timestampMs ?? 0, this.#doubted?.timestampMs ?? 0);
   }
 
   #isPlausible(delta: number, elapsedMs: number): boolean {
-    const { limitPerHour, resolution } = this.#rules;
-    // A step of a coarse register is more than the fuse lets through in a second.
-    return delta >= 0 && delta <= (limitPerHour * elapsedMs * LIMIT_TOLERANCE) / HOUR_MS + JITTER_STEPS * resolution;
+    return delta >= 0 && delta <= this.mostIn(elapsedMs);
   }
 
   #begin(reading: Reading, bit: number): RegisterOutcome {
