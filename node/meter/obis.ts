@@ -55,73 +55,21 @@ function whole(quantity: Quantity, kind: ReadingKind, phase = 0): ObisMeaning {
   return { quantity, kind, phase, periodMs: 0, part: "whole" };
 }
 
-/** A unit as meters name it: a value in it, times 10^exponent, is in the thousandth that readings are in. */
-export interface MeterUnit {
-  readonly dimension: Dimension;
-  readonly exponent: number;
-}
-
-export type Dimension = "Wh" | "varh" | "W" | "V" | "A" | "Hz" | "m3" | "J";
-
-const DIMENSIONS: Readonly<Partial<Record<Quantity, Dimension>>> = {
-  activeEnergyImport: "Wh",
-  activeEnergyExport: "Wh",
-  activePower: "W",
-  reactiveEnergyImport: "varh",
-  reactiveEnergyExport: "varh",
-  voltage: "V",
-  current: "A",
-  frequency: "Hz",
-  gasVolume: "m3",
-  waterVolume: "m3",
-  heat: "J",
-};
-
-export function isUnitOf(unit: MeterUnit, quantity: Quantity): boolean {
-  return DIMENSIONS[quantity] === unit.dimension;
-}
-
-/** Lower case: meters write kVArh, kvarh, KWH. Readings are in mWh, mvarh, mW, mV, mA, mHz, mL and kJ. */
-const UNIT_TEXTS: ReadonlyMap<string, MeterUnit> = new Map(
-  Object.entries({
-    mwh: { dimension: "Wh", exponent: 9 },
-    kwh: { dimension: "Wh", exponent: 6 },
-    wh: { dimension: "Wh", exponent: 3 },
-    kvarh: { dimension: "varh", exponent: 6 },
-    varh: { dimension: "varh", exponent: 3 },
-    kw: { dimension: "W", exponent: 6 },
-    w: { dimension: "W", exponent: 3 },
-    kv: { dimension: "V", exponent: 6 },
-    v: { dimension: "V", exponent: 3 },
-    a: { dimension: "A", exponent: 3 },
-    ma: { dimension: "A", exponent: 0 },
-    hz: { dimension: "Hz", exponent: 3 },
-    m3: { dimension: "m3", exponent: 6 },
-    dm3: { dimension: "m3", exponent: 3 },
-    l: { dimension: "m3", exponent: 3 },
-    gj: { dimension: "J", exponent: 6 },
-    mj: { dimension: "J", exponent: 3 },
-    kj: { dimension: "J", exponent: 0 },
-  } satisfies Record<string, MeterUnit>),
-);
-
-export function unitOfText(text: string): MeterUnit | undefined {
-  return UNIT_TEXTS.get(text.toLowerCase());
-}
-
-/** The unit codes of COSEM (Blue Book, "enum unit") that meters push. */
-const UNIT_CODES: ReadonlyMap<number, MeterUnit> = new Map([
-  [13, { dimension: "m3", exponent: 6 }],
-  [14, { dimension: "m3", exponent: 6 }],
-  [19, { dimension: "m3", exponent: 3 }],
-  [27, { dimension: "W", exponent: 3 }],
-  [30, { dimension: "Wh", exponent: 3 }],
-  [32, { dimension: "varh", exponent: 3 }],
-  [33, { dimension: "A", exponent: 3 }],
-  [35, { dimension: "V", exponent: 3 }],
-  [44, { dimension: "Hz", exponent: 3 }],
+/** The unit codes of COSEM (Blue Book, "enum unit") that meters push, as the texts of `units.ts`. */
+const UNIT_CODES: ReadonlyMap<number, string> = new Map([
+  [13, "m3"],
+  [14, "m3"],
+  [19, "L"],
+  [27, "W"],
+  [29, "var"],
+  [30, "Wh"],
+  [32, "varh"],
+  [33, "A"],
+  [35, "V"],
+  [44, "Hz"],
 ]);
 
-export function unitOfCode(code: number): MeterUnit | undefined {
+/** undefined: not one that meters of energy, gas and water are known to send. */
+export function unitOfCode(code: number): string | undefined {
   return UNIT_CODES.get(code);
 }

@@ -49,8 +49,14 @@ export class ReadingCollector {
 
   add(object: MeasuredObject, stamp: ReadingStamp): void {
     const { quantity, kind, phase, part } = object.meaning;
-    if (!isMeterId(stamp.meterId)) return this.reject("bad-meter-id", `${stamp.meterId} ${object.text}`);
-    if (object.tariff > 4) return this.reject("unknown-quantity", object.text);
+    if (!isMeterId(stamp.meterId)) {
+      this.reject("bad-meter-id", `${stamp.meterId} ${object.text}`);
+      return;
+    }
+    if (object.tariff > 4) {
+      this.reject("unknown-quantity", object.text);
+      return;
+    }
     const key = `${stamp.meterId} ${quantity} ${kind} ${phase} ${object.tariff} ${stamp.timestampMs}`;
     const group = this.#groups.get(key) ?? { stamp, tariff: object.tariff, objects: new Map() };
     this.#groups.set(key, group);
@@ -73,7 +79,7 @@ export class ReadingCollector {
     const rejectAll = (reason: RejectionReason): undefined => {
       for (const object of objects.values()) if (object.value !== undefined) this.reject(reason, object.text);
     };
-    const sum = valueOf(objects);
+    const sum = sumOf(objects);
     if (typeof sum === "string") return rejectAll(sum);
     const { quantity, kind, phase, periodMs } = meaning;
     if (!Number.isSafeInteger(sum)) return rejectAll("over-limit");
@@ -87,7 +93,7 @@ export class ReadingCollector {
 }
 
 /** A part without a value takes the other one with it: the difference would be a made-up number. */
-function valueOf(objects: ReadonlyMap<ObisMeaning["part"], MeasuredObject>): number | RejectionReason {
+function sumOf(objects: ReadonlyMap<ObisMeaning["part"], MeasuredObject>): number | RejectionReason {
   const whole = objects.get("whole");
   if (whole !== undefined) return whole.value ?? "empty-value";
   const [taken, given] = [objects.get("taken"), objects.get("given")];
