@@ -47,6 +47,8 @@ export const REJECTION_REASONS = [
   "meter-fault",
   /** A signed value whose signature does not hold under the key of its meter. */
   "signature-wrong",
+  /** More messages of a device for the same second than it is allowed. */
+  "flood",
   /** A device that meters.json does not name. */
   "unknown-meter",
   /** A channel that meters.json says to ignore. */
