@@ -19,7 +19,7 @@ import type { RunningNode } from "../runningNode.ts";
 import { VERSION } from "../version.ts";
 import { createHeaders, type Headers } from "./headers.ts";
 import { meterSecretOf } from "./meterKeys.ts";
-import { openOutbox } from "./outbox.ts";
+import { openOutbox, type Sealable } from "./outbox.ts";
 import { createProofs } from "./proofs.ts";
 import { openSource } from "./source.ts";
 import { createSubmitter } from "./submitter.ts";
@@ -29,9 +29,6 @@ const POLL_MS = 1_000;
 
 /** Small: a light node reads little and writes a few KB a second, and its memory is the prosumer's. */
 const STORE_BUFFERS = { cacheBytes: 256 * 1024, writeBufferBytes: 512 * 1024 };
-
-/** Intervals that wait for the ledger, in memory, about 1 KB each; beyond it the meters' source waits. */
-const MAX_QUEUED_INTERVALS = 4096;
 
 /** Headers dropped beyond `retainHeaders` are removed every so many polls. */
 const PRUNE_EVERY_POLLS = 60;
@@ -124,7 +121,6 @@ export async function startLightNode(
       { chainId, meterKey, clearSums: options.meterClearSums },
       { network: net, peers: verified.peers, proofs, outbox, log, nowMs: Date.now },
     );
-  submitter?.enqueue(outbox.queued());
 
   // One loop follows the chain: a header by gossip wakes it, otherwise the clock does.
   let wakeLoop: (() => void) | undefined;
@@ -187,23 +183,19 @@ export async function startLightNode(
     const readings = await openReadingLog(join(data, "readings"));
     opening.defer(() => readings.close());
     source = await openSource(options, readings);
+    const enqueue = (items: readonly Sealable[]) => {
+      submitter.enqueue(items);
+      wake();
+    };
     meters = createPipeline(
       { ledgerId: chainId, intervalMs: options.meterIntervalMs, periodMs: PERIOD_MS },
       {
         source,
         readings,
-        outbox: {
-          closedUntilMs: outbox.closedUntilMs,
-          async add(intervals) {
-            await submitter.whenQueueBelow(MAX_QUEUED_INTERVALS, metering.signal);
-            await outbox.add(intervals);
-          },
-        },
+        outbox,
         secretOf: (meterId) => meterSecretOf(meterKey, meterId),
-        onClosed(intervals) {
-          submitter.enqueue(intervals);
-          wake();
-        },
+        onClosed: enqueue,
+        onAmended: enqueue,
       },
     );
     const running = meters.run(metering.signal).catch(fail);

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { createMemoryStore } from "#storage/db/memoryStore.ts";
+import type { ClosedAmendment } from "../meter/amendments.ts";
 import type { ClosedInterval } from "../meter/intervalBuilder.ts";
 import { deviceKeyOf, meterSecretOf } from "./meterKeys.ts";
 import { openOutbox } from "./outbox.ts";
@@ -28,7 +29,8 @@ test("the outbox gives back what was queued, and counts what became final", asyn
   await before.add([closed, later]);
   await before.settle([closed], { state: "final", txId: "ab", height: 3, index: 0 }, undefined);
   const after = await openOutbox(store);
-  expect(after.queued()).toEqual([later]);
+  expect(after.queuedMeters()).toEqual([METER]);
+  expect(await after.queuedOf(METER, 0, 9)).toEqual([later]);
   expect(after.closedUntilMs(METER)).toBe(2 * HOUR_MS);
   expect(after.totals()).toMatchObject({
     intervals: 2,
@@ -37,6 +39,28 @@ test("the outbox gives back what was queued, and counts what became final", asyn
     finalisedReadings: 60,
     finalisedMwh: 1830n,
   });
+});
+
+test("amendments stand beside their interval, and are queued when no interval is", async () => {
+  const store = createMemoryStore();
+  const outbox = await openOutbox(store);
+  const amendment = (number: number): ClosedAmendment => ({
+    ...closed,
+    ...{ amendment: number, previousFingerprint: bytes(number), timestampsMs: [5, 9 + number], count: 2 },
+  });
+  await outbox.add([closed]);
+  await outbox.addAmendments([amendment(1), amendment(2)]);
+  const again = await openOutbox(store);
+  expect(await again.amendedInterval(METER, HOUR_MS)).toEqual({
+    interval: closed,
+    amendments: [amendment(1), amendment(2)],
+  });
+  expect(await again.amendedInterval(METER, 2 * HOUR_MS)).toBeUndefined();
+  expect(await again.queuedOf(METER, 0, 9)).toEqual([closed]);
+  await again.settle([closed], { state: "final", txId: "ab", height: 3, index: 0 }, undefined);
+  expect(await again.queuedOf(METER, 0, 1)).toEqual([amendment(1)]);
+  await again.settle([amendment(1), amendment(2)], { state: "rejected", code: "61" }, undefined);
+  expect((await openOutbox(store)).totals()).toMatchObject({ intervals: 3, queued: 0, finalised: 1, rejected: 2 });
 });
 
 test("every meter has its own device key and secret, and they are the same at every start", () => {

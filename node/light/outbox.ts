@@ -1,5 +1,6 @@
 import { bucketKey, bucketRange } from "#storage/db/buckets.ts";
 import type { Store } from "#storage/db/store.ts";
+import type { AmendedInterval, ClosedAmendment } from "../meter/amendments.ts";
 import type { ClosedInterval } from "../meter/intervalBuilder.ts";
 import { encodeTxProofs, type TxProof } from "../serve/messages.ts";
 
@@ -9,7 +10,14 @@ export type IntervalState =
   | { readonly state: "final"; readonly txId: string; readonly height: number; readonly index: number }
   | { readonly state: "rejected"; readonly code: string };
 
-/** Sums over all intervals this node ever closed. */
+/** What is put onto the ledger. */
+export type Sealable = ClosedInterval | ClosedAmendment;
+
+export function isAmendment(item: Sealable): item is ClosedAmendment {
+  return "amendment" in item;
+}
+
+/** Sums over everything this node ever closed. An amendment counts like an interval. */
 export interface OutboxTotals {
   readonly intervals: number;
   readonly queued: number;
@@ -42,70 +50,93 @@ export interface Outbox {
   totals(): OutboxTotals;
   /** End of the last closed interval of a meter, 0 without one. */
   closedUntilMs(meterId: string): number;
-  /** Queued ones of earlier runs, in order; handed over once. */
-  queued(): readonly ClosedInterval[];
+  /** Meters of which something was queued when the outbox was opened. */
+  queuedMeters(): readonly string[];
+  /** What is queued of a meter, at most `limit`: intervals whose end is at least `fromEndMs`, by end; when there are none, amendments. */
+  queuedOf(meterId: string, fromEndMs: number, limit: number): Promise<readonly Sealable[]>;
   add(intervals: readonly ClosedInterval[]): Promise<void>;
-  settle(intervals: readonly ClosedInterval[], outcome: IntervalState, proof: TxProof | undefined): Promise<void>;
+  addAmendments(amendments: readonly ClosedAmendment[]): Promise<void>;
+  /** A closed interval and its amendments. */
+  amendedInterval(meterId: string, endMs: number): Promise<AmendedInterval | undefined>;
+  settle(items: readonly Sealable[], outcome: IntervalState, proof: TxProof | undefined): Promise<void>;
   /** Of the meter's intervals that are final, by end. */
   openings(request: OpeningsRequest): Promise<readonly SumOpening[]>;
 }
 
 export async function openOutbox(store: Store): Promise<Outbox> {
   const closed = new Map<string, number>();
-  const queued: ClosedInterval[] = [];
+  const queuedMeters = new Set<string>();
   const totals = { intervals: 0, queued: 0, finalised: 0, rejected: 0, finalisedReadings: 0, finalisedMwh: 0n };
-  for await (const [, value] of store.iterate(bucketRange("ownInterval"))) {
-    const { interval, outcome } = decodeRow(value);
-    count(interval, outcome);
-    closed.set(interval.meterId, Math.max(closed.get(interval.meterId) ?? 0, interval.endMs));
-    if (outcome.state === "queued") queued.push(interval);
+  for (const bucket of ["ownInterval", "ownAmendment"] as const)
+    for await (const [, value] of store.iterate(bucketRange(bucket))) {
+      const { item, outcome } = decodeRow(value);
+      count(item, outcome);
+      if (!isAmendment(item)) noteEnd(item);
+      if (outcome.state === "queued") queuedMeters.add(item.meterId);
+    }
+
+  function noteEnd({ meterId, endMs }: ClosedInterval): void {
+    closed.set(meterId, Math.max(closed.get(meterId) ?? 0, endMs));
   }
 
-  function count(interval: ClosedInterval, outcome: IntervalState): void {
+  function count(item: Sealable, outcome: IntervalState): void {
     totals.intervals += 1;
     if (outcome.state === "queued") totals.queued += 1;
-    else settleCount(interval, outcome);
+    else settleCount(item, outcome);
   }
 
-  function settleCount(interval: ClosedInterval, outcome: IntervalState): void {
+  function settleCount(item: Sealable, outcome: IntervalState): void {
     if (outcome.state === "rejected") totals.rejected += 1;
     else {
       totals.finalised += 1;
-      totals.finalisedReadings += interval.count;
-      totals.finalisedMwh += interval.sum;
+      totals.finalisedReadings += item.count;
+      totals.finalisedMwh += item.sum;
     }
+  }
+
+  async function addQueued(items: readonly Sealable[]): Promise<void> {
+    const outcome: IntervalState = { state: "queued" };
+    const rows = items.map((item) => ({ type: "put", key: keyOf(item), value: encodeRow(item, outcome) }) as const);
+    await store.batch(rows, { sync: true });
+    for (const item of items) count(item, outcome);
   }
 
   return {
     totals: () => totals,
     closedUntilMs: (meterId) => closed.get(meterId) ?? 0,
-    queued: () => queued.splice(0),
+    queuedMeters: () => [...queuedMeters],
 
-    async add(intervals) {
-      const outcome: IntervalState = { state: "queued" };
-      await store.batch(
-        intervals.map((interval) => ({ type: "put", key: keyOf(interval), value: encodeRow(interval, outcome) })),
-        { sync: true },
-      );
-      for (const interval of intervals) {
-        count(interval, outcome);
-        closed.set(interval.meterId, Math.max(closed.get(interval.meterId) ?? 0, interval.endMs));
-      }
+    async queuedOf(meterId, fromEndMs, limit) {
+      const intervals = await findQueued(store, intervalRange(meterId, fromEndMs), limit);
+      return intervals.length > 0 ? intervals : findQueued(store, amendmentRange(meterId, 0), limit);
     },
 
-    async settle(intervals, outcome, proof) {
-      const rows = intervals.map(
-        (interval) => ({ type: "put", key: keyOf(interval), value: encodeRow(interval, outcome) }) as const,
-      );
+    async add(intervals) {
+      await addQueued(intervals);
+      for (const interval of intervals) noteEnd(interval);
+    },
+    addAmendments: addQueued,
+
+    async amendedInterval(meterId, endMs) {
+      const row = await store.get(endKey("ownInterval", meterId, endMs));
+      if (row === undefined) return undefined;
+      const amendments: ClosedAmendment[] = [];
+      for await (const [, value] of store.iterate(amendmentRange(meterId, endMs, endMs)))
+        amendments.push(decodeRow(value).item as ClosedAmendment);
+      return { interval: decodeRow(row).item, amendments };
+    },
+
+    async settle(items, outcome, proof) {
+      const rows = items.map((item) => ({ type: "put", key: keyOf(item), value: encodeRow(item, outcome) }) as const);
       const kept =
         proof === undefined
           ? []
           : [{ type: "put", key: bucketKey("ownProof", proof.txId), value: encodeTxProofs([proof]) } as const];
       // A crash before the next sync leaves these queued; asking for their proofs again settles them again.
       await store.batch([...rows, ...kept], { sync: false });
-      for (const interval of intervals) {
+      for (const item of items) {
         totals.queued -= 1;
-        settleCount(interval, outcome);
+        settleCount(item, outcome);
       }
     },
 
@@ -113,33 +144,60 @@ export async function openOutbox(store: Store): Promise<Outbox> {
   };
 }
 
+async function findQueued(store: Store, range: KeyRange, limit: number): Promise<readonly Sealable[]> {
+  const queued: Sealable[] = [];
+  for await (const [, value] of store.iterate(range)) {
+    const { item, outcome } = decodeRow(value);
+    if (outcome.state === "queued") queued.push(item);
+    if (queued.length === limit) break;
+  }
+  return queued;
+}
+
 async function findOpenings(
   store: Store,
   { meterId, fromMs, toMs, limit }: OpeningsRequest,
 ): Promise<readonly SumOpening[]> {
   const openings: SumOpening[] = [];
-  for await (const [, value] of store.iterate({ gte: endKey(meterId, fromMs), lt: endKey(meterId, toMs + 1) })) {
-    const { interval, outcome } = decodeRow(value);
+  for await (const [, value] of store.iterate(intervalRange(meterId, fromMs, toMs))) {
+    const { item, outcome } = decodeRow(value);
     if (outcome.state !== "final") continue;
-    openings.push({ intervalEndMs: interval.endMs, sumMwh: interval.sum, salt: interval.salt });
+    openings.push({ intervalEndMs: item.endMs, sumMwh: item.sum, salt: item.salt });
     if (openings.length === limit) break;
   }
   return openings;
 }
 
-/** Meter id, zero, end of the interval: a meter's intervals lie together in order of time. */
-function keyOf({ meterId, endMs }: ClosedInterval): Uint8Array {
-  return endKey(meterId, endMs);
+interface KeyRange {
+  readonly gte: Uint8Array;
+  readonly lt: Uint8Array;
 }
 
-function endKey(meterId: string, endMs: number): Uint8Array {
+/** Of ends from `fromMs` to `toMs`, both included. */
+function intervalRange(meterId: string, fromMs: number, toMs = Number.MAX_SAFE_INTEGER - 1): KeyRange {
+  return { gte: endKey("ownInterval", meterId, fromMs), lt: endKey("ownInterval", meterId, toMs + 1) };
+}
+
+function amendmentRange(meterId: string, fromMs: number, toMs = Number.MAX_SAFE_INTEGER - 1): KeyRange {
+  return { gte: endKey("ownAmendment", meterId, fromMs), lt: endKey("ownAmendment", meterId, toMs + 1) };
+}
+
+/** Meter id, zero, end of the interval: a meter's intervals lie together in order of time; behind it the number of an amendment. */
+function keyOf(item: Sealable): Uint8Array {
+  if (!isAmendment(item)) return endKey("ownInterval", item.meterId, item.endMs);
+  const number = Buffer.alloc(4);
+  number.writeUInt32BE(item.amendment);
+  return Buffer.concat([endKey("ownAmendment", item.meterId, item.endMs), number]);
+}
+
+function endKey(bucket: "ownInterval" | "ownAmendment", meterId: string, endMs: number): Uint8Array {
   const end = Buffer.alloc(8);
   end.writeBigUInt64BE(BigInt(endMs));
-  return bucketKey("ownInterval", Buffer.from(`${meterId}\0`), end);
+  return bucketKey(bucket, Buffer.from(`${meterId}\0`), end);
 }
 
-function encodeRow(interval: ClosedInterval, outcome: IntervalState): Uint8Array {
-  const fields = Object.entries(interval).map(([name, value]) => [name, plain(value as unknown)]);
+function encodeRow(item: Sealable, outcome: IntervalState): Uint8Array {
+  const fields = Object.entries(item).map(([name, value]) => [name, plain(value as unknown)]);
   return Buffer.from(JSON.stringify({ interval: Object.fromEntries(fields), outcome }));
 }
 
@@ -148,27 +206,28 @@ function plain(value: unknown): unknown {
   return typeof value === "bigint" ? value.toString() : value;
 }
 
-function decodeRow(value: Uint8Array): { readonly interval: ClosedInterval; readonly outcome: IntervalState } {
+function decodeRow(value: Uint8Array): { readonly item: Sealable; readonly outcome: IntervalState } {
   const { interval, outcome } = JSON.parse(Buffer.from(value).toString()) as {
     interval: Record<string, string | number>;
     outcome: IntervalState;
   };
   const bytes = (name: string) => Uint8Array.from(Buffer.from(String(interval[name]), "hex"));
-  const { registerEnd } = interval;
-  return {
-    outcome,
-    interval: {
-      meterId: String(interval.meterId),
-      startMs: Number(interval.startMs),
-      endMs: Number(interval.endMs),
-      periodStartMs: Number(interval.periodStartMs),
-      count: Number(interval.count),
-      sum: BigInt(String(interval.sum)),
-      fingerprint: bytes("fingerprint"),
-      readingsRoot: bytes("readingsRoot"),
-      salt: bytes("salt"),
-      commitment: bytes("commitment"),
-      ...(registerEnd === undefined ? {} : { registerEnd: BigInt(String(registerEnd)) }),
-    },
+  const { registerEnd, amendment, timestampsMs } = interval;
+  const common = {
+    meterId: String(interval.meterId),
+    startMs: Number(interval.startMs),
+    endMs: Number(interval.endMs),
+    periodStartMs: Number(interval.periodStartMs),
+    count: Number(interval.count),
+    sum: BigInt(String(interval.sum)),
+    fingerprint: bytes("fingerprint"),
+    readingsRoot: bytes("readingsRoot"),
+    salt: bytes("salt"),
+    commitment: bytes("commitment"),
   };
+  if (amendment === undefined)
+    return { outcome, item: { ...common, ...(registerEnd === undefined ? {} : { registerEnd: BigInt(registerEnd) }) } };
+  const previousFingerprint = bytes("previousFingerprint");
+  const times = timestampsMs as unknown as readonly number[];
+  return { outcome, item: { ...common, amendment: Number(amendment), previousFingerprint, timestampsMs: times } };
 }

@@ -1,7 +1,11 @@
 import { expect, test } from "vitest";
 import { encodeRecord, newRecord } from "#consensus/application/stateRecords.ts";
+import { createMemoryStore } from "#storage/db/memoryStore.ts";
+import { decodeTransaction, txId } from "#storage/types/transaction.ts";
+import type { ClosedAmendment } from "../meter/amendments.ts";
 import type { ClosedInterval } from "../meter/intervalBuilder.ts";
-import { createSubmitter } from "./submitter.ts";
+import { isAmendment, openOutbox, type Sealable } from "./outbox.ts";
+import { createSubmitter, MAX_QUEUED_INTERVALS } from "./submitter.ts";
 
 const pooled = (fill: number) => Buffer.allocUnsafe(32).fill(fill);
 
@@ -20,9 +24,31 @@ function intervalOf(meterId: string, index: number): ClosedInterval {
   };
 }
 
-/** A submitter whose full node knows the account of every meter once `isReachable`, and puts no transaction into a block. */
-function setUp() {
-  const net = { isReachable: false, sent: 0 };
+function amendmentOf(meterId: string, index: number): ClosedAmendment {
+  const { registerEnd: _none, ...interval } = intervalOf(meterId, index);
+  return { ...interval, amendment: 1, previousFingerprint: interval.fingerprint, timestampsMs: [index * 1000 + 1] };
+}
+
+/** A submitter whose full node knows the account of every meter once `isReachable`, and whose ledger takes what was sent with `settle`. */
+async function setUp(before: readonly Sealable[] = []) {
+  const store = createMemoryStore();
+  const earlier = await openOutbox(store);
+  await earlier.add(before.filter((item) => !isAmendment(item)));
+  await earlier.addAmendments(before.filter(isAmendment));
+  const outbox = await openOutbox(store);
+  const sent: { readonly id: Uint8Array; readonly messages: string[]; readonly ends: number[] }[] = [];
+  const settled = new Set<number>();
+  const net = {
+    isReachable: false,
+    sent,
+    /** Ends of the intervals in the latest transaction, which is in a block from now on. */
+    settle(): number[] {
+      const last = sent.length - 1;
+      if (last < 0 || settled.has(last)) return [];
+      settled.add(last);
+      return sent[last]!.ends;
+    },
+  };
   const unused = () => {
     throw new Error("not asked in this test");
   };
@@ -31,49 +57,64 @@ function setUp() {
     {
       network: {
         publishTxs(txs: readonly Uint8Array[]) {
-          net.sent += txs.length;
+          for (const tx of txs) {
+            const decoded = decodeTransaction(tx);
+            if (!decoded.accepted) throw new Error(decoded.reason);
+            const messages = decoded.tx.messages.map(({ name }) => name);
+            const ends = decoded.tx.messages.map(({ value }) =>
+              Number("intervalEndMs" in value ? value.intervalEndMs : -1n),
+            );
+            sent.push({ id: txId(tx), messages, ends });
+          }
         },
       } as never,
       peers: { ask: unused } as never,
       proofs: {
         counts: { verified: 0, failed: 0 },
-        transactions: async () => [],
+        transactions: async () =>
+          [...settled].map((index) => ({
+            code: 0,
+            proof: { txId: sent[index]!.id, height: 1, inclusion: { index: 0, total: 1, aunts: [] } },
+          })) as never,
         state: async () => {
           if (!net.isReachable) return undefined;
           return { value: encodeRecord("account", newRecord("account", { number: 1n, sequence: 2n })), height: 1 };
         },
       },
-      outbox: { settle: unused } as never,
+      outbox: { ...outbox, settle: (items, outcome) => outbox.settle(items, outcome, undefined) },
       log: { debug: unused, warn: unused } as never,
       nowMs: () => 0,
     },
   );
-  return { net, submitter };
+  return { net, outbox, submitter };
 }
 
-test("who adds intervals waits while too many are queued, until some are sent", async () => {
-  const { net, submitter } = setUp();
-  const signal = new AbortController().signal;
-  submitter.enqueue(Array.from({ length: 40 }, (_, index) => intervalOf("meter", index)));
-  await submitter.whenQueueBelow(41, signal);
-  let goesOn = false;
-  const waiting = submitter.whenQueueBelow(40, signal).then(() => {
-    goesOn = true;
-  });
+test("what comes while too much waits stays on disk, and goes out in order when the ledger is there again", async () => {
+  const { net, outbox, submitter } = await setUp();
+  const all = Array.from({ length: MAX_QUEUED_INTERVALS + 100 }, (_, index) => intervalOf("meter", index));
+  await outbox.add(all);
+  submitter.enqueue(all);
   await submitter.step();
-  expect([goesOn, net.sent]).toEqual([false, 0]);
+  expect([submitter.isDrained(), net.sent.length]).toEqual([false, 0]);
   net.isReachable = true;
-  await submitter.step();
-  await waiting;
-  expect(net.sent).toBe(1);
+  const ends: number[] = [];
+  while (!submitter.isDrained()) {
+    await submitter.step();
+    ends.push(...net.settle());
+  }
+  expect(ends).toEqual(all.map(({ endMs }) => endMs));
+  expect(outbox.totals()).toMatchObject({ queued: 0, finalised: all.length });
 });
 
-test("nobody waits once metering has ended", async () => {
-  const { submitter } = setUp();
-  submitter.enqueue([intervalOf("meter", 0), intervalOf("meter", 1)]);
-  const metering = new AbortController();
-  const waiting = submitter.whenQueueBelow(1, metering.signal);
-  metering.abort();
-  await waiting;
-  await submitter.whenQueueBelow(1, metering.signal);
+test("what an earlier run left in the outbox goes out before what comes now, amendments behind their intervals", async () => {
+  const { net, outbox, submitter } = await setUp([intervalOf("meter", 0), amendmentOf("meter", 0)]);
+  const next = intervalOf("meter", 1);
+  await outbox.add([next]);
+  submitter.enqueue([next]);
+  net.isReachable = true;
+  while (!submitter.isDrained()) {
+    await submitter.step();
+    net.settle();
+  }
+  expect(net.sent.flatMap(({ messages }) => messages)).toEqual(["MsgSealInterval", "MsgSealInterval", "MsgAmendInterval"]);
 });

@@ -3,20 +3,28 @@ import { accountRecordKey, decodeAccountRecord } from "#consensus/application/ac
 import { LEDGER_CODES } from "#consensus/application/codes.ts";
 import type { PrivateKey } from "#storage/crypto/keys.ts";
 import { publicKeyOf } from "#storage/crypto/keys.ts";
+import { amendIntervalMessage } from "#storage/types/amendInterval.ts";
 import { txId } from "#storage/types/block.ts";
 import { sealIntervalMessage } from "#storage/types/sealInterval.ts";
 import { signEncoded } from "#storage/types/signEncoded.ts";
 import { accountOfKey } from "#storage/types/transactionAccounts.ts";
+import type { ClosedAmendment } from "../meter/amendments.ts";
 import type { ClosedInterval } from "../meter/intervalBuilder.ts";
 import type { Network } from "../network/network.ts";
 import { decodeSubmitVerdicts, encodeSubmission, MAX_PROOF_IDS, type SubmitVerdict } from "../serve/messages.ts";
 import { deviceKeyOf } from "./meterKeys.ts";
-import type { Outbox } from "./outbox.ts";
+import { isAmendment, type Outbox, type Sealable } from "./outbox.ts";
 import { type Answer, decodeAnswer, type FullNodePeers } from "./peers.ts";
 import type { Proofs, VerifiedTx } from "./proofs.ts";
 
 /** Intervals of one meter in one transaction: one in normal running, more when a backlog has gathered. */
 const MAX_INTERVALS_PER_TX = 32;
+
+/** Intervals that wait in memory, about 1 KB each. What comes beyond waits in the outbox on disk: of 30 days without a network there are thousands. */
+export const MAX_QUEUED_INTERVALS = 4096;
+
+/** Taken from the outbox at a time. */
+const REFILL_INTERVALS = 2 * MAX_INTERVALS_PER_TX;
 
 /** A transaction that is in no block after this time is sent to a full node directly, which says why not. */
 const RESEND_MS = 4_000;
@@ -36,14 +44,18 @@ interface Lane {
   readonly account: string;
   number: bigint | undefined;
   sequence: bigint;
-  readonly queue: ClosedInterval[];
+  readonly queue: Sealable[];
+  /** More of this meter is queued in the outbox than here. */
+  hasMore: boolean;
+  /** No interval in the outbox that ends before is queued. */
+  queuedFromMs: number;
   flight: Flight | undefined;
 }
 
 interface Flight {
   readonly id: Uint8Array;
   readonly tx: Uint8Array;
-  readonly intervals: readonly ClosedInterval[];
+  readonly intervals: readonly Sealable[];
   readonly sentMs: number;
   askedMs: number;
   isIncluded: boolean;
@@ -61,11 +73,10 @@ export interface SubmitterStats {
 }
 
 export interface Submitter {
-  enqueue(intervals: readonly ClosedInterval[]): void;
+  /** What is in the outbox since now. */
+  enqueue(items: readonly Sealable[]): void;
   /** Called after every new header and now and then: asks for proofs, settles, sends what waits. */
   step(): Promise<void>;
-  /** Resolves once fewer intervals than this wait to be sent, or the signal is aborted. */
-  whenQueueBelow(intervals: number, signal: AbortSignal): Promise<void>;
   /** Whether everything that was queued is settled. */
   isDrained(): boolean;
   stats(): SubmitterStats;
@@ -87,23 +98,19 @@ export function createSubmitter(
   const stats = { sent: 0, finalised: 0, rejected: 0 };
   const finalitySeconds: number[] = [];
   let isStepping = false;
-  let waiting: { readonly below: number; readonly resolve: () => void }[] = [];
-
-  const queued = () => [...lanes.values()].reduce((total, { queue }) => total + queue.length, 0);
-
-  function release(): void {
-    if (waiting.length === 0) return;
-    const length = queued();
-    for (const { resolve } of waiting.filter(({ below }) => length < below)) resolve();
-    waiting = waiting.filter(({ below }) => length >= below);
-  }
+  /** In the queues of all lanes. */
+  let queued = 0;
+  for (const meterId of outbox.queuedMeters()) laneOf(meterId).hasMore = true;
 
   function laneOf(meterId: string): Lane {
     const known = lanes.get(meterId);
     if (known !== undefined) return known;
     const key = deviceKeyOf(options.meterKey, meterId);
     const account = accountOfKey(publicKeyOf(key));
-    const lane: Lane = { meterId, key, account, number: undefined, sequence: 0n, queue: [], flight: undefined };
+    const lane: Lane = {
+      ...{ meterId, key, account, number: undefined, sequence: 0n },
+      ...{ queue: [], hasMore: false, queuedFromMs: 0, flight: undefined },
+    };
     lanes.set(meterId, lane);
     return lane;
   }
@@ -118,11 +125,34 @@ export function createSubmitter(
     lane.sequence = account.sequence;
   }
 
+  /** The oldest that wait in the outbox. What comes meanwhile is queued behind them. */
+  async function refill(lane: Lane): Promise<void> {
+    if (!lane.hasMore || lane.queue.length > 0 || lane.flight !== undefined) return;
+    lane.hasMore = false;
+    // Each of many meters has a small share of the memory, and one that the ledger does not know keeps none from going on.
+    const limit = Math.max(1, Math.min(REFILL_INTERVALS, Math.floor(MAX_QUEUED_INTERVALS / lanes.size)));
+    const found = await outbox.queuedOf(lane.meterId, lane.queuedFromMs, limit);
+    const meanwhile = lane.queue.splice(0);
+    queued -= meanwhile.length;
+    lane.queuedFromMs = found.find((item) => !isAmendment(item))?.endMs ?? lane.queuedFromMs;
+    if (found.length === limit || meanwhile.length > 0 || found.some((item) => !isAmendment(item))) lane.hasMore = true;
+    lane.queue.push(...found.map(compact));
+    queued += found.length;
+  }
+
   function send(lane: Lane): void {
     if (lane.number === undefined || lane.flight !== undefined || lane.queue.length === 0) return;
-    const intervals = lane.queue.splice(0, MAX_INTERVALS_PER_TX);
+    // An amendment needs its interval on the ledger: it goes in a transaction of its own, behind it.
+    const kind = isAmendment(lane.queue[0] as Sealable);
+    const end = lane.queue.findIndex((item) => isAmendment(item) !== kind);
+    const intervals = lane.queue.splice(0, Math.min(MAX_INTERVALS_PER_TX, end < 0 ? lane.queue.length : end));
+    queued -= intervals.length;
     const tx = signEncoded({
-      messages: intervals.map((interval) => sealMessage(lane.account, interval, options.clearSums)),
+      messages: intervals.map((item) =>
+        isAmendment(item)
+          ? amendMessage(lane.account, item, options.clearSums)
+          : sealMessage(lane.account, item, options.clearSums),
+      ),
       chainId: options.chainId,
       signers: [{ privateKey: lane.key, accountNumber: lane.number, sequence: lane.sequence }],
     });
@@ -157,6 +187,7 @@ export function createSubmitter(
     lane.number = undefined;
     if (code === SEQUENCE_MISMATCH) {
       lane.queue.unshift(...flight.intervals);
+      queued += flight.intervals.length;
       return;
     }
     stats.rejected += 1;
@@ -213,14 +244,22 @@ export function createSubmitter(
   }
 
   async function openAccounts(): Promise<void> {
-    const unknown = [...lanes.values()].filter((lane) => lane.number === undefined && lane.queue.length > 0);
+    const unknown = [...lanes.values()].filter(
+      (lane) => lane.number === undefined && (lane.queue.length > 0 || lane.hasMore),
+    );
     for (let from = 0; from < unknown.length; from += ACCOUNTS_AT_ONCE)
       await Promise.all(unknown.slice(from, from + ACCOUNTS_AT_ONCE).map(loadAccount));
   }
 
   return {
-    enqueue(intervals) {
-      for (const interval of intervals) laneOf(interval.meterId).queue.push(compact(interval));
+    enqueue(items) {
+      for (const item of items) {
+        const lane = laneOf(item.meterId);
+        if (queued >= MAX_QUEUED_INTERVALS) lane.hasMore = true;
+        if (lane.hasMore) continue;
+        lane.queue.push(compact(item));
+        queued += 1;
+      }
     },
 
     async step() {
@@ -229,8 +268,10 @@ export function createSubmitter(
       try {
         await askForProofs();
         await openAccounts();
-        for (const lane of lanes.values()) send(lane);
-        release();
+        for (const lane of lanes.values()) {
+          if (lane.number !== undefined) await refill(lane);
+          send(lane);
+        }
         await resend();
       } catch (error) {
         log.debug({ err: (error as Error).message }, "Will ask again");
@@ -239,17 +280,8 @@ export function createSubmitter(
       }
     },
 
-    async whenQueueBelow(intervals, signal) {
-      if (signal.aborted || queued() < intervals) return;
-      const { promise, resolve } = Promise.withResolvers<void>();
-      waiting.push({ below: intervals, resolve });
-      const stop = () => resolve();
-      signal.addEventListener("abort", stop);
-      await promise;
-      signal.removeEventListener("abort", stop);
-    },
-
-    isDrained: () => [...lanes.values()].every(({ queue, flight }) => queue.length === 0 && flight === undefined),
+    isDrained: () =>
+      [...lanes.values()].every(({ queue, hasMore, flight }) => queue.length === 0 && !hasMore && flight === undefined),
 
     stats() {
       const unknownMeters = [...lanes.values()].filter((lane) => lane.number === undefined).length;
@@ -262,15 +294,24 @@ export function createSubmitter(
  * The interval in bytes of its own. Hashes are cut from Node's buffer pool, 8 KiB at a time, and one that is kept keeps all of its piece:
  * 4096 waiting intervals would hold up to 32 MB for 1 MB of hashes.
  */
-function compact(interval: ClosedInterval): ClosedInterval {
-  const { fingerprint, readingsRoot, salt, commitment } = interval;
+function compact(item: Sealable): Sealable {
+  const { fingerprint, readingsRoot, salt, commitment } = item;
   return {
-    ...interval,
+    ...item,
     fingerprint: new Uint8Array(fingerprint),
     readingsRoot: new Uint8Array(readingsRoot),
     salt: new Uint8Array(salt),
     commitment: new Uint8Array(commitment),
   };
+}
+
+function amendMessage(signer: string, item: ClosedAmendment, clearSums: boolean) {
+  const { meterId, startMs, endMs, amendment, count, previousFingerprint, fingerprint, readingsRoot } = item;
+  const energy = clearSums ? { sumMwh: item.sum } : { sumCommitment: item.commitment };
+  return amendIntervalMessage({
+    ...{ signer, meterId, startMs, endMs, amendment, previousFingerprint, fingerprint, readingsRoot, energy },
+    readingCount: count,
+  });
 }
 
 function sealMessage(signer: string, interval: ClosedInterval, clearSums: boolean) {

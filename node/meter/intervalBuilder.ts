@@ -107,6 +107,14 @@ export class IntervalBuilder {
     check(!sealEmpty || periodMs === intervalMs, "sealEmpty", "would publish a seed that other intervals rest on");
   }
 
+  /** Whether the reading comes behind what is hashed: for an amendment (amendments.ts), not for `add`, which would only count it. */
+  isLate(reading: Reading): boolean {
+    const { timestampMs } = reading;
+    if (this.#series !== undefined && seriesOf(reading) !== this.#series) return false;
+    if (timestampMs === this.#lastHashed?.timestampMs) return false;
+    return timestampMs <= this.#closedUntilMs || timestampMs < (this.#lastHashed?.timestampMs ?? 0);
+  }
+
   /** The intervals that this reading closes, oldest first. */
   add(reading: Reading): readonly ClosedInterval[] {
     if (!this.#place(reading)) return [];
@@ -147,13 +155,12 @@ export class IntervalBuilder {
   /** Puts the reading among the held ones, or counts why it is not. */
   #place(reading: Reading): boolean {
     const { timestampMs, value } = reading;
-    const series = `${reading.quantity} ${reading.phase} ${reading.tariff} ${reading.kind}`;
+    const series = seriesOf(reading);
     this.#series ??= series;
     if (series !== this.#series) return this.#count("foreign");
     if (timestampMs === this.#lastHashed?.timestampMs)
       return this.#count(value === this.#lastHashed.value ? "duplicates" : "conflicts");
-    if (timestampMs <= this.#closedUntilMs || timestampMs < (this.#lastHashed?.timestampMs ?? 0))
-      return this.#count("late");
+    if (this.isLate(reading)) return this.#count("late");
     let at = this.#held.length;
     while (at > 0 && (this.#held[at - 1] as Reading).timestampMs > timestampMs) at -= 1;
     const before = this.#held[at - 1];
@@ -229,4 +236,8 @@ export class IntervalBuilder {
       ...(registerEnd === undefined ? {} : { registerEnd }),
     };
   }
+}
+
+function seriesOf({ quantity, phase, tariff, kind }: Reading): string {
+  return `${quantity} ${phase} ${tariff} ${kind}`;
 }

@@ -30,9 +30,15 @@ function startPipeline(source: LiveSource) {
         },
         async *scan() {},
       },
-      outbox: { closedUntilMs: () => 0, add: async () => undefined },
+      outbox: {
+        closedUntilMs: () => 0,
+        add: async () => undefined,
+        amendedInterval: async () => undefined,
+        addAmendments: async () => undefined,
+      },
       secretOf: () => new Uint8Array(32).fill(3),
       onClosed: (intervals) => closed.push(...intervals),
+      onAmended: () => undefined,
     },
   );
   const running = pipeline.run(stopping.signal);

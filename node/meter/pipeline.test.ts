@@ -5,7 +5,9 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { openReadingLog } from "#storage/offchain/readingLog.ts";
 import type { Reading } from "#storage/types/reading.ts";
+import type { Sealable } from "../light/outbox.ts";
 import { MAX_AHEAD_MS } from "./ahead.ts";
+import type { ClosedAmendment } from "./amendments.ts";
 import { createCsvSource } from "./csv.ts";
 import type { ClosedInterval } from "./intervalBuilder.ts";
 import { createPipeline, type PipelineOptions, type PipelineStats } from "./pipeline.ts";
@@ -38,8 +40,21 @@ function sourceOf(items: Iterable<Reading | SourceItem> | AsyncIterable<Reading 
 /** An outbox in memory, which outlives the pipelines that fill it. */
 function memoryOutbox() {
   const intervals: ClosedInterval[] = [];
+  const amendments: ClosedAmendment[] = [];
   return {
     intervals,
+    amendments,
+    async amendedInterval(meterId: string, endMs: number) {
+      const isOf = (item: Sealable) => item.meterId === meterId && item.endMs === endMs;
+      const interval = intervals.find(isOf);
+      return interval === undefined ? undefined : { interval, amendments: amendments.filter(isOf) };
+    },
+    async addAmendments(closed: readonly ClosedAmendment[]) {
+      await Promise.resolve();
+      if (amendments.length + closed.length > this.failAmendmentsAfter) throw new Error("power cut");
+      amendments.push(...closed);
+    },
+    failAmendmentsAfter: Number.POSITIVE_INFINITY,
     failAfter: Number.POSITIVE_INFINITY,
     closedUntilMs: (meterId: string) =>
       Math.max(0, ...intervals.filter((interval) => interval.meterId === meterId).map(({ endMs }) => endMs)),
@@ -62,7 +77,7 @@ async function run(
   const secretOf = () => new Uint8Array(32).fill(3);
   const pipeline = createPipeline(
     { ...OPTIONS, ...options },
-    { source, readings, outbox, secretOf, onClosed: (closed) => handedOn.push(...closed) },
+    { source, readings, outbox, secretOf, onClosed: (closed) => handedOn.push(...closed), onAmended: () => undefined },
   );
   try {
     await pipeline.run(signal);
@@ -212,6 +227,7 @@ test("the interval of a live meter that fell silent is closed by the clock, and 
       secretOf: () => new Uint8Array(32),
       onClosed: (closed) =>
         closedAt.push(...closed.map((one) => `${one.meterId} ${one.endMs} ${one.count} at ${clockMs}`)),
+      onAmended: () => undefined,
     },
   );
   await pipeline.run(new AbortController().signal);
@@ -275,6 +291,7 @@ test("a failed write to the log stops the pipeline and hands nothing on", async 
     outbox: memoryOutbox(),
     secretOf: () => new Uint8Array(32),
     onClosed: (closed) => handedOn.push(...closed),
+    onAmended: () => undefined,
   });
   await expect(pipeline.run(new AbortController().signal)).rejects.toThrow("disk full");
   expect(handedOn).toStrictEqual([]);

@@ -1,5 +1,7 @@
-import type { Reading } from "#storage/types/reading.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { QUALITY, type Reading } from "#storage/types/reading.ts";
 import { isAhead } from "./ahead.ts";
+import { type AmendedInterval, type AmendmentCounts, Amendments, type ClosedAmendment } from "./amendments.ts";
 import { type ClosedInterval, IntervalBuilder, type IntervalBuilderCounts } from "./intervalBuilder.ts";
 import type { MeterSource } from "./source.ts";
 import { TimestampRuns } from "./timestampRuns.ts";
@@ -11,6 +13,10 @@ export interface PipelineOptions {
   readonly periodMs: number;
   /** See IntervalBuilderOptions. Default 0. */
   readonly latenessMs?: number;
+  /** Readings are gathered for this long before they are written, so that a card has few writes; their senders wait. Default 0. */
+  readonly syncMs?: number;
+  /** See AmendmentsOptions. Default 10 minutes. */
+  readonly amendAfterMs?: number;
 }
 
 export interface PipelineParts {
@@ -26,21 +32,37 @@ export interface PipelineParts {
     closedUntilMs(meterId: string): number;
     /** Resolves when they are on disk. */
     add(intervals: readonly ClosedInterval[]): Promise<void>;
+    amendedInterval(meterId: string, endMs: number): Promise<AmendedInterval | undefined>;
+    /** Resolves when they are on disk. */
+    addAmendments(amendments: readonly ClosedAmendment[]): Promise<void>;
   };
   /** 32 bytes, storage/types/intervalSecrets.ts. */
   secretOf(meterId: string): Uint8Array;
   /** Intervals that are kept and may be sealed on the ledger. */
   onClosed(intervals: readonly ClosedInterval[]): void;
+  onAmended(amendments: readonly ClosedAmendment[]): void;
+  /** Without it, what feeds intervals is every reading. */
+  readonly channels?: {
+    /** Every reading of the log, before the source is read. */
+    restore(reading: Reading): void;
+    isSealed(reading: Reading): boolean;
+    /** Instead of the options' latenessMs. */
+    latenessOf(meterId: string): number;
+  };
 }
 
 /** Of this process: what was there before it started is not counted again. */
-export interface PipelineStats extends Readonly<IntervalBuilderCounts> {
+export interface PipelineStats extends Readonly<IntervalBuilderCounts>, Readonly<AmendmentCounts> {
   /** Handed to the log. */
   readonly queued: number;
   /** On disk. */
   readonly durable: number;
   /** In the log already: a file is read again from its start after a restart. Not written twice. */
   readonly known: number;
+  /** In no interval, as meters.json says: kept in the log only. */
+  readonly stored: number;
+  /** So old that it is not known any more whether the log has them: kept, in no interval and no amendment. */
+  readonly forgotten: number;
   /** From a clock that runs more than MAX_AHEAD_MS before the receiver's: kept in the log, in no interval. */
   readonly ahead: number;
   /** The source has ended and everything is closed. */
@@ -50,40 +72,52 @@ export interface PipelineStats extends Readonly<IntervalBuilderCounts> {
 /** Readings handed to the log at once; while they are written, as many gather for the next time, and then the source waits. */
 const MAX_BATCH = 4096;
 
+const DEFAULT_AMEND_AFTER_MS = 10 * 60_000;
+
 /**
- * Source → reading log → intervals → outbox, in this order: a reading is put into an interval when it is on disk, an interval is handed on
- * when it is on disk with the opening of its sum. After a crash the log is read once; what lies behind the last interval in the outbox goes
- * through the same builder in the same order, so the same intervals come out, and nothing is in two of them.
+ * Source → reading log → intervals → outbox: an interval is handed on when its readings are on disk, and it itself with the opening of its sum.
+ * After a crash the log is read once; what lies behind the last interval in the outbox goes through the same builder in the same order, so the
+ * same intervals come out, and nothing is in two of them. What is late for its interval is marked so in the log, and is in an amendment.
  */
 export function createPipeline(
   options: PipelineOptions,
   parts: PipelineParts,
 ): { run(signal: AbortSignal): Promise<void>; stats(): PipelineStats } {
-  const { source, readings, outbox, secretOf, onClosed } = parts;
+  const { source, readings, outbox, secretOf, onClosed, onAmended, channels } = parts;
+  const { ledgerId, intervalMs, periodMs, latenessMs = 0, syncMs = 0, amendAfterMs = DEFAULT_AMEND_AFTER_MS } = options;
   const builders = new Map<string, IntervalBuilder>();
   const known = new Map<string, TimestampRuns>();
-  const counts = { queued: 0, durable: 0, known: 0, ahead: 0, ended: false };
+  const amendments = new Amendments({ ledgerId, intervalMs, quietMs: amendAfterMs }, { secretOf, ...outbox });
+  const counts = { queued: 0, durable: 0, known: 0, ahead: 0, stored: 0, forgotten: 0, late: 0, ended: false };
 
   function builderOf(meterId: string): IntervalBuilder {
     let builder = builders.get(meterId);
     if (builder === undefined) {
-      const { ledgerId, ...intervals } = options;
       const owner = { ledgerId, meterId, secret: secretOf(meterId) };
-      builder = new IntervalBuilder(owner, { ...intervals, closedUntilMs: outbox.closedUntilMs(meterId) });
+      const lateness = channels?.latenessOf(meterId) ?? latenessMs;
+      const closedUntilMs = outbox.closedUntilMs(meterId);
+      builder = new IntervalBuilder(owner, { intervalMs, periodMs, latenessMs: lateness, closedUntilMs });
       builders.set(meterId, builder);
     }
     return builder;
   }
 
-  /** False when the log has this measurement already. */
-  function note(reading: Reading): boolean {
-    const series = `${reading.meterId} ${reading.quantity} ${reading.phase} ${reading.tariff} ${reading.kind}`;
+  /** Undefined when the log has this measurement already; else up to when that cannot be known (TimestampRuns). */
+  function note(reading: Reading): TimestampRuns | undefined {
+    const { meterId, quantity, phase, tariff, kind, quality } = reading;
+    // A reading that contradicts another one of its time is kept beside it; times of a wrong clock are no times of the meter.
+    const beside = isAhead(reading) ? "ahead" : (quality & QUALITY.REPLACED) !== 0 ? "replaced" : "";
+    const series = `${meterId} ${quantity} ${phase} ${tariff} ${kind} ${beside}`;
     let runs = known.get(series);
     if (runs === undefined) {
       runs = new TimestampRuns();
       known.set(series, runs);
     }
-    return runs.add(reading.timestampMs);
+    return runs.add(reading.timestampMs) ? runs : undefined;
+  }
+
+  function isSealed(reading: Reading): boolean {
+    return (reading.quality & QUALITY.REPLACED) === 0 && (channels === undefined || channels.isSealed(reading));
   }
 
   async function handOn(closed: readonly ClosedInterval[]): Promise<void> {
@@ -92,31 +126,55 @@ export function createPipeline(
     onClosed(closed);
   }
 
+  async function amend(closed: readonly ClosedAmendment[]): Promise<void> {
+    if (closed.length === 0) return;
+    await outbox.addAmendments(closed);
+    onAmended(closed);
+  }
+
   async function recover(): Promise<void> {
     const closed: ClosedInterval[] = [];
     for await (const reading of readings.scan()) {
       note(reading);
-      if (isAhead(reading) || reading.timestampMs <= outbox.closedUntilMs(reading.meterId)) continue;
-      closed.push(...builderOf(reading.meterId).add(reading));
+      channels?.restore(reading);
+      if (isAhead(reading) || !isSealed(reading)) continue;
+      if ((reading.quality & QUALITY.LATE) !== 0) amendments.add(reading);
+      else if (reading.timestampMs > outbox.closedUntilMs(reading.meterId))
+        closed.push(...builderOf(reading.meterId).add(reading));
       if (closed.length >= MAX_BATCH) await handOn(closed.splice(0));
     }
     await handOn(closed);
+    await amendments.dropAmended();
   }
 
+  /** The builders go first, because they know what is late, and that is written with the reading; they are heard when it is on disk. */
   async function store(batch: readonly Reading[]): Promise<void> {
-    await readings.append(batch);
-    counts.durable += batch.length;
     const closed: ClosedInterval[] = [];
-    for (const reading of batch) {
+    const late: Reading[] = [];
+    const marked = batch.map((given) => {
+      const reading = { ...given, quality: given.quality & ~QUALITY.LATE };
+      if (!isSealed(reading)) {
+        counts.stored += 1;
+        return given;
+      }
       if (isAhead(reading)) counts.ahead += 1;
-      else closed.push(...builderOf(reading.meterId).add(reading));
-    }
+      else if (builderOf(reading.meterId).isLate(reading)) {
+        late.push({ ...reading, quality: reading.quality | QUALITY.LATE });
+        return late.at(-1) as Reading;
+      } else closed.push(...builderOf(reading.meterId).add(reading));
+      return reading;
+    });
+    await readings.append(marked);
+    counts.durable += batch.length;
+    counts.late += late.length;
+    for (const reading of late) amendments.add(reading);
     await handOn(closed);
   }
 
   /** Closes what a live source's clock has left behind. */
   async function advance(nowMs: number): Promise<void> {
     await handOn([...builders.values()].flatMap((builder) => builder.advance(nowMs)));
+    await amend(await amendments.advance(nowMs));
   }
 
   /** Reads the source while the batch before is written. The first failure stops the source, also one that waits for its next reading. */
@@ -129,9 +187,20 @@ export function createPipeline(
     /** What a live source's clock said since the batch before. */
     let nowMs: number | undefined;
     let writing: Promise<void> | undefined;
+    /** Resolved when the batch shall be written without waiting for more. */
+    let full = Promise.withResolvers<void>();
+    let hasEnded = false;
+    const gather = async (): Promise<void> => {
+      if (syncMs === 0 || batch.length === 0 || hasEnded) return;
+      const enough = new AbortController();
+      await Promise.race([full.promise, sleep(syncMs, undefined, { signal: enough.signal }).catch(() => undefined)]);
+      enough.abort();
+      full = Promise.withResolvers();
+    };
     const writeAll = async (): Promise<void> => {
       try {
         while (batch.length > 0 || told.length > 0 || nowMs !== undefined) {
+          await gather();
           // All readings that were there by this time are in this batch or the ones before.
           const passedMs = nowMs;
           nowMs = undefined;
@@ -155,19 +224,31 @@ export function createPipeline(
         nowMs = item.nowMs;
         writing ??= writeAll();
       }
+      if (item.type === "duplicate" && item.durable !== undefined) {
+        told.push(item.durable);
+        writing ??= writeAll();
+      }
       if (item.type !== "reading") continue;
       // The one that is known may itself be on its way to the disk still: whoever repeats it is told when it is there.
       if (item.durable !== undefined) told.push(item.durable);
-      if (note(item.reading)) {
+      const runs = note(item.reading);
+      if (runs !== undefined) {
         counts.queued += 1;
-        batch.push(item.reading);
+        // So long ago that it may be in its interval: kept, and in no amendment, where it could be counted once more.
+        const isOld = item.reading.timestampMs <= runs.forgottenUntilMs;
+        if (isOld) counts.forgotten += 1;
+        batch.push(isOld ? { ...item.reading, quality: item.reading.quality | QUALITY.REPLACED } : item.reading);
       } else {
         counts.known += 1;
         if (item.durable === undefined) continue;
       }
       writing ??= writeAll();
-      if (batch.length >= MAX_BATCH) await writing;
+      if (batch.length < MAX_BATCH) continue;
+      full.resolve();
+      await writing;
     }
+    hasEnded = true;
+    full.resolve();
     await writing;
     if (failure !== undefined) throw failure.error;
   }
@@ -177,7 +258,10 @@ export function createPipeline(
     async run(signal) {
       await recover();
       await intake(signal);
-      if (!signal.aborted) await handOn([...builders.values()].flatMap((builder) => builder.end()));
+      if (!signal.aborted) {
+        await handOn([...builders.values()].flatMap((builder) => builder.end()));
+        await amend(await amendments.end());
+      }
       counts.ended = true;
     },
 
@@ -185,7 +269,7 @@ export function createPipeline(
       const sums = { fingerprinted: 0, late: 0, duplicates: 0, conflicts: 0, foreign: 0, overflowing: 0 };
       for (const builder of builders.values())
         for (const reason of Object.keys(sums) as (keyof typeof sums)[]) sums[reason] += builder.counts[reason];
-      return { ...sums, ...counts };
+      return { ...sums, ...counts, ...amendments.counts };
     },
   };
 }

@@ -30,6 +30,8 @@ test("what it holds is bounded, and what it has forgotten counts as new", () => 
     expect(runs.add(timestampMs)).toBe(true);
   }
   expect(runs.size).toBe(MAX_TIMESTAMP_RUNS);
+  expect(runs.forgottenUntilMs).toBeGreaterThan(1);
+  expect(runs.forgottenUntilMs).toBeLessThan(timestampMs / 2);
   expect(runs.add(timestampMs)).toBe(false);
   expect(runs.add(1)).toBe(true);
   for (let i = 2; i < MAX_TIMESTAMP_RUNS + 10; i++) runs.add(i);

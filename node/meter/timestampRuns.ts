@@ -17,6 +17,12 @@ export class TimestampRuns {
   readonly #runs: Run[] = [];
   /** Added behind the newest, in the order they came. */
   readonly #strays = new Set<number>();
+  #forgottenUntilMs = -1;
+
+  /** Up to this time something was forgotten: there, what counts as new may not be. -1: nothing was. */
+  get forgottenUntilMs(): number {
+    return this.#forgottenUntilMs;
+  }
 
   /** Numbers held, for the memory they take. */
   get size(): number {
@@ -29,7 +35,11 @@ export class TimestampRuns {
     if (newest !== undefined && timestampMs <= newest.lastMs) {
       if (this.#has(timestampMs)) return false;
       this.#strays.add(timestampMs);
-      if (this.#strays.size > MAX_TIMESTAMP_RUNS) this.#strays.delete(this.#strays.values().next().value as number);
+      if (this.#strays.size > MAX_TIMESTAMP_RUNS) {
+        const forgotten = this.#strays.values().next().value as number;
+        this.#strays.delete(forgotten);
+        this.#forgottenUntilMs = Math.max(this.#forgottenUntilMs, forgotten);
+      }
       return true;
     }
     const stepMs = newest === undefined ? 0 : timestampMs - newest.lastMs;
@@ -39,7 +49,8 @@ export class TimestampRuns {
       return true;
     }
     this.#runs.push({ firstMs: timestampMs, stepMs: 0, lastMs: timestampMs });
-    if (this.#runs.length > MAX_TIMESTAMP_RUNS) this.#runs.shift();
+    if (this.#runs.length > MAX_TIMESTAMP_RUNS)
+      this.#forgottenUntilMs = Math.max(this.#forgottenUntilMs, this.#runs.shift()?.lastMs ?? 0);
     return true;
   }
 

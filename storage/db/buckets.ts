@@ -56,9 +56,18 @@ export const BUCKETS = {
   ownInterval: 0x43,
   /** tx id -> proof that the light node's own transaction is in a block */
   ownProof: 0x44,
+  /** meter id, end of the interval, number -> amendment a light node closed, and what became of it */
+  ownAmendment: 0x45,
 
   /** name -> value, for what the process itself remembers */
   nodeMeta: 0x50,
+
+  /** series, timestamp -> reading, or what its erasure left; storage/offchain/levelReadingKeys.ts has the layout */
+  storedReading: 0x60,
+  /** series, timestamp, value -> the reading that came second */
+  readingConflict: 0x61,
+  /** series -> (none) */
+  readingSeries: 0x62,
 } as const;
 
 export type BucketName = keyof typeof BUCKETS;
