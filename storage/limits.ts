@@ -47,3 +47,24 @@ export const MAX_TOTAL_VOTING_POWER = (2n ** 63n - 1n) / 8n;
 
 /** Bytes of a chain id (CometBFT MaxChainIDLen). */
 export const MAX_CHAIN_ID_BYTES = 50;
+
+/** Amendments of one sealed interval: late readings come in a few batches, and each leaves a record of its own while its sum is hidden. */
+export const MAX_INTERVAL_AMENDMENTS = 32;
+
+/** Runs of equal sealed intervals one period of a meter may keep, about 18 bytes each: a day without gaps is one run. */
+export const MAX_SEALED_RUNS = 256;
+
+/** Bytes of a CID: one of a 256-bit hash has 36 to 40. Those of 512-bit hashes are not taken. */
+export const MAX_CID_BYTES = 64;
+
+/** Bytes of an encrypted device configuration: 16 fill a transaction. */
+export const MAX_CONFIGURATION_BYTES = 16 * 1024;
+
+/** Encrypted configurations of one device that stay in the state; of older ones the hashes stay. 128 KiB of a device at most. */
+export const MAX_KEPT_CONFIGURATIONS = 8;
+
+/** Signatures of checkers in one transaction: they are verified while it is executed, at about 0.1 ms each. */
+export const MAX_TX_ATTESTATIONS = 16;
+
+/** Characters of a short text in a message: device model, schema id, detector. */
+export const MAX_LABEL_CHARS = 64;

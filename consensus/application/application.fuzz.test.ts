@@ -6,15 +6,18 @@ import { txId } from "#storage/types/block.ts";
 import { commitSum } from "#storage/types/intervalHash.ts";
 import { SigningError } from "#storage/types/signEncoded.ts";
 import { decodeTransaction } from "#storage/types/transaction.ts";
-import { type LedgerMessage, ledgerMessage } from "#storage/types/transactionMessages.ts";
+import { type LedgerMessage, ledgerMessage, MESSAGE_NAMES } from "#storage/types/transactionMessages.ts";
 import { LEDGER_CODES } from "./codes.ts";
 import { createLedgerApplication } from "./ledgerApplication.ts";
-import { jsonBytes, QUERY_PATHS } from "./queries.ts";
+import { QUERY_PATHS } from "./queries.ts";
+import { jsonBytes } from "./queryTypes.ts";
 import { decodeRecord } from "./stateRecords.ts";
 import {
   accountOf,
+  amendMessage,
   CHAIN_ID,
   codeName,
+  configurationMessage,
   createTestLedger,
   EXPORT_METER,
   IMPORT_METER,
@@ -29,12 +32,35 @@ import {
 import { type MessageMutation, messageMutation, mutateMessage } from "./testMutations.ts";
 
 const salt = new Uint8Array(32).fill(5);
+const period = { fromMs: BigInt(START_MS), untilMs: BigInt(START_MS + INTERVAL_MS) };
+const flagged = (by: Person) =>
+  ledgerMessage("MsgFlagReadings", {
+    signer: accountOf(by),
+    meterId: EXPORT_METER,
+    intervalStartMs: period.fromMs,
+    intervalEndMs: period.untilMs,
+    kind: "spike",
+    severity: "warning",
+    score: 8400,
+    detector: "isolated-spike/1",
+    detailsHash: salt,
+  });
 const commitment = { case: "sumCommitment", value: commitSum({ sum: 700n, count: 15, salt }) } as const;
 
 /** A ledger with everything that messages speak of: sealed intervals, open and hidden, an asset and its outputs. */
 function createLedger(): { ledger: TestLedger; samples: readonly { message: LedgerMessage; by: readonly Person[] }[] } {
-  const ledger = createTestLedger();
-  ledger.send([sealMessage(0), sealMessage(1, { energy: commitment })], "device");
+  const ledger = createTestLedger({ checker: true });
+  ledger.send(
+    [
+      sealMessage(0),
+      sealMessage(1, { energy: commitment }),
+      amendMessage(0, 1),
+      amendMessage(1, 1, { readingCount: 15, energy: commitment }),
+    ],
+    "device",
+  );
+  ledger.send(configurationMessage(1n), "prosumer");
+  ledger.send(flagged("dso"), "dso");
   const register = (outputs: readonly ReturnType<typeof output>[], openings: readonly object[] = []) =>
     ledgerMessage("MsgRegisterEnergy", {
       owner: accountOf("prosumer"),
@@ -62,6 +88,54 @@ function createLedger(): { ledger: TestLedger; samples: readonly { message: Ledg
         by: ["device import"],
       },
       { message: register([output(300n, "prosumer")], [opening]), by: ["prosumer"] },
+      { message: register([output(1500n, "prosumer")], [opening, { ...opening, amendment: 1 }]), by: ["prosumer"] },
+      { message: amendMessage(0, 2), by: ["device"] },
+      { message: amendMessage(1, 2, { energy: commitment }), by: ["device"] },
+      {
+        message: ledgerMessage("MsgRecordErasure", {
+          signer: accountOf("prosumer"),
+          meterId: EXPORT_METER,
+          ...period,
+          readingCount: 3n,
+          receiptHash: salt,
+        }),
+        by: ["prosumer"],
+      },
+      {
+        message: ledgerMessage("MsgSealArchive", {
+          signer: accountOf("dso"),
+          meterId: EXPORT_METER,
+          ...period,
+          version: 1,
+          cid: Buffer.concat([Buffer.of(1, 0x55, 0x12, 32), salt]),
+          fileBytes: 700n,
+          readingCount: 15n,
+          fileHash: salt,
+        }),
+        by: ["dso"],
+      },
+      { message: flagged("aggregator"), by: ["aggregator"] },
+      {
+        message: ledgerMessage("MsgWithdrawFlag", {
+          signer: accountOf("dso"),
+          meterId: EXPORT_METER,
+          flag: 1n,
+          reasonHash: salt,
+        }),
+        by: ["dso"],
+      },
+      { message: configurationMessage(2n, { priority: "urgent" }), by: ["prosumer"] },
+      {
+        message: ledgerMessage("MsgAcknowledgeDeviceConfiguration", {
+          signer: accountOf("device"),
+          meterId: EXPORT_METER,
+          version: 1n,
+          outcome: "rejected",
+          code: 3,
+          appliedMs: 1n,
+        }),
+        by: ["device"],
+      },
       {
         message: ledgerMessage("MsgTransferEnergy", {
           signers: [accountOf("prosumer"), accountOf("consumer")],
@@ -78,6 +152,16 @@ function createLedger(): { ledger: TestLedger; samples: readonly { message: Ledg
       },
       { message: ledger.enrolMeter({}), by: ["dso"] },
       {
+        message: ledger.enrolMeter({
+          administrator: accountOf("consumer"),
+          model: "E360",
+          firmwareHash: salt,
+          validFromMs: 1n,
+          validUntilMs: 2n,
+        }),
+        by: ["dso"],
+      },
+      {
         message: ledgerMessage("MsgRevokeMeter", {
           authority: accountOf("dso"),
           meterId: IMPORT_METER,
@@ -92,6 +176,11 @@ function createLedger(): { ledger: TestLedger; samples: readonly { message: Ledg
 
 const { samples: SAMPLES } = createLedger();
 const MESSAGES = SAMPLES.map(({ message }) => message);
+
+test("every message is among the samples, and all of them take effect as they are", () => {
+  expect([...new Set(MESSAGES.map(({ name }) => name))].sort()).toEqual([...MESSAGE_NAMES].sort());
+  for (const { message, by } of SAMPLES) expect(createLedger().ledger.send(message, by), message.name).toBe("OK");
+});
 
 /** A transaction as somebody could make it: messages changed and signed again, or its bytes changed after that. */
 interface Candidate {
@@ -154,7 +243,7 @@ function expectMetersKnown(ledger: TestLedger, tx: Uint8Array): void {
 }
 
 /** Rules that CheckTx leaves to the block, which alone knows its time. */
-const OF_BLOCK_TIME = new Set(["INTERVAL_IN_FUTURE"]);
+const OF_BLOCK_TIME = new Set(["INTERVAL_IN_FUTURE", "METER_NOT_VALID"]);
 
 test(
   "CheckTx, proposal and block say the same of a changed and signed transaction, also after a restart, and energy is conserved",
@@ -227,6 +316,9 @@ test(
       "3",
       `{"account":${JSON.stringify(accountOf("prosumer"))},"limit":2,"after":"a"}`,
       JSON.stringify({ meter: EXPORT_METER, after: "0" }),
+      `1 ${EXPORT_METER}`,
+      `${START_MS + INTERVAL_MS} ${EXPORT_METER}`,
+      `${START_MS}-${START_MS + INTERVAL_MS}-1 ${EXPORT_METER}`,
     ];
     const json = changedJson(texts.filter((text) => text.startsWith("{"))).map((text) => Buffer.from(text));
     const query = fc.record({

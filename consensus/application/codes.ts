@@ -39,16 +39,21 @@ export const LEDGER_CODES = {
   METER_UNKNOWN: [50, "no such meter"],
   METER_EXISTS: [51, "a meter with this id exists or existed"],
   METER_REVOKED: [52, "the meter's certificate is revoked"],
-  METER_INVALID: [53, "meter id, key, quantity, direction, seed commitment or interval length is not valid"],
+  METER_INVALID: [53, "a field of the certificate is not valid"],
   METER_NOT_OWNED: [54, "the meter belongs to another member"],
   METER_NOT_EXPORT: [55, "only a meter that measures production backs energy"],
+  METER_NOT_VALID: [56, "the meter's certificate does not hold at this time"],
 
   INTERVAL_MISALIGNED: [60, "start or end is not a multiple of the meter's interval, or end is not after start"],
   INTERVAL_CROSSES_PERIOD: [61, "the interval lies in more than one period"],
   INTERVAL_OVERLAPS: [62, "the interval starts before the latest sealed one ends"],
-  INTERVAL_IN_FUTURE: [63, "the interval ends too far ahead of block time"],
+  INTERVAL_IN_FUTURE: [63, "an interval, period or time lies too far ahead of block time"],
   INTERVAL_HASH_INVALID: [64, "fingerprint, readings root or commitment does not have 32 bytes"],
   INTERVAL_ENERGY_INVALID: [65, "the energy is absent, or not possible for this count and direction"],
+
+  INTERVAL_NOT_SEALED: [66, "no interval with this start and end is known to be sealed"],
+  AMENDMENT_OUT_OF_ORDER: [67, "the amendment's number or previous fingerprint does not follow from the one before"],
+  AMENDMENTS_FULL: [68, "the interval has as many amendments as it may have"],
 
   AMOUNT_INVALID: [70, "an amount or total is zero or beyond MAX_ENERGY_MWH"],
   LOCK_INVALID: [71, "a lock has no accounts, the same one twice, too many, or a threshold that they cannot reach"],
@@ -74,6 +79,19 @@ export const LEDGER_CODES = {
   QUERY_MALFORMED: [101, "the query's data is not what its path asks for"],
   QUERY_NOT_FOUND: [102, "there is nothing under this key"],
   QUERY_HEIGHT_UNAVAILABLE: [103, "the state of this height is no longer kept"],
+
+  ERASURE_INVALID: [110, "period, count or receipt hash of the erasure is not valid"],
+  ARCHIVE_INVALID: [111, "period, CID, size, count or hash of the archive is not valid"],
+  ARCHIVE_VERSION_MISMATCH: [112, "the archive's version is not the next one of its period"],
+  FLAG_INVALID: [113, "period, kind, severity, detector or hash of the flag is not valid"],
+  FLAG_UNKNOWN: [114, "the meter has no flag with this number"],
+  FLAG_WITHDRAWN: [115, "the flag is withdrawn already"],
+
+  CONFIGURATION_INVALID: [120, "payload, hash, schema, priority, outcome, code or time is not valid"],
+  CONFIGURATION_VERSION_MISMATCH: [121, "the configuration's version is not the next one of the device"],
+  CONFIGURATION_UNKNOWN: [122, "the device was never sent this version"],
+  CONFIGURATION_ACKNOWLEDGED: [123, "the device has acknowledged this version already"],
+  ATTESTATION_INVALID: [124, "the checker's key or signature does not hold for this configuration"],
 } as const satisfies Record<string, readonly [number, string]>;
 
 export type LedgerCode = keyof typeof LEDGER_CODES;

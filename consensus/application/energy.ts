@@ -14,7 +14,7 @@ import { newRecord, outputId, unopenedId } from "./stateRecords.ts";
 /**
  * Turns measured production into an asset. Checks in this order:
  *   a) the signer may register (ROLE_FORBIDDEN), owns the meter (METER_UNKNOWN, METER_NOT_OWNED), and it measures production (METER_NOT_EXPORT)
- *   b) each opening matches its sealed interval (OPENING_UNKNOWN, OPENING_MISMATCH); what it opens counts as produced from now on
+ *   b) each opening matches its sealed interval or amendment (OPENING_UNKNOWN, OPENING_MISMATCH); what it opens counts as produced from now on
  *   c) the outputs are well-formed (OUTPUTS_INVALID, AMOUNT_INVALID, LOCK_INVALID, ACCOUNT_MALFORMED, MEMBER_UNKNOWN)
  *   d) they do not exceed what is produced and not yet registered (ENERGY_NOT_PRODUCED)
  * A revoked meter seals no more, but what it sealed before stays its owner's.
@@ -95,9 +95,9 @@ export function transferEnergy(context: MessageContext, message: MsgTransferEner
 function openIntervals(context: MessageContext, message: MsgRegisterEnergy, meter: Meter): bigint | Failure {
   const intervalMs = Number(meter.intervalMs);
   let total = 0n;
-  for (const { intervalEndMs, sumMwh, salt } of message.openings) {
+  for (const { intervalEndMs, sumMwh, salt, amendment } of message.openings) {
     const endMs = Number(intervalEndMs);
-    const id = unopenedId(message.meterId, unopenedSlot(endMs, intervalMs));
+    const id = unopenedId(message.meterId, unopenedSlot(endMs, intervalMs), amendment);
     const interval = context.state.get("unopened", id);
     if (interval === undefined || interval.endMs !== intervalEndMs) return fail("OPENING_UNKNOWN", `${intervalEndMs}`);
     const verdict = verifySumOpening(interval.sumCommitment, { sum: sumMwh, count: interval.readingCount, salt });

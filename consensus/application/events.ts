@@ -10,6 +10,11 @@ export const EVENTS = {
   output_created: { output: true, account: true, amount_mwh: false },
   output_spent: { output: true },
   validators: { account: true, proposal_id: true, carried_out: false },
+  amendment: { meter: true, end_ms: true, amendment: false, count: false },
+  erasure: { meter: true, number: false, from_ms: false, until_ms: false, count: false },
+  archive: { meter: true, cid: true, from_ms: false, until_ms: false, version: false },
+  flag: { meter: true, number: false, kind: true, severity: true, action: true },
+  configuration: { meter: true, device: true, version: false, priority: true, action: true },
   exclusion: { validator: true, reason: false, height: false },
 } as const;
 

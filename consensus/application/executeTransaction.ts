@@ -5,10 +5,15 @@ import type { Params, Validators } from "#storage/proto/gen/edream/ledger/v1/sta
 import type { Transaction } from "#storage/types/transaction.ts";
 import type { LedgerMessage, MessageName, MessageValue } from "#storage/types/transactionMessages.ts";
 import { MESSAGE_NAMES, typeUrlOf } from "#storage/types/transactionMessages.ts";
+import { amendInterval } from "./amendments.ts";
+import { sealArchive } from "./archives.ts";
 import type { Failure } from "./codes.ts";
 import { CODE_OK, CODESPACE, codeNumber, fail } from "./codes.ts";
+import { acknowledgeDeviceConfiguration, setDeviceConfiguration } from "./configurations.ts";
 import { registerEnergy, transferEnergy } from "./energy.ts";
+import { recordErasure } from "./erasures.ts";
 import { event } from "./events.ts";
+import { flagReadings, withdrawFlag } from "./flags.ts";
 import { sealInterval } from "./intervals.ts";
 import { changeRole, enrolMember, removeMember } from "./members.ts";
 import type { MessageContext } from "./messageContext.ts";
@@ -45,6 +50,13 @@ const RULES: Rules = {
   MsgRegisterEnergy: registerEnergy,
   MsgTransferEnergy: transferEnergy,
   MsgUpdateValidators: updateValidators,
+  MsgAmendInterval: amendInterval,
+  MsgRecordErasure: recordErasure,
+  MsgSealArchive: sealArchive,
+  MsgFlagReadings: flagReadings,
+  MsgWithdrawFlag: withdrawFlag,
+  MsgSetDeviceConfiguration: setDeviceConfiguration,
+  MsgAcknowledgeDeviceConfiguration: acknowledgeDeviceConfiguration,
 };
 
 /**
@@ -75,12 +87,14 @@ function executeOrFail(site: ExecutionSite, tx: Transaction): readonly AbciEvent
   const context: MessageContext = {
     state: site.state,
     params: site.params,
+    chainId: site.chainId,
     tx,
     txIdHex: Buffer.from(tx.id.buffer, tx.id.byteOffset, tx.id.length).toString("hex"),
     timeMs: site.timeMs,
     validatorsBefore: site.validatorsBefore,
     events,
     nextOutputIndex: 0,
+    attestations: 0,
   };
   for (const message of tx.messages) {
     const failure = execute(context, message);

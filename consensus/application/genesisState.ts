@@ -1,7 +1,7 @@
 import type { ValidatorUpdate } from "#consensus/abci.ts";
 import type { PublicKey } from "#storage/crypto/keys.ts";
 import { LedgerError } from "#storage/error.ts";
-import { MAX_TX_BYTES, MAX_VALIDATORS } from "#storage/limits.ts";
+import { MAX_SEALED_RUNS, MAX_TX_BYTES, MAX_VALIDATORS } from "#storage/limits.ts";
 import { accountOfKey, canonicalAccount } from "#storage/types/transactionAccounts.ts";
 import { PUBLIC_KEY_TYPES } from "#storage/types/transactionKeys.ts";
 import { addRegulator } from "./members.ts";
@@ -44,6 +44,13 @@ export interface GenesisMeter {
   /** 32 bytes as hex. */
   readonly seedCommitment: string;
   readonly intervalMs: number;
+  /** The rest of the certificate, as in MsgEnrolMeter; optional. */
+  readonly administrator?: string;
+  readonly model?: string;
+  /** 32 bytes as hex. */
+  readonly firmwareHash?: string;
+  readonly validFromMs?: number;
+  readonly validUntilMs?: number;
 }
 
 export interface GenesisParams {
@@ -51,14 +58,20 @@ export interface GenesisParams {
   readonly quotaBytesPerBlock: number;
   readonly periodMs: number;
   readonly maxFutureMs: number;
+  readonly sealedRunsPerPeriod: number;
 }
 
-/** P is a day, as in D5.1; the quotas let a concentrator seal 400 meters four times a block; 15 min is what meter clocks differ at worst. */
+/**
+ * What a genesis that does not say otherwise means, for ever: another default would give old chains another state. P is a day, as in D5.1;
+ * the quotas let a concentrator seal 400 meters four times a block; 15 min is what meter clocks differ at worst; ledgers older than
+ * amendments keep nothing for them.
+ */
 export const DEFAULT_GENESIS_PARAMS: GenesisParams = {
   quotaTxsPerBlock: 256,
   quotaBytesPerBlock: 1024 * 1024,
   periodMs: 24 * 3600 * 1000,
   maxFutureMs: 15 * 60 * 1000,
+  sealedRunsPerPeriod: 0,
 };
 
 export type GenesisStateErrorDetails =
@@ -108,6 +121,7 @@ function writeParams(state: WorkingState, owner: string, json: unknown): void {
       quotaBytesPerBlock: read("quotaBytesPerBlock", MAX_TX_BYTES, 2 ** 31),
       periodMs: BigInt(read("periodMs", 1000, yearMs)),
       maxFutureMs: BigInt(read("maxFutureMs", 0, 100 * yearMs)),
+      sealedRunsPerPeriod: read("sealedRunsPerPeriod", 0, MAX_SEALED_RUNS),
     }),
   );
 }
@@ -131,21 +145,25 @@ function writeMember(state: WorkingState, json: unknown, field: string): void {
 }
 
 function writeMeter(state: WorkingState, json: unknown, field: string): void {
-  const names = ["meterId", "deviceKey", "owner", "quantity", "direction", "seedCommitment", "intervalMs"];
-  const meter = fieldsOf(json, field, names);
-  const intervalMs = meter.intervalMs;
-  if (!Number.isSafeInteger(intervalMs) || (intervalMs as number) <= 0)
+  const required = ["meterId", "deviceKey", "owner", "quantity", "direction", "seedCommitment", "intervalMs"];
+  const optional = ["administrator", "model", "firmwareHash", "validFromMs", "validUntilMs"];
+  const meter = fieldsOf(json, field, [...required, ...optional]);
+  if (readInteger(meter.intervalMs, `${field}.intervalMs`) === 0)
     throw invalid(`${field}.intervalMs`, "not a positive integer");
-  const seedCommitment = textOf(meter.seedCommitment, `${field}.seedCommitment`);
-  if (!/^[0-9a-fA-F]{64}$/.test(seedCommitment)) throw invalid(`${field}.seedCommitment`, "not 32 bytes of hex");
   const failure = putMeter(state, {
     meterId: textOf(meter.meterId, `${field}.meterId`),
     deviceKey: newDeviceKey(readKey(meter.deviceKey, `${field}.deviceKey`)),
     owner: textOf(meter.owner, `${field}.owner`),
     quantity: textOf(meter.quantity, `${field}.quantity`),
     direction: textOf(meter.direction, `${field}.direction`),
-    seedCommitment: Buffer.from(seedCommitment, "hex"),
-    intervalMs: BigInt(intervalMs as number),
+    seedCommitment: readHash(meter.seedCommitment, `${field}.seedCommitment`),
+    intervalMs: BigInt(readInteger(meter.intervalMs, `${field}.intervalMs`)),
+    administrator: textOf(meter.administrator ?? "", `${field}.administrator`),
+    model: textOf(meter.model ?? "", `${field}.model`),
+    firmwareHash:
+      meter.firmwareHash === undefined ? new Uint8Array(0) : readHash(meter.firmwareHash, `${field}.firmwareHash`),
+    validFromMs: BigInt(readInteger(meter.validFromMs ?? 0, `${field}.validFromMs`)),
+    validUntilMs: BigInt(readInteger(meter.validUntilMs ?? 0, `${field}.validUntilMs`)),
   });
   if (failure !== undefined) throw invalid(field, `${failure.code} ${failure.reason}`);
 }
@@ -167,6 +185,17 @@ function writeValidators(state: WorkingState, validators: readonly ValidatorUpda
 function newDeviceKey(key: PublicKey) {
   const { type, key: bytes } = deviceKeyOf(key);
   return newRecord("meter", { deviceKey: { type, key: bytes } }).deviceKey;
+}
+
+function readHash(json: unknown, field: string): Uint8Array {
+  const text = textOf(json, field);
+  if (!/^[0-9a-fA-F]{64}$/.test(text)) throw invalid(field, "not 32 bytes of hex");
+  return Buffer.from(text, "hex");
+}
+
+function readInteger(json: unknown, field: string): number {
+  if (!Number.isSafeInteger(json) || (json as number) < 0) throw invalid(field, "not an integer of 0 or more");
+  return json as number;
 }
 
 function readAccount(json: unknown, field: string): string {

@@ -1,7 +1,7 @@
 import { sha256 } from "#storage/crypto/hash.ts";
 import { MAX_ENERGY_MWH, MAX_UNOPENED_INTERVALS } from "#storage/limits.ts";
 import type { Meter, MeterChain } from "#storage/proto/gen/edream/ledger/v1/state_pb.ts";
-import type { MsgSealInterval } from "#storage/proto/gen/edream/ledger/v1/tx_pb.ts";
+import type { MsgAmendInterval, MsgSealInterval } from "#storage/proto/gen/edream/ledger/v1/tx_pb.ts";
 import { periodHashClear, periodHashCommitted } from "#storage/types/intervalHash.ts";
 import { MAX_READING_TIME_MS } from "#storage/types/reading.ts";
 import type { Failure } from "./codes.ts";
@@ -9,7 +9,9 @@ import { fail } from "./codes.ts";
 import { event } from "./events.ts";
 import type { MessageContext } from "./messageContext.ts";
 import { signerAccount } from "./messageContext.ts";
+import { isValidFor } from "./meters.ts";
 import { hasRight } from "./roles.ts";
+import { withSealed } from "./sealedRuns.ts";
 import { newRecord, periodId, unopenedId } from "./stateRecords.ts";
 
 /**
@@ -18,7 +20,7 @@ import { newRecord, periodId, unopenedId } from "./stateRecords.ts";
  *   b) the signer is its device (ROLE_FORBIDDEN), and its certificate holds (METER_REVOKED)
  *   c) both ends are multiples of the meter's interval, end after start (INTERVAL_MISALIGNED), in one period (INTERVAL_CROSSES_PERIOD)
  *   d) it starts where the latest one ended, or later: gaps are allowed and stay visible (INTERVAL_OVERLAPS)
- *   e) it does not end later than `max_future_ms` after block time (INTERVAL_IN_FUTURE)
+ *   e) the certificate holds for all of it (METER_NOT_VALID), and it does not end later than `max_future_ms` after block time (INTERVAL_IN_FUTURE)
  *   f) hashes have 32 bytes (INTERVAL_HASH_INVALID), the energy fits count and direction (INTERVAL_ENERGY_INVALID, AMOUNT_INVALID)
  */
 export function sealInterval(context: MessageContext, message: MsgSealInterval): Failure | undefined {
@@ -36,6 +38,7 @@ export function sealInterval(context: MessageContext, message: MsgSealInterval):
   const { startMs, endMs, periodStartMs } = times;
   if (startMs < Number(chain.lastEndMs))
     return fail("INTERVAL_OVERLAPS", `starts at ${startMs}, the latest one ends at ${chain.lastEndMs}`);
+  if (!isValidFor(meter, startMs, endMs)) return fail("METER_NOT_VALID", `(${startMs}, ${endMs}]`);
   if (context.timeMs !== undefined && endMs > context.timeMs + Number(params.maxFutureMs))
     return fail("INTERVAL_IN_FUTURE", `ends at ${endMs}, block time is ${context.timeMs}`);
   const invalid = checkEnergy(message, meter);
@@ -47,7 +50,7 @@ export function sealInterval(context: MessageContext, message: MsgSealInterval):
   const clear = clearSum(message);
   let producedMwh = chain.producedMwh;
   if (meter.direction === "export") {
-    if (message.energy.case === "sumCommitment") keepUnopened(context, meter, message, endMs);
+    if (message.energy.case === "sumCommitment") keepUnopened(context, meter, message, endMs, 0);
     else producedMwh += clear;
     if (producedMwh > MAX_ENERGY_MWH) return fail("AMOUNT_INVALID", "the meter's total exceeds 2^53 - 1 mWh");
   }
@@ -55,15 +58,13 @@ export function sealInterval(context: MessageContext, message: MsgSealInterval):
     ...chain,
     lastEndMs: message.intervalEndMs,
     periodStartMs: BigInt(periodStartMs),
-    periodHash:
-      message.energy.case === "sumCommitment"
-        ? periodHashCommitted(message.fingerprint, message.energy.value, message.readingCount, previous)
-        : periodHashClear(message.fingerprint, clear, message.readingCount, previous),
+    periodHash: linkHash(message, previous),
     periodIntervalCount: isNewPeriod ? 1 : chain.periodIntervalCount + 1,
     intervalCount: chain.intervalCount + 1n,
     readingCount: chain.readingCount + BigInt(message.readingCount),
     producedMwh,
     registerEndMwh: message.registerEndMwh ?? chain.registerEndMwh,
+    sealedRuns: [...withSealed(isNewPeriod ? [] : chain.sealedRuns, startMs, endMs, params.sealedRunsPerPeriod)],
   });
   context.events.push(
     event("interval", {
@@ -88,8 +89,18 @@ export function periodOrigin(meterId: string, periodStartMs: number): Uint8Array
   return sha256(input);
 }
 
-function readTimes(
-  message: MsgSealInterval,
+/** What an interval or an amendment says of its readings. */
+type SealedReadings = Pick<MsgAmendInterval, "fingerprint" | "readingsRoot" | "readingCount" | "energy">;
+
+/** H^{T_i} of D5.1 Fig. 23 over what came before it. */
+export function linkHash({ fingerprint, readingCount, energy }: SealedReadings, previous: Uint8Array): Uint8Array {
+  return energy.case === "sumCommitment"
+    ? periodHashCommitted(fingerprint, energy.value, readingCount, previous)
+    : periodHashClear(fingerprint, energy.value ?? 0n, readingCount, previous);
+}
+
+export function readTimes(
+  message: Pick<MsgSealInterval, "intervalStartMs" | "intervalEndMs">,
   intervalMs: number,
   periodMs: number,
 ): { startMs: number; endMs: number; periodStartMs: number } | Failure {
@@ -106,7 +117,11 @@ function readTimes(
   return { startMs, endMs, periodStartMs };
 }
 
-function checkEnergy(message: MsgSealInterval, meter: Meter): Failure | undefined {
+/** Check f) of sealInterval. */
+export function checkEnergy(
+  message: SealedReadings & Partial<Pick<MsgSealInterval, "registerEndMwh">>,
+  meter: Meter,
+): Failure | undefined {
   const { energy, readingCount, registerEndMwh } = message;
   if (message.fingerprint.length !== 32) return fail("INTERVAL_HASH_INVALID", "fingerprint");
   if (message.readingsRoot.length !== 32) return fail("INTERVAL_HASH_INVALID", "readings root");
@@ -123,7 +138,8 @@ function checkEnergy(message: MsgSealInterval, meter: Meter): Failure | undefine
   return undefined;
 }
 
-function clearSum(message: MsgSealInterval): bigint {
+/** The sum in the clear, 0 where there is none. */
+export function clearSum(message: SealedReadings): bigint {
   return message.energy.case === "sumMwh" ? message.energy.value : 0n;
 }
 
@@ -135,6 +151,7 @@ function closePeriod(context: MessageContext, meterId: string, chain: MeterChain
       hash: chain.periodHash,
       intervalCount: chain.periodIntervalCount,
       lastEndMs: chain.lastEndMs,
+      sealedRuns: chain.sealedRuns,
     }),
   );
 }
@@ -147,16 +164,24 @@ export function unopenedSlot(endMs: number, intervalMs: number): number {
   return (endMs / intervalMs) % MAX_UNOPENED_INTERVALS;
 }
 
-function keepUnopened(context: MessageContext, meter: Meter, message: MsgSealInterval, endMs: number): void {
+/** `amendment`: 0 for the interval itself. Amendments share the slot of their interval, each under its own number. */
+export function keepUnopened(
+  context: MessageContext,
+  meter: Meter,
+  message: MsgSealInterval | MsgAmendInterval,
+  endMs: number,
+  amendment: number,
+): void {
   if (message.energy.case !== "sumCommitment") return;
   context.state.put(
     "unopened",
-    unopenedId(message.meterId, unopenedSlot(endMs, Number(meter.intervalMs))),
+    unopenedId(message.meterId, unopenedSlot(endMs, Number(meter.intervalMs)), amendment),
     newRecord("unopened", {
       endMs: message.intervalEndMs,
       // A copy: the decoded value is a view of the block's bytes, which need not live as long as the state.
       sumCommitment: new Uint8Array(message.energy.value),
       readingCount: message.readingCount,
+      amendment,
     }),
   );
 }

@@ -7,7 +7,7 @@ import { signTransaction } from "#storage/types/transactionSign.ts";
 import { appHashOf } from "./appHash.ts";
 import { createLedgerApplication } from "./ledgerApplication.ts";
 import { loadState } from "./persistence.ts";
-import { jsonBytes } from "./queries.ts";
+import { jsonBytes } from "./queryTypes.ts";
 import type { TestLedger } from "./testLedger.ts";
 import {
   accountOf,

@@ -1,6 +1,6 @@
 import assert from "node:assert";
 import type { AbciEvent } from "#consensus/abci.ts";
-import type { Params, Validators } from "#storage/proto/gen/edream/ledger/v1/state_pb.ts";
+import type { Meter, Params, Validators } from "#storage/proto/gen/edream/ledger/v1/state_pb.ts";
 import type { Transaction } from "#storage/types/transaction.ts";
 import { canonicalAccount } from "#storage/types/transactionAccounts.ts";
 import type { Failure } from "./codes.ts";
@@ -14,6 +14,7 @@ import type { WorkingState } from "./workingState.ts";
 export interface MessageContext {
   readonly state: WorkingState;
   readonly params: Params;
+  readonly chainId: string;
   readonly tx: Transaction;
   /** The transaction's id as lower-case hex. */
   readonly txIdHex: string;
@@ -24,6 +25,8 @@ export interface MessageContext {
   readonly events: AbciEvent[];
   /** Index of the next output this transaction creates. */
   nextOutputIndex: number;
+  /** Signatures of checkers that this transaction has brought along so far. */
+  attestations: number;
 }
 
 /** The canonical account of a signer field: decoding has checked it already. */
@@ -50,6 +53,38 @@ export function requireRight(context: MessageContext, account: string, right: Ri
   const standings = standingsOf(context, account);
   if (standings.some((standing) => hasRight(standing, right))) return undefined;
   return fail("ROLE_FORBIDDEN", `${right} is not for ${standings.length === 0 ? "strangers" : standings.join(", ")}`);
+}
+
+/**
+ * Whether the account has the right as a member or as what it is to the meter. A revoked certificate makes the device's standing void, and no other.
+ */
+export function requireMeterRight(
+  context: MessageContext,
+  account: string,
+  right: Right,
+  meter: Meter,
+): Failure | undefined {
+  const standings = standingsOf(context, account);
+  if (context.state.get("member", account) !== undefined) {
+    if (account === meter.owner) standings.push("meterOwner");
+    if (account === administratorOf(meter)) standings.push("administrator");
+  }
+  if (standings.some((standing) => hasRight(standing, right))) return undefined;
+  if (account === meter.deviceAccount) {
+    if (hasRight("device", right)) return meter.revoked ? fail("METER_REVOKED", "as its device") : undefined;
+    standings.push("device");
+  }
+  return fail("ROLE_FORBIDDEN", `${right} is not for ${standings.length === 0 ? "strangers" : standings.join(", ")}`);
+}
+
+/** Who configures the meter's device. */
+export function administratorOf(meter: Meter): string {
+  return meter.administrator === "" ? meter.owner : meter.administrator;
+}
+
+/** Unix ms of the block for records; 0 in a CheckTx without a clock, whose records nobody keeps. */
+export function recordTimeMs(context: MessageContext): bigint {
+  return BigInt(context.timeMs ?? 0);
 }
 
 /** Gives the account its number, for good: removing a member keeps it, so that no sequence is ever used twice. */

@@ -1,4 +1,6 @@
 import type { PublicKey } from "#storage/crypto/keys.ts";
+import { MAX_LABEL_CHARS } from "#storage/limits.ts";
+import type { Meter } from "#storage/proto/gen/edream/ledger/v1/state_pb.ts";
 import type { DeviceKey, MsgEnrolMeter } from "#storage/proto/gen/edream/ledger/v1/tx_pb.ts";
 import { isMeterId, MAX_READING_PERIOD_MS } from "#storage/types/reading.ts";
 import { accountOfKey, canonicalAccount } from "#storage/types/transactionAccounts.ts";
@@ -55,7 +57,7 @@ export function revokeMeter(context: MessageContext, message: MessageValue<"MsgR
 
 /** Checks a certificate and writes the meter, its empty chain and its device's account. Genesis uses it as well. */
 export function putMeter(state: WorkingState, certificate: MeterCertificate): Failure | undefined {
-  const { meterId, quantity, direction, seedCommitment, intervalMs } = certificate;
+  const { meterId, quantity, direction, seedCommitment, intervalMs, model, firmwareHash } = certificate;
   if (!isMeterId(meterId)) return fail("METER_INVALID", "meter id");
   if (!METER_QUANTITIES.includes(quantity)) return fail("METER_INVALID", "quantity");
   if (!METER_DIRECTIONS.includes(direction)) return fail("METER_INVALID", "direction");
@@ -69,6 +71,15 @@ export function putMeter(state: WorkingState, certificate: MeterCertificate): Fa
   const owner = canonicalAccount(certificate.owner);
   if (owner === undefined) return fail("ACCOUNT_MALFORMED", "owner");
   if (state.get("member", owner) === undefined) return fail("MEMBER_UNKNOWN", owner);
+  const administrator = certificate.administrator === "" ? "" : canonicalAccount(certificate.administrator);
+  if (administrator === undefined) return fail("ACCOUNT_MALFORMED", "administrator");
+  if (administrator !== "" && state.get("member", administrator) === undefined)
+    return fail("MEMBER_UNKNOWN", administrator);
+  if (model !== "" && !isLabel(model)) return fail("METER_INVALID", "model");
+  if (firmwareHash.length !== 0 && firmwareHash.length !== 32) return fail("METER_INVALID", "firmware hash");
+  const { validFromMs, validUntilMs } = certificate;
+  if (validFromMs < 0n || validUntilMs < 0n || (validUntilMs !== 0n && validUntilMs <= validFromMs))
+    return fail("METER_INVALID", "validity");
   if (state.get("meter", meterId) !== undefined) return fail("METER_EXISTS", meterId);
 
   const deviceAccount = accountOfKey(deviceKey);
@@ -84,13 +95,28 @@ export function putMeter(state: WorkingState, certificate: MeterCertificate): Fa
       direction,
       seedCommitment: new Uint8Array(seedCommitment),
       intervalMs,
+      administrator,
+      model,
+      firmwareHash: new Uint8Array(firmwareHash),
+      validFromMs,
+      validUntilMs,
     }),
   );
   state.put("chain", meterId, newRecord("chain", {}));
   return undefined;
 }
 
-function publicKeyOfDevice(key: DeviceKey | undefined): PublicKey | undefined {
+/** A short text that means something to people and nothing to the rules: printable ASCII, 1 to MAX_LABEL_CHARS characters. */
+export function isLabel(text: string): boolean {
+  return text.length <= MAX_LABEL_CHARS && /^[\x20-\x7e]+$/.test(text);
+}
+
+/** Whether the certificate holds for all of (fromMs, untilMs]; revocation is another matter. */
+export function isValidFor(meter: Meter, fromMs: number, untilMs: number): boolean {
+  return fromMs >= Number(meter.validFromMs) && (meter.validUntilMs === 0n || untilMs <= Number(meter.validUntilMs));
+}
+
+export function publicKeyOfDevice(key: DeviceKey | undefined): PublicKey | undefined {
   if (key?.type !== "ed25519" && key?.type !== "secp256k1") return undefined;
   if (key.key.length !== PUBLIC_KEY_TYPES[key.type].bytes) return undefined;
   return { type: key.type, bytes: key.key };

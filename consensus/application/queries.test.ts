@@ -13,7 +13,7 @@ import { readEnvelope } from "#storage/types/transactionEnvelope.ts";
 import { ledgerMessage } from "#storage/types/transactionMessages.ts";
 import { FieldWriter } from "#storage/types/wire.ts";
 import { verifyAncestorAnswer, verifyStateAnswer } from "./appHash.ts";
-import { MAX_QUERY_PAGE } from "./queries.ts";
+import { MAX_QUERY_PAGE } from "./queryLists.ts";
 import { decodeRecord } from "./stateRecords.ts";
 import type { TestLedger } from "./testLedger.ts";
 import {

@@ -1,24 +1,22 @@
 import type { QueryRequest, QueryResponse } from "#consensus/abci.ts";
 import { treeProve } from "#storage/crypto/stateProof.ts";
 import { treeGet } from "#storage/crypto/stateTree.ts";
-import { MAX_TX_BYTES, MAX_UNOPENED_INTERVALS } from "#storage/limits.ts";
+import { MAX_TX_BYTES } from "#storage/limits.ts";
 import { canonicalAccount } from "#storage/types/transactionAccounts.ts";
 import { encodeAncestorAnswer, encodeStateAnswer } from "./appHash.ts";
 import { keyBytes } from "./committedState.ts";
 import { answerCosmosQuery, COSMOS_QUERY_PATHS, SIMULATE } from "./cosmosQueries.ts";
+import { answerListQuery, LIST_PATHS } from "./queryLists.ts";
 import type { QuerySource, QueryVersion } from "./queryTypes.ts";
-import { found, notFound } from "./queryTypes.ts";
+import { found, isMeterName, jsonBytes, notFound, textOf } from "./queryTypes.ts";
 import type { RecordKind } from "./stateRecords.ts";
-import { decodeRecord, outputId, periodId, recordKey, recordKindOf, SINGLE, unopenedId } from "./stateRecords.ts";
+import { decodeRecord, numberedId, outputId, periodId, recordKey, SINGLE } from "./stateRecords.ts";
 
 /** Data of a query: a key, an id or a small JSON object. */
 const MAX_QUERY_BYTES = 1024;
 
 /** A simulated transaction in its request. */
 const MAX_SIMULATE_BYTES = MAX_TX_BYTES + 16;
-
-/** Entries of one page of a list. */
-export const MAX_QUERY_PAGE = 500;
 
 type Id = string | undefined;
 
@@ -33,21 +31,19 @@ const RECORD_QUERIES: Record<string, { kind: RecordKind; idOf: (data: string) =>
   "/edream/chain": { kind: "chain", idOf: anyId },
   "/edream/period": { kind: "period", idOf: periodOf },
   "/edream/output": { kind: "output", idOf: outputOf },
+  "/edream/meter-counts": { kind: "counts", idOf: anyId },
+  "/edream/amended-interval": { kind: "amended", idOf: idOfMeter(/^[0-9]{1,15}$/) },
+  "/edream/erasure": { kind: "erasure", idOf: numberOfMeter },
+  "/edream/archive": { kind: "archive", idOf: idOfMeter(/^[0-9]{1,15}-[0-9]{1,15}-[0-9]{1,10}$/) },
+  "/edream/flag": { kind: "flag", idOf: numberOfMeter },
+  "/edream/configuration": { kind: "configuration", idOf: numberOfMeter },
+  "/edream/configuration-payload": { kind: "payload", idOf: numberOfMeter },
 };
-
-const LIST_QUERIES = {
-  "/edream/members": "member",
-  "/edream/meters": "meter",
-  "/edream/outputs": "output",
-  "/edream/validator-votes": "vote",
-  "/edream/exclusions": "exclusion",
-} as const;
 
 /** Every path that is answered. */
 export const QUERY_PATHS: readonly string[] = [
   ...Object.keys(RECORD_QUERIES),
-  ...Object.keys(LIST_QUERIES),
-  "/edream/unopened",
+  ...LIST_PATHS,
   "/edream/state",
   "/edream/ancestor",
   ...COSMOS_QUERY_PATHS,
@@ -68,8 +64,7 @@ export function answerQuery(request: QueryRequest, source: QuerySource): QueryRe
 
   const recordQuery = Object.hasOwn(RECORD_QUERIES, request.path) ? RECORD_QUERIES[request.path] : undefined;
   if (recordQuery !== undefined) return answerRecord(request, recordQuery, version, source);
-  if (Object.hasOwn(LIST_QUERIES, request.path)) return answerList(request, source, latest);
-  if (request.path === "/edream/unopened") return answerUnopened(request, latest);
+  if (LIST_PATHS.includes(request.path)) return answerListQuery(request, source, latest);
   if (request.path === "/edream/state") return answerState(request, version);
   if (request.path === "/edream/ancestor") return answerAncestor(request, source, version);
   return (
@@ -122,103 +117,35 @@ function answerAncestor(request: QueryRequest, source: QuerySource, version: Que
   });
 }
 
-/** Data: nothing, or {"after", "limit", and for outputs "account"}. Always of the latest state, without proof. */
-function answerList(request: QueryRequest, source: QuerySource, version: QueryVersion): QueryResponse {
-  const options = readListOptions(request.data);
-  if (options === undefined) return notFound(version.height, "QUERY_MALFORMED", "not a JSON object of list options");
-  const kind = LIST_QUERIES[request.path as keyof typeof LIST_QUERIES];
-  const { after, limit } = options;
-  let ids: string[];
-  if (kind === "output") {
-    const account = canonicalAccount(options.account);
-    if (account === undefined) return notFound(version.height, "QUERY_MALFORMED", "outputs need an account");
-    ids = source.index.outputsOf(account, after.replace(":", "/"), limit);
-  } else ids = source.index.list(kind, after, limit);
-  const entries = ids.flatMap((id) => {
-    const bytes = treeGet(version.tree, keyBytes(recordKey(kind, id)));
-    if (bytes === undefined) return [];
-    return [{ id: kind === "output" ? id.replace("/", ":") : id, ...decodeRecord(kind, bytes) }];
-  });
-  return found(version.height, {
-    value: jsonBytes({ entries, next: ids.length === limit ? entries.at(-1)?.id : undefined }),
-  });
-}
-
-/**
- * Data: {"meter", "after", "limit"}. The intervals of the meter whose committed sum was not opened yet, by end; at most
- * MAX_UNOPENED_INTERVALS, so that reading them all is bounded. Always of the latest state, without proof.
- */
-function answerUnopened(request: QueryRequest, version: QueryVersion): QueryResponse {
-  const options = readListOptions(request.data);
-  if (options === undefined) return notFound(version.height, "QUERY_MALFORMED", "not a JSON object of list options");
-  const { meter, after, limit } = options;
-  if (anyId(meter) === undefined || !/^[0-9]{0,15}$/.test(after))
-    return notFound(version.height, "QUERY_MALFORMED", "unopened intervals need a meter, and after is a time in ms");
-  const open: { id: string; endMs: bigint; readingCount: number; sumCommitment: Uint8Array }[] = [];
-  for (let slot = 0; slot < MAX_UNOPENED_INTERVALS; slot++) {
-    const bytes = treeGet(version.tree, keyBytes(recordKey("unopened", unopenedId(meter, slot))));
-    if (bytes === undefined) continue;
-    const { endMs, readingCount, sumCommitment } = decodeRecord("unopened", bytes);
-    if (endMs > Number(after)) open.push({ id: endMs.toString(), endMs, readingCount, sumCommitment });
-  }
-  open.sort((a, b) => Number(a.endMs - b.endMs));
-  const entries = open.slice(0, limit);
-  return found(version.height, {
-    value: jsonBytes({ entries, next: open.length > limit ? entries.at(-1)?.id : undefined }),
-  });
-}
-
-interface ListOptions {
-  readonly after: string;
-  readonly limit: number;
-  readonly account: string;
-  readonly meter: string;
-}
-
-function readListOptions(data: Uint8Array): ListOptions | undefined {
-  let json: unknown = {};
-  if (data.length > 0) {
-    try {
-      json = JSON.parse(textOf(data));
-    } catch {
-      return undefined;
-    }
-  }
-  if (typeof json !== "object" || json === null || Array.isArray(json)) return undefined;
-  const { after = "", limit = MAX_QUERY_PAGE, account = "", meter = "" } = json as Record<string, unknown>;
-  if (typeof after !== "string" || typeof account !== "string" || typeof meter !== "string") return undefined;
-  if (typeof limit !== "number" || !Number.isInteger(limit) || limit < 1 || limit > MAX_QUERY_PAGE) return undefined;
-  return { after, limit, account, meter };
-}
-
-/** bigint as decimal text, bytes as hex, protobuf's own fields left out. */
-export function jsonBytes(value: unknown): Uint8Array {
-  // `this[key]` is the value before a Buffer's own toJSON has changed it.
-  const text = JSON.stringify(value, function (this: Record<string, unknown>, key, inner: unknown) {
-    if (key === "$typeName" || key === "$unknown") return undefined;
-    if (typeof inner === "bigint") return inner.toString();
-    const before = this[key];
-    return before instanceof Uint8Array ? Buffer.from(before).toString("hex") : inner;
-  });
-  return Buffer.from(text, "utf8");
-}
-
-function textOf(data: Uint8Array): string {
-  return Buffer.from(data.buffer, data.byteOffset, data.length).toString("utf8");
+function anyId(data: string): Id {
+  return isMeterName(data) ? data : undefined;
 }
 
 function single(data: string): Id {
   return data === "" ? SINGLE : undefined;
 }
 
-function anyId(data: string): Id {
-  return recordKindOf(`meter/${data}`) !== undefined && data !== "" ? data : undefined;
-}
-
 /** `<tx id as hex>:<index>` */
 function outputOf(data: string): Id {
   const match = /^([0-9a-fA-F]{64}):([0-9]{1,10})$/.exec(data);
   return match === null ? undefined : outputId((match[1] ?? "").toLowerCase(), Number(match[2]));
+}
+
+/** `<what follows the meter's id in the record's> <meter id>` */
+function idOfMeter(form: RegExp): (data: string) => Id {
+  return (data) => {
+    const space = data.indexOf(" ");
+    const meterId = data.slice(space + 1);
+    return form.test(data.slice(0, Math.max(space, 0))) && meterId !== ""
+      ? `${meterId}/${data.slice(0, space)}`
+      : undefined;
+  };
+}
+
+/** `<number> <meter id>` */
+function numberOfMeter(data: string): Id {
+  const match = /^([0-9]{1,15}) (.+)$/.exec(data);
+  return match === null ? undefined : numberedId(match[2] ?? "", BigInt(match[1] ?? ""));
 }
 
 /** `<period start in ms> <meter id>` */

@@ -11,10 +11,19 @@ export class QueryIndex {
     exclusion: new Set<string>(),
   };
   readonly #outputs = new Map<string, Set<string>>();
+  /** By kind, then by meter: what follows the meter id in the record's. */
+  readonly #ofMeter: { readonly [K in ListedOfMeter]: Map<string, Set<string>> } = {
+    unopened: new Map(),
+    amended: new Map(),
+    erasure: new Map(),
+    archive: new Map(),
+    flag: new Map(),
+    configuration: new Map(),
+  };
 
   /** Whether records of this kind are in any list. */
   static lists(kind: RecordKind): boolean {
-    return isListed(kind) || kind === "output";
+    return isListed(kind) || kind === "output" || isListedOfMeter(kind);
   }
 
   /** To be called before the committed state takes the changes: of a deleted output only that still knows the accounts. */
@@ -28,22 +37,22 @@ export class QueryIndex {
 
   add(kind: RecordKind, id: string, record: AnyRecord): void {
     if (isListed(kind)) this.#ids[kind].add(id);
-    if (kind !== "output") return;
-    for (const account of (record as Output).accounts) {
-      const ids = this.#outputs.get(account);
-      if (ids === undefined) this.#outputs.set(account, new Set([id]));
-      else ids.add(id);
+    if (isListedOfMeter(kind)) {
+      const [meterId, rest] = splitMeterId(id);
+      addTo(this.#ofMeter[kind], meterId, rest);
     }
+    if (kind !== "output") return;
+    for (const account of (record as Output).accounts) addTo(this.#outputs, account, id);
   }
 
   remove(kind: RecordKind, id: string, record: AnyRecord | undefined): void {
     if (isListed(kind)) this.#ids[kind].delete(id);
-    if (kind !== "output" || record === undefined) return;
-    for (const account of (record as Output).accounts) {
-      const ids = this.#outputs.get(account);
-      ids?.delete(id);
-      if (ids?.size === 0) this.#outputs.delete(account);
+    if (isListedOfMeter(kind)) {
+      const [meterId, rest] = splitMeterId(id);
+      removeFrom(this.#ofMeter[kind], meterId, rest);
     }
+    if (kind !== "output" || record === undefined) return;
+    for (const account of (record as Output).accounts) removeFrom(this.#outputs, account, id);
   }
 
   /** At most `limit` ids behind `after`, in order. */
@@ -55,12 +64,48 @@ export class QueryIndex {
   outputsOf(account: string, after: string, limit: number): string[] {
     return page(this.#outputs.get(account) ?? [], after, limit);
   }
+
+  /** What follows the meter's id in the ids of its records of this kind, in order of the text. */
+  ofMeter(kind: ListedOfMeter, meterId: string, after: string, limit: number): string[] {
+    return page(this.#ofMeter[kind].get(meterId) ?? [], after, limit);
+  }
 }
 
 type Listed = "member" | "meter" | "vote" | "exclusion";
 
 function isListed(kind: RecordKind): kind is Listed {
   return kind === "member" || kind === "meter" || kind === "vote" || kind === "exclusion";
+}
+
+export type ListedOfMeter = "unopened" | "amended" | "erasure" | "archive" | "flag" | "configuration";
+
+function isListedOfMeter(kind: RecordKind): kind is ListedOfMeter {
+  return (
+    kind === "unopened" ||
+    kind === "amended" ||
+    kind === "erasure" ||
+    kind === "archive" ||
+    kind === "flag" ||
+    kind === "configuration"
+  );
+}
+
+/** A meter id may contain slashes, what follows it contains none. */
+function splitMeterId(id: string): [meterId: string, rest: string] {
+  const slash = id.lastIndexOf("/");
+  return [id.slice(0, slash), id.slice(slash + 1)];
+}
+
+function addTo(lists: Map<string, Set<string>>, key: string, id: string): void {
+  const ids = lists.get(key);
+  if (ids === undefined) lists.set(key, new Set([id]));
+  else ids.add(id);
+}
+
+function removeFrom(lists: Map<string, Set<string>>, key: string, id: string): void {
+  const ids = lists.get(key);
+  ids?.delete(id);
+  if (ids?.size === 0) lists.delete(key);
 }
 
 /** One pass that keeps the `limit` smallest: a member's list is rarely long, and queries are not consensus. */

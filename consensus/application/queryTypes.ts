@@ -40,3 +40,24 @@ export function notFound(height: number, code: LedgerCode, reason: string): Quer
   const log = `${code}: ${reason}`;
   return { code: codeNumber(code), codespace: CODESPACE, log, key: EMPTY, value: EMPTY, proof: EMPTY, height };
 }
+
+/** bigint as decimal text, bytes as hex, protobuf's own fields left out. */
+export function jsonBytes(value: unknown): Uint8Array {
+  // `this[key]` is the value before a Buffer's own toJSON has changed it.
+  const text = JSON.stringify(value, function (this: Record<string, unknown>, key, inner: unknown) {
+    if (key === "$typeName" || key === "$unknown") return undefined;
+    if (typeof inner === "bigint") return inner.toString();
+    const before = this[key];
+    return before instanceof Uint8Array ? Buffer.from(before).toString("hex") : inner;
+  });
+  return Buffer.from(text, "utf8");
+}
+
+export function textOf(data: Uint8Array): string {
+  return Buffer.from(data.buffer, data.byteOffset, data.length).toString("utf8");
+}
+
+/** Whether the text can be that of a meter: not empty. What is not a meter's is simply not found. */
+export function isMeterName(text: string): boolean {
+  return text !== "";
+}

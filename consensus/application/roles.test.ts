@@ -8,6 +8,8 @@ import { hasRight, RIGHTS, ROLES, STANDINGS } from "./roles.ts";
 import type { Person, TestLedger } from "./testLedger.ts";
 import {
   accountOf,
+  amendMessage,
+  configurationMessage,
   createTestLedger,
   EXPORT_METER,
   INTERVAL_MS,
@@ -20,9 +22,15 @@ import {
 /** Every standing, and an account that has none any more. */
 const COLUMNS = [...STANDINGS, "removed member"] as const;
 
+/** A meter whose device, owner and administrator are three. */
+const METER = "registry:1";
+const HASH = sha256(new Uint8Array(0));
+
 interface Row {
   readonly name: string;
   readonly allowed: readonly Standing[];
+  /** Who sends it, where that is not the account in question. */
+  readonly sender?: Person;
   /** The message as `by` sends it. */
   message(by: Person, ledger: TestLedger): LedgerMessage;
 }
@@ -78,7 +86,7 @@ const ROWS: readonly Row[] = [
   },
   {
     name: "MsgTransferEnergy",
-    allowed: ROLES,
+    allowed: ["dso", "regulator", "aggregator", "producer", "consumer", "prosumer"],
     message: (by, ledger) => {
       const { entries } = ledger.query("/edream/outputs", JSON.stringify({ account: accountOf("prosumer") })) ?? {};
       const [txIdHex, index] = String((entries as { id: string }[])[0]?.id).split(":");
@@ -95,11 +103,70 @@ const ROWS: readonly Row[] = [
         updates: [{ publicKey: validatorKey(9).bytes, power: 10n }],
       }),
   },
+  { name: "MsgAmendInterval", allowed: ["device"], message: (by) => amendMessage(0, 1, { signer: accountOf(by) }) },
+  {
+    name: "MsgRecordErasure",
+    allowed: ["regulator", "device", "meterOwner"],
+    message: (by) =>
+      ledgerMessage("MsgRecordErasure", { ...about(by), untilMs: 1n, readingCount: 1n, receiptHash: HASH }),
+  },
+  {
+    name: "MsgSealArchive",
+    allowed: ["dso", "device", "meterOwner"],
+    message: (by) => {
+      const cid = Buffer.concat([Buffer.of(1, 0x55, 0x12, 32), HASH]);
+      const file = { version: 1, cid, fileBytes: 1n, readingCount: 1n, fileHash: HASH };
+      return ledgerMessage("MsgSealArchive", { ...about(by), untilMs: 1n, ...file });
+    },
+  },
+  {
+    name: "MsgFlagReadings",
+    allowed: ["dso", "regulator", "aggregator", "meterOwner"],
+    message: (by) => flagMessage(by),
+  },
+  {
+    name: "MsgWithdrawFlag of the first flag, which the meter's owner raised",
+    allowed: ["regulator", "meterOwner"],
+    message: (by) => ledgerMessage("MsgWithdrawFlag", { ...about(by), flag: 1n, reasonHash: HASH }),
+  },
+  {
+    name: "MsgSetDeviceConfiguration",
+    allowed: ["administrator"],
+    message: (by) => configurationMessage(2n, { meterId: METER, administrator: accountOf(by) }, "checker 2"),
+  },
+  {
+    name: "the attestation in MsgSetDeviceConfiguration",
+    // Owner and administrator of the meter have that role here.
+    allowed: ["checker", "meterOwner", "administrator"],
+    sender: "administrator 2",
+    message: (by) =>
+      configurationMessage(1n, { meterId: "registry:2", administrator: accountOf("administrator 2") }, by),
+  },
+  {
+    name: "MsgAcknowledgeDeviceConfiguration",
+    allowed: ["device"],
+    message: (by) =>
+      ledgerMessage("MsgAcknowledgeDeviceConfiguration", {
+        ...about(by),
+        version: 1n,
+        outcome: "applied",
+        appliedMs: 1n,
+      }),
+  },
 ];
+
+function about(by: Person) {
+  return { signer: accountOf(by), meterId: METER };
+}
+
+function flagMessage(by: Person): LedgerMessage {
+  const flag = { kind: "gap", severity: "info", detector: "completeness/1", detailsHash: HASH };
+  return ledgerMessage("MsgFlagReadings", { ...about(by), intervalEndMs: 1n, ...flag });
+}
 
 /** A ledger where nothing but the standing can be in the way: everybody has a producing meter and can sign for one output. */
 function preparedLedger(): TestLedger {
-  const ledger = createTestLedger();
+  const ledger = createTestLedger({ checker: true });
   const everyone = COLUMNS.map((column) => (column === "removed member" ? "leaver" : column));
   const setUp = (message: LedgerMessage, by: Person) => expect(ledger.send(message, by)).toBe("OK");
   setUp(manage("regulator")("owner"), "owner");
@@ -109,6 +176,8 @@ function preparedLedger(): TestLedger {
   enrol("regulator 2", "regulator", "owner");
   enrol("consumer 2", "consumer", "regulator");
   enrol("leaver", "prosumer", "regulator");
+  // The one role that gives no right to send anything.
+  for (const who of ["meterOwner", "administrator", "administrator 2", "checker 2"]) enrol(who, "checker", "regulator");
   setUp(sealMessage(0), "device");
   for (const who of everyone.filter((name) => name !== "owner" && name !== "device")) {
     const authority = accountOf("dso");
@@ -123,7 +192,17 @@ function preparedLedger(): TestLedger {
     );
     setUp(sealMessage(0, { meterId }), "device");
   }
-  const lock = [output(500n, ["prosumer", ...ROLES.filter((role) => role !== "prosumer"), "leaver"])];
+  for (const [meterId, administrator] of [
+    [METER, "administrator"],
+    ["registry:2", "administrator 2"],
+  ] as const) {
+    const owner = accountOf("meterOwner");
+    setUp(ledger.enrolMeter({ meterId, owner, administrator: accountOf(administrator) }), "dso");
+  }
+  const first = { meterId: METER, administrator: accountOf("administrator") };
+  setUp(configurationMessage(1n, first, "checker 2"), "administrator");
+  setUp(flagMessage("meterOwner"), "meterOwner");
+  const lock = [output(500n, ["prosumer", ...ROLES.filter((role) => role !== "prosumer"), "leaver", "meterOwner"])];
   setUp(
     ledgerMessage("MsgRegisterEnergy", { owner: accountOf("prosumer"), meterId: EXPORT_METER, outputs: lock }),
     "prosumer",
@@ -138,7 +217,7 @@ test("every message, sent in every standing, is accepted exactly where the table
   const ledger = preparedLedger();
   for (const [name, column, row] of CELLS) {
     const by = column === "removed member" ? "leaver" : column;
-    const tx = ledger.sign([row.message(by, ledger)], [by]);
+    const tx = ledger.sign([row.message(by, ledger)], [row.sender ?? by]);
     // One proposal after the other on the same state: nothing is committed in between.
     const { txs } = ledger.app.prepareProposal(ledger.request([tx]));
     const isAllowed = column !== "removed member" && row.allowed.includes(column);
@@ -152,5 +231,5 @@ test("the table holds nothing that is not in a row above, and no right of a stan
   for (const standings of Object.values(RIGHTS))
     for (const standing of standings) expect(STANDINGS).toContain(standing);
   expect(hasRight(undefined, "transferEnergy")).toBe(false);
-  expect(Object.keys(RIGHTS)).toHaveLength(8);
+  expect(Object.keys(RIGHTS)).toHaveLength(15);
 });

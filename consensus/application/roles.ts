@@ -1,5 +1,5 @@
-/** Roles of members; `regulator` is given by the owner, the others by regulators. */
-export const ROLES = ["dso", "regulator", "aggregator", "producer", "consumer", "prosumer"] as const;
+/** Roles of members; `regulator` is given by the owner, the others by regulators. A `checker` trades no energy: it attests configurations. */
+export const ROLES = ["dso", "regulator", "aggregator", "producer", "consumer", "prosumer", "checker"] as const;
 export type Role = (typeof ROLES)[number];
 
 export function isRole(text: string): text is Role {
@@ -7,14 +7,14 @@ export function isRole(text: string): text is Role {
 }
 
 /**
- * In what capacity an account acts: as owner of the ledger, as a member with its role, or as the device of the meter in question.
- * One account may have several; an account that has none is a stranger.
+ * In what capacity an account acts: as owner of the ledger, as a member with its role, or as what it is to the meter in question: its device,
+ * its owner, or the administrator of its device. One account may have several; an account that has none is a stranger.
  */
-export type Standing = "owner" | Role | "device";
+export type Standing = "owner" | Role | "device" | "meterOwner" | "administrator";
 
-export const STANDINGS: readonly Standing[] = ["owner", ...ROLES, "device"];
+export const STANDINGS: readonly Standing[] = ["owner", ...ROLES, "device", "meterOwner", "administrator"];
 
-const ANY_MEMBER: readonly Standing[] = ROLES;
+const TRADERS: readonly Standing[] = ["dso", "regulator", "aggregator", "producer", "consumer", "prosumer"];
 
 /** Who may do what. Everything that is not here is forbidden. */
 export const RIGHTS = {
@@ -26,8 +26,17 @@ export const RIGHTS = {
   revokeMeter: ["dso", "regulator"],
   sealInterval: ["device"],
   registerEnergy: ["producer", "prosumer"],
-  transferEnergy: ANY_MEMBER,
+  transferEnergy: TRADERS,
   updateValidators: ["regulator"],
+  amendInterval: ["device"],
+  recordErasure: ["regulator", "device", "meterOwner"],
+  sealArchive: ["dso", "device", "meterOwner"],
+  /** MsgFlagReadings and MsgWithdrawFlag; a flag is withdrawn by who raised it, or by a regulator. */
+  flagReadings: ["dso", "regulator", "aggregator", "meterOwner"],
+  setConfiguration: ["administrator"],
+  /** Of the account whose signature MsgSetDeviceConfiguration brings along. */
+  attestConfiguration: ["checker"],
+  acknowledgeConfiguration: ["device"],
 } as const satisfies Record<string, readonly Standing[]>;
 
 export type Right = keyof typeof RIGHTS;

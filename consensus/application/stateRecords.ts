@@ -3,11 +3,18 @@ import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/prot
 import { create, toBinary } from "@bufbuild/protobuf";
 import {
   AccountSchema,
+  AmendedIntervalSchema,
+  ArchiveSchema,
   ClosedPeriodSchema,
+  ConfigurationPayloadSchema,
   CountersSchema,
+  DeviceConfigurationSchema,
+  ErasureSchema,
   ExclusionSchema,
+  FlagSchema,
   MemberSchema,
   MeterChainSchema,
+  MeterCountsSchema,
   MeterSchema,
   OutputSchema,
   ParamsSchema,
@@ -36,6 +43,13 @@ export const RECORD_SCHEMAS = {
   period: ClosedPeriodSchema,
   unopened: UnopenedIntervalSchema,
   output: OutputSchema,
+  counts: MeterCountsSchema,
+  amended: AmendedIntervalSchema,
+  erasure: ErasureSchema,
+  archive: ArchiveSchema,
+  flag: FlagSchema,
+  configuration: DeviceConfigurationSchema,
+  payload: ConfigurationPayloadSchema,
 } as const satisfies Record<string, DescMessage>;
 
 export type RecordKind = keyof typeof RECORD_SCHEMAS;
@@ -77,4 +91,11 @@ export function decodeRecord<K extends RecordKind>(kind: K, bytes: Uint8Array): 
 
 export const outputId = (txIdHex: string, index: number): string => `${txIdHex}/${index}`;
 export const periodId = (meterId: string, periodStartMs: number): string => `${meterId}/${periodStartMs}`;
-export const unopenedId = (meterId: string, slot: number): string => `${meterId}/${slot}`;
+export const unopenedId = (meterId: string, slot: number, amendment = 0): string =>
+  amendment === 0 ? `${meterId}/${slot}` : `${meterId}/${slot}.${amendment}`;
+export const amendedId = (meterId: string, endMs: number): string => `${meterId}/${endMs}`;
+/** Of erasures, flags and configurations: padded, so that the order of the texts is that of the numbers. */
+export const numberedId = (meterId: string, number: bigint | number): string =>
+  `${meterId}/${number.toString().padStart(10, "0")}`;
+export const archiveId = (meterId: string, fromMs: bigint, untilMs: bigint, version: number): string =>
+  `${meterId}/${fromMs}-${untilMs}-${version}`;

@@ -6,7 +6,8 @@ import type {
 } from "#consensus/abci.ts";
 import { sha256 } from "#storage/crypto/hash.ts";
 import type { KeyType, PrivateKey } from "#storage/crypto/keys.ts";
-import { generatePrivateKey, publicKeyOf } from "#storage/crypto/keys.ts";
+import { generatePrivateKey, publicKeyOf, sign } from "#storage/crypto/keys.ts";
+import { attestationBytes } from "#storage/types/configurationAttestation.ts";
 import { timestampFromMs } from "#storage/types/time.ts";
 import { accountOfKey } from "#storage/types/transactionAccounts.ts";
 import type { LedgerMessage } from "#storage/types/transactionMessages.ts";
@@ -16,6 +17,7 @@ import { LEDGER_CODES } from "./codes.ts";
 import type { GenesisAppState, GenesisKey, GenesisParams } from "./genesisState.ts";
 import type { LedgerApplication, LedgerApplicationOptions } from "./ledgerApplication.ts";
 import { createLedgerApplication } from "./ledgerApplication.ts";
+import { NEW_LEDGER_PARAMS } from "./newLedgerParams.ts";
 
 /** A small ledger for tests and benches: one account of every role, one meter of either direction, blocks a second apart. */
 export const CHAIN_ID = "edream-test";
@@ -64,7 +66,7 @@ export function testGenesis(params: Partial<GenesisParams> = {}): GenesisAppStat
       { ...meter, meterId: EXPORT_METER, deviceKey: genesisKey("device"), direction: "export" },
       { ...meter, meterId: IMPORT_METER, deviceKey: genesisKey("device import"), direction: "import" },
     ],
-    params,
+    params: { ...NEW_LEDGER_PARAMS, ...params },
   };
 }
 
@@ -90,10 +92,20 @@ export interface TestLedger {
 }
 
 export function createTestLedger(
-  options: { params?: Partial<GenesisParams>; app?: Partial<LedgerApplicationOptions>; validators?: number } = {},
+  options: {
+    params?: Partial<GenesisParams>;
+    genesis?: GenesisAppState;
+    /** Whether there is a member "checker" as well. */
+    checker?: boolean;
+    app?: Partial<LedgerApplicationOptions>;
+    validators?: number;
+  } = {},
 ): TestLedger {
   const app = createLedgerApplication({ chainId: CHAIN_ID, ...options.app });
-  app.initChain(initChainRequest(testGenesis(options.params), options.validators));
+  const genesis = options.genesis ?? testGenesis(options.params);
+  const checkers = options.checker ? [{ account: accountOf("checker"), role: "checker" as const }] : [];
+  const members = [...(genesis.members ?? []), ...checkers];
+  app.initChain(initChainRequest({ ...genesis, members }, options.validators));
   const disk = new Map<string, Uint8Array>();
   const ledger: TestLedger = {
     app,
@@ -207,6 +219,55 @@ export function sealMessage(index: number, fields: Partial<SealFields> = {}): Le
     energy: { case: "sumMwh", value: 1000n },
     ...(fields as object),
   });
+}
+
+type AmendFields = Exclude<Parameters<typeof ledgerMessage<"MsgAmendInterval">>[1], { $typeName: string }>;
+
+/** Amendment `amendment` of sealMessage(index), with fingerprints that follow from each other. */
+export function amendMessage(index: number, amendment: number, fields: Partial<AmendFields> = {}): LedgerMessage {
+  const fingerprint = (number: number) =>
+    sha256(Buffer.from(number === 0 ? `fingerprint ${index}` : `fingerprint ${index}, amendment ${number}`));
+  return ledgerMessage("MsgAmendInterval", {
+    signer: accountOf("device"),
+    meterId: EXPORT_METER,
+    intervalStartMs: BigInt(START_MS + index * INTERVAL_MS),
+    intervalEndMs: BigInt(START_MS + (index + 1) * INTERVAL_MS),
+    amendment,
+    readingCount: 2,
+    previousFingerprint: fingerprint(amendment - 1),
+    fingerprint: fingerprint(amendment),
+    readingsRoot: sha256(Buffer.from(`late readings ${index}`)),
+    energy: { case: "sumMwh", value: 100n },
+    ...(fields as object),
+  });
+}
+
+type ConfigurationFields = Exclude<
+  Parameters<typeof ledgerMessage<"MsgSetDeviceConfiguration">>[1],
+  { $typeName: string }
+>;
+
+/** A configuration of the export meter's device as its owner sends it, attested by `checker`; the attestation is of the fields as given. */
+export function configurationMessage(
+  version: bigint,
+  fields: Partial<ConfigurationFields> = {},
+  checker: Person = "checker",
+): LedgerMessage {
+  const message = ledgerMessage("MsgSetDeviceConfiguration", {
+    administrator: accountOf("prosumer"),
+    meterId: EXPORT_METER,
+    version,
+    payload: Buffer.from(`ciphertext ${version}`),
+    plaintextHash: sha256(Buffer.from(`plaintext ${version}`)),
+    schemaId: "meter-options",
+    schemaVersion: 1,
+    priority: "normal",
+    checkerKey: { type: publicKeyOf(keyOf(checker)).type, key: publicKeyOf(keyOf(checker)).bytes },
+    ...(fields as object),
+  });
+  const attested = attestationBytes({ ...message.value, ledgerId: CHAIN_ID }) ?? new Uint8Array(0);
+  const attestation = fields.attestation ?? sign(keyOf(checker), attested);
+  return { ...message, value: { ...message.value, attestation } };
 }
 
 /** An output for one person, or with an m-of-n lock. */

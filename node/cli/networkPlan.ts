@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { GenesisAppState } from "#consensus/application/genesisState.ts";
+import { NEW_LEDGER_PARAMS } from "#consensus/application/newLedgerParams.ts";
 import { addressOf, generatePrivateKey, type PrivateKey, publicKeyOf } from "#storage/crypto/keys.ts";
 import { formatGenesis, type Genesis } from "#storage/types/genesis.ts";
 import { DEFAULT_CONSENSUS_PARAMS } from "#storage/types/params.ts";
@@ -188,5 +189,5 @@ function firstMembers(nodes: readonly NodePlan[]): GenesisAppState {
     account: accountOfKey(node, node.role === "light" ? PROSUMER_KEY_NAME : OPERATOR_KEY_NAME),
     role: roleOf[node.role],
   }));
-  return { owner: accountOfKey(nodes[0] as NodePlan, OPERATOR_KEY_NAME), members };
+  return { owner: accountOfKey(nodes[0] as NodePlan, OPERATOR_KEY_NAME), members, params: NEW_LEDGER_PARAMS };
 }

@@ -20,6 +20,7 @@ import { writeSafeInt64 } from "./reading.ts";
  * | salt of reading k, from 0 | `HMAC(salt key, uint32 k)` | intervalSecrets.ts |
  * | leaf of a reading | `SHA256(0x00 ‖ salt (32) ‖ int64 value ‖ uint64 timestampMs)`, 49 bytes in | readingsRoot.ts |
  * | inner node | `SHA256(0x01 ‖ left ‖ right)`, split as in RFC 6962 §2.1; no readings: `SHA256("")` | readingsRoot.ts |
+ * | late readings | bytes that begin with 0x18 to 0x1b | amendment.ts |
  *
  * An empty interval has the seed as its fingerprint, the sum 0, the count 0 and no average. Whoever publishes it publishes the seed.
  */

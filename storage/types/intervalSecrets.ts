@@ -82,7 +82,12 @@ function keyedHmac(key: Uint8Array, messageBytes: number): (message: Uint8Array)
   };
 }
 
-function derive({ ledgerId, meterId, secret }: IntervalOwner, prefix: number, timesMs: readonly number[]): Uint8Array {
+/** `HMAC(secret, prefix ‖ name ‖ uint64 …)`: for this file and amendment.ts. @throws as periodSeed */
+export function derive(
+  { ledgerId, meterId, secret }: IntervalOwner,
+  prefix: number,
+  timesMs: readonly number[],
+): Uint8Array {
   expectBytes("secret", secret, METER_SECRET_BYTES);
   const ledger = Buffer.from(ledgerId, "utf8");
   if (ledger.length === 0 || ledger.length > MAX_CHAIN_ID_BYTES)

@@ -17,7 +17,7 @@ export interface SealedInterval {
 }
 
 /**
- * edream.ledger.v1.MsgSealInterval, ready to sign. By hand: it is the only message a light node ever sends, and the protobuf library
+ * edream.ledger.v1.MsgSealInterval, ready to sign. By hand: a light node sends only this and two more messages, and the protobuf library
  * would be 3 MB of its memory. The same bytes as the generated code's (sealInterval.test.ts).
  */
 export function sealIntervalMessage(interval: SealedInterval): UnsignedMessage {
@@ -37,6 +37,6 @@ export function sealIntervalMessage(interval: SealedInterval): UnsignedMessage {
 }
 
 /** sint64 on the wire: 0, -1, 1, -2 … as 0, 1, 2, 3 … */
-function zigzag(value: bigint): bigint {
+export function zigzag(value: bigint): bigint {
   return BigInt.asUintN(64, (value << 1n) ^ (value >> 63n));
 }

@@ -1,15 +1,22 @@
 import type { MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { create, toBinary } from "@bufbuild/protobuf";
 import {
+  MsgAcknowledgeDeviceConfigurationSchema,
+  MsgAmendIntervalSchema,
   MsgChangeRoleSchema,
   MsgEnrolMemberSchema,
   MsgEnrolMeterSchema,
+  MsgFlagReadingsSchema,
+  MsgRecordErasureSchema,
   MsgRegisterEnergySchema,
   MsgRemoveMemberSchema,
   MsgRevokeMeterSchema,
+  MsgSealArchiveSchema,
   MsgSealIntervalSchema,
+  MsgSetDeviceConfigurationSchema,
   MsgTransferEnergySchema,
   MsgUpdateValidatorsSchema,
+  MsgWithdrawFlagSchema,
 } from "../proto/gen/edream/ledger/v1/tx_pb.ts";
 
 /** Every message a transaction may carry. A new message is one line here and one rule in consensus/application. */
@@ -23,6 +30,13 @@ export const MESSAGE_SCHEMAS = {
   MsgRegisterEnergy: MsgRegisterEnergySchema,
   MsgTransferEnergy: MsgTransferEnergySchema,
   MsgUpdateValidators: MsgUpdateValidatorsSchema,
+  MsgAmendInterval: MsgAmendIntervalSchema,
+  MsgRecordErasure: MsgRecordErasureSchema,
+  MsgSealArchive: MsgSealArchiveSchema,
+  MsgFlagReadings: MsgFlagReadingsSchema,
+  MsgWithdrawFlag: MsgWithdrawFlagSchema,
+  MsgSetDeviceConfiguration: MsgSetDeviceConfigurationSchema,
+  MsgAcknowledgeDeviceConfiguration: MsgAcknowledgeDeviceConfigurationSchema,
 } as const;
 
 export type MessageName = keyof typeof MESSAGE_SCHEMAS;
@@ -61,9 +75,17 @@ export function encodeMessage(message: LedgerMessage): Uint8Array {
 export function signersOfMessage(message: LedgerMessage): readonly string[] {
   switch (message.name) {
     case "MsgSealInterval":
+    case "MsgAmendInterval":
+    case "MsgRecordErasure":
+    case "MsgSealArchive":
+    case "MsgFlagReadings":
+    case "MsgWithdrawFlag":
+    case "MsgAcknowledgeDeviceConfiguration":
       return [message.value.signer];
     case "MsgRegisterEnergy":
       return [message.value.owner];
+    case "MsgSetDeviceConfiguration":
+      return [message.value.administrator];
     case "MsgTransferEnergy":
       return message.value.signers;
     case "MsgEnrolMember":

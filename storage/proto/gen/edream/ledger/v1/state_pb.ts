@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file edream/ledger/v1/state.proto.
  */
 export const file_edream_ledger_v1_state: GenFile = /*@__PURE__*/
-  fileDesc("ChxlZHJlYW0vbGVkZ2VyL3YxL3N0YXRlLnByb3RvEhBlZHJlYW0ubGVkZ2VyLnYxIn0KBlBhcmFtcxINCgVvd25lchgBIAEoCRIbChNxdW90YV90eHNfcGVyX2Jsb2NrGAIgASgNEh0KFXF1b3RhX2J5dGVzX3Blcl9ibG9jaxgDIAEoDRIRCglwZXJpb2RfbXMYBCABKAQSFQoNbWF4X2Z1dHVyZV9tcxgFIAEoBCInCghDb3VudGVycxIbChNuZXh0X2FjY291bnRfbnVtYmVyGAEgASgEIlwKB0FjY291bnQSLwoKcHVibGljX2tleRgBIAEoCzIbLmVkcmVhbS5sZWRnZXIudjEuRGV2aWNlS2V5Eg4KBm51bWJlchgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoBCIWCgZNZW1iZXISDAoEcm9sZRgBIAEoCSIeCgpSZWd1bGF0b3JzEhAKCGFjY291bnRzGAEgAygJItoBCgVNZXRlchIvCgpkZXZpY2Vfa2V5GAEgASgLMhsuZWRyZWFtLmxlZGdlci52MS5EZXZpY2VLZXkSFgoOZGV2aWNlX2FjY291bnQYAiABKAkSDQoFb3duZXIYAyABKAkSEAoIcXVhbnRpdHkYBCABKAkSEQoJZGlyZWN0aW9uGAUgASgJEhcKD3NlZWRfY29tbWl0bWVudBgGIAEoDBITCgtpbnRlcnZhbF9tcxgHIAEoBBIPCgdyZXZva2VkGAggASgIEhUKDXJldm9rZV9yZWFzb24YCSABKAki/wEKCk1ldGVyQ2hhaW4SEwoLbGFzdF9lbmRfbXMYASABKAMSFwoPcGVyaW9kX3N0YXJ0X21zGAIgASgDEhMKC3BlcmlvZF9oYXNoGAMgASgMEh0KFXBlcmlvZF9pbnRlcnZhbF9jb3VudBgEIAEoDRIWCg5pbnRlcnZhbF9jb3VudBgFIAEoBBIVCg1yZWFkaW5nX2NvdW50GAYgASgEEhQKDHByb2R1Y2VkX213aBgHIAEoBBIWCg5yZWdpc3RlcmVkX213aBgIIAEoBBIdChByZWdpc3Rlcl9lbmRfbXdoGAkgASgESACIAQFCEwoRX3JlZ2lzdGVyX2VuZF9td2giSQoMQ2xvc2VkUGVyaW9kEgwKBGhhc2gYASABKAwSFgoOaW50ZXJ2YWxfY291bnQYAiABKA0SEwoLbGFzdF9lbmRfbXMYAyABKAMiUQoQVW5vcGVuZWRJbnRlcnZhbBIOCgZlbmRfbXMYASABKAMSFgoOc3VtX2NvbW1pdG1lbnQYAiABKAwSFQoNcmVhZGluZ19jb3VudBgDIAEoDSJTCgZPdXRwdXQSEgoKYW1vdW50X213aBgBIAEoBBIQCghxdWFudGl0eRgCIAEoCRIRCgl0aHJlc2hvbGQYAyABKA0SEAoIYWNjb3VudHMYBCADKAkiQgoKVmFsaWRhdG9ycxI0Cgp2YWxpZGF0b3JzGAEgAygLMiAuZWRyZWFtLmxlZGdlci52MS5WYWxpZGF0b3JQb3dlciJXCg1WYWxpZGF0b3JWb3RlEhMKC3Byb3Bvc2FsX2lkGAEgASgEEjEKB3VwZGF0ZXMYAiADKAsyIC5lZHJlYW0ubGVkZ2VyLnYxLlZhbGlkYXRvclBvd2VyIjwKCUV4Y2x1c2lvbhIOCgZyZWFzb24YASABKAkSDgoGaGVpZ2h0GAIgASgDEg8KB3RpbWVfbXMYAyABKAMimAEKB0FwcE1ldGESDgoGaGVpZ2h0GAEgASgEEhAKCGFwcF9oYXNoGAIgASgMEhYKDmluaXRpYWxfaGVpZ2h0GAMgASgEEhEKCWFuY2VzdG9ycxgEIAEoBBIXCg9tYXhfYmxvY2tfYnl0ZXMYBSABKAQSEAoIY2hhaW5faWQYBiABKAkSFQoNYmxvY2tfdGltZV9tcxgHIAEoAyKeAQoMQXBwSGFzaFByb29mEhIKCnN0YXRlX3Jvb3QYASABKAwSFQoNbW91bnRhaW5fcm9vdBgCIAEoDBIWCg5hbmNlc3Rvcl9jb3VudBgDIAEoBBIPCgVzdGF0ZRgEIAEoDEgAEjIKCGFuY2VzdG9yGAUgASgLMh4uZWRyZWFtLmxlZGdlci52MS5BbmNlc3RvclBhdGhIAEIGCgRwYXRoIh0KDEFuY2VzdG9yUGF0aBINCgVhdW50cxgBIAMoDGIGcHJvdG8z", [file_edream_ledger_v1_tx]);
+  fileDesc("ChxlZHJlYW0vbGVkZ2VyL3YxL3N0YXRlLnByb3RvEhBlZHJlYW0ubGVkZ2VyLnYxIp0BCgZQYXJhbXMSDQoFb3duZXIYASABKAkSGwoTcXVvdGFfdHhzX3Blcl9ibG9jaxgCIAEoDRIdChVxdW90YV9ieXRlc19wZXJfYmxvY2sYAyABKA0SEQoJcGVyaW9kX21zGAQgASgEEhUKDW1heF9mdXR1cmVfbXMYBSABKAQSHgoWc2VhbGVkX3J1bnNfcGVyX3BlcmlvZBgGIAEoDSInCghDb3VudGVycxIbChNuZXh0X2FjY291bnRfbnVtYmVyGAEgASgEIlwKB0FjY291bnQSLwoKcHVibGljX2tleRgBIAEoCzIbLmVkcmVhbS5sZWRnZXIudjEuRGV2aWNlS2V5Eg4KBm51bWJlchgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoBCIWCgZNZW1iZXISDAoEcm9sZRgBIAEoCSIeCgpSZWd1bGF0b3JzEhAKCGFjY291bnRzGAEgAygJIsYCCgVNZXRlchIvCgpkZXZpY2Vfa2V5GAEgASgLMhsuZWRyZWFtLmxlZGdlci52MS5EZXZpY2VLZXkSFgoOZGV2aWNlX2FjY291bnQYAiABKAkSDQoFb3duZXIYAyABKAkSEAoIcXVhbnRpdHkYBCABKAkSEQoJZGlyZWN0aW9uGAUgASgJEhcKD3NlZWRfY29tbWl0bWVudBgGIAEoDBITCgtpbnRlcnZhbF9tcxgHIAEoBBIPCgdyZXZva2VkGAggASgIEhUKDXJldm9rZV9yZWFzb24YCSABKAkSFQoNYWRtaW5pc3RyYXRvchgKIAEoCRINCgVtb2RlbBgLIAEoCRIVCg1maXJtd2FyZV9oYXNoGAwgASgMEhUKDXZhbGlkX2Zyb21fbXMYDSABKAMSFgoOdmFsaWRfdW50aWxfbXMYDiABKAMijAEKC01ldGVyQ291bnRzEhIKCmFtZW5kbWVudHMYASABKAQSEAoIZXJhc3VyZXMYAiABKAQSEAoIYXJjaGl2ZXMYAyABKAQSDQoFZmxhZ3MYBCABKAQSHQoVY29uZmlndXJhdGlvbl92ZXJzaW9uGAUgASgEEhcKD2FwcGxpZWRfdmVyc2lvbhgGIAEoBCI/CglTZWFsZWRSdW4SEAoIc3RhcnRfbXMYASABKAMSEQoJbGVuZ3RoX21zGAIgASgEEg0KBWNvdW50GAMgASgNIrECCgpNZXRlckNoYWluEhMKC2xhc3RfZW5kX21zGAEgASgDEhcKD3BlcmlvZF9zdGFydF9tcxgCIAEoAxITCgtwZXJpb2RfaGFzaBgDIAEoDBIdChVwZXJpb2RfaW50ZXJ2YWxfY291bnQYBCABKA0SFgoOaW50ZXJ2YWxfY291bnQYBSABKAQSFQoNcmVhZGluZ19jb3VudBgGIAEoBBIUCgxwcm9kdWNlZF9td2gYByABKAQSFgoOcmVnaXN0ZXJlZF9td2gYCCABKAQSHQoQcmVnaXN0ZXJfZW5kX213aBgJIAEoBEgAiAEBEjAKC3NlYWxlZF9ydW5zGAogAygLMhsuZWRyZWFtLmxlZGdlci52MS5TZWFsZWRSdW5CEwoRX3JlZ2lzdGVyX2VuZF9td2giewoMQ2xvc2VkUGVyaW9kEgwKBGhhc2gYASABKAwSFgoOaW50ZXJ2YWxfY291bnQYAiABKA0SEwoLbGFzdF9lbmRfbXMYAyABKAMSMAoLc2VhbGVkX3J1bnMYBCADKAsyGy5lZHJlYW0ubGVkZ2VyLnYxLlNlYWxlZFJ1biJkChBVbm9wZW5lZEludGVydmFsEg4KBmVuZF9tcxgBIAEoAxIWCg5zdW1fY29tbWl0bWVudBgCIAEoDBIVCg1yZWFkaW5nX2NvdW50GAMgASgNEhEKCWFtZW5kbWVudBgEIAEoDSJ8Cg9BbWVuZGVkSW50ZXJ2YWwSEAoIc3RhcnRfbXMYASABKAMSEgoKYW1lbmRtZW50cxgCIAEoDRITCgtmaW5nZXJwcmludBgDIAEoDBIXCg9hbWVuZG1lbnRzX2hhc2gYBCABKAwSFQoNcmVhZGluZ19jb3VudBgFIAEoBCKDAQoHRXJhc3VyZRIPCgdmcm9tX21zGAEgASgDEhAKCHVudGlsX21zGAIgASgDEhUKDXJlYWRpbmdfY291bnQYAyABKAQSFAoMcmVjZWlwdF9oYXNoGAQgASgMEhMKC3JlY29yZGVkX2J5GAUgASgJEhMKC3JlY29yZGVkX21zGAYgASgDInoKB0FyY2hpdmUSCwoDY2lkGAEgASgMEhIKCmZpbGVfYnl0ZXMYAiABKAQSFQoNcmVhZGluZ19jb3VudBgDIAEoBBIRCglmaWxlX2hhc2gYBCABKAwSEQoJc2VhbGVkX2J5GAUgASgJEhEKCXNlYWxlZF9tcxgGIAEoAyL6AQoERmxhZxIZChFpbnRlcnZhbF9zdGFydF9tcxgBIAEoAxIXCg9pbnRlcnZhbF9lbmRfbXMYAiABKAMSDAoEa2luZBgDIAEoCRIQCghzZXZlcml0eRgEIAEoCRINCgVzY29yZRgFIAEoDRIQCghkZXRlY3RvchgGIAEoCRIUCgxkZXRhaWxzX2hhc2gYByABKAwSEgoKZmxhZ2dlZF9ieRgIIAEoCRISCgpmbGFnZ2VkX21zGAkgASgDEhQKDHdpdGhkcmF3bl9ieRgKIAEoCRIUCgx3aXRoZHJhd25fbXMYCyABKAMSEwoLcmVhc29uX2hhc2gYDCABKAwimwIKE0RldmljZUNvbmZpZ3VyYXRpb24SFAoMcGF5bG9hZF9oYXNoGAEgASgMEhUKDXBheWxvYWRfYnl0ZXMYAiABKA0SFgoOcGxhaW50ZXh0X2hhc2gYAyABKAwSEQoJc2NoZW1hX2lkGAQgASgJEhYKDnNjaGVtYV92ZXJzaW9uGAUgASgNEhAKCHByaW9yaXR5GAYgASgJEhUKDWFkbWluaXN0cmF0b3IYByABKAkSDwoHY2hlY2tlchgIIAEoCRIOCgZzZXRfbXMYCSABKAMSDwoHb3V0Y29tZRgKIAEoCRIMCgRjb2RlGAsgASgNEhIKCmFwcGxpZWRfbXMYDCABKAMSFwoPYWNrbm93bGVkZ2VkX21zGA0gASgDIioKFENvbmZpZ3VyYXRpb25QYXlsb2FkEhIKCmNpcGhlcnRleHQYASABKAwiUwoGT3V0cHV0EhIKCmFtb3VudF9td2gYASABKAQSEAoIcXVhbnRpdHkYAiABKAkSEQoJdGhyZXNob2xkGAMgASgNEhAKCGFjY291bnRzGAQgAygJIkIKClZhbGlkYXRvcnMSNAoKdmFsaWRhdG9ycxgBIAMoCzIgLmVkcmVhbS5sZWRnZXIudjEuVmFsaWRhdG9yUG93ZXIiVwoNVmFsaWRhdG9yVm90ZRITCgtwcm9wb3NhbF9pZBgBIAEoBBIxCgd1cGRhdGVzGAIgAygLMiAuZWRyZWFtLmxlZGdlci52MS5WYWxpZGF0b3JQb3dlciI8CglFeGNsdXNpb24SDgoGcmVhc29uGAEgASgJEg4KBmhlaWdodBgCIAEoAxIPCgd0aW1lX21zGAMgASgDIpgBCgdBcHBNZXRhEg4KBmhlaWdodBgBIAEoBBIQCghhcHBfaGFzaBgCIAEoDBIWCg5pbml0aWFsX2hlaWdodBgDIAEoBBIRCglhbmNlc3RvcnMYBCABKAQSFwoPbWF4X2Jsb2NrX2J5dGVzGAUgASgEEhAKCGNoYWluX2lkGAYgASgJEhUKDWJsb2NrX3RpbWVfbXMYByABKAMingEKDEFwcEhhc2hQcm9vZhISCgpzdGF0ZV9yb290GAEgASgMEhUKDW1vdW50YWluX3Jvb3QYAiABKAwSFgoOYW5jZXN0b3JfY291bnQYAyABKAQSDwoFc3RhdGUYBCABKAxIABIyCghhbmNlc3RvchgFIAEoCzIeLmVkcmVhbS5sZWRnZXIudjEuQW5jZXN0b3JQYXRoSABCBgoEcGF0aCIdCgxBbmNlc3RvclBhdGgSDQoFYXVudHMYASADKAxiBnByb3RvMw", [file_edream_ledger_v1_tx]);
 
 /**
  * `params`: what genesis fixes.
@@ -50,6 +50,13 @@ export type Params = Message<"edream.ledger.v1.Params"> & {
    * @generated from field: uint64 max_future_ms = 5;
    */
   maxFutureMs: bigint;
+
+  /**
+   * How many runs of equal sealed intervals a meter's period keeps so that they can be amended. 0: nothing is kept, nothing amended.
+   *
+   * @generated from field: uint32 sealed_runs_per_period = 6;
+   */
+  sealedRunsPerPeriod: number;
 };
 
 /**
@@ -199,6 +206,33 @@ export type Meter = Message<"edream.ledger.v1.Meter"> & {
    * @generated from field: string revoke_reason = 9;
    */
   revokeReason: string;
+
+  /**
+   * As enrolled; administrator empty: the owner.
+   *
+   * @generated from field: string administrator = 10;
+   */
+  administrator: string;
+
+  /**
+   * @generated from field: string model = 11;
+   */
+  model: string;
+
+  /**
+   * @generated from field: bytes firmware_hash = 12;
+   */
+  firmwareHash: Uint8Array;
+
+  /**
+   * @generated from field: int64 valid_from_ms = 13;
+   */
+  validFromMs: bigint;
+
+  /**
+   * @generated from field: int64 valid_until_ms = 14;
+   */
+  validUntilMs: bigint;
 };
 
 /**
@@ -207,6 +241,81 @@ export type Meter = Message<"edream.ledger.v1.Meter"> & {
  */
 export const MeterSchema: GenMessage<Meter> = /*@__PURE__*/
   messageDesc(file_edream_ledger_v1_state, 5);
+
+/**
+ * `counts/<meter id>`: numbers given to what stands beside the meter's intervals; absent while all are 0.
+ *
+ * @generated from message edream.ledger.v1.MeterCounts
+ */
+export type MeterCounts = Message<"edream.ledger.v1.MeterCounts"> & {
+  /**
+   * @generated from field: uint64 amendments = 1;
+   */
+  amendments: bigint;
+
+  /**
+   * @generated from field: uint64 erasures = 2;
+   */
+  erasures: bigint;
+
+  /**
+   * @generated from field: uint64 archives = 3;
+   */
+  archives: bigint;
+
+  /**
+   * @generated from field: uint64 flags = 4;
+   */
+  flags: bigint;
+
+  /**
+   * The latest configuration, and the latest one that the device says it has applied.
+   *
+   * @generated from field: uint64 configuration_version = 5;
+   */
+  configurationVersion: bigint;
+
+  /**
+   * @generated from field: uint64 applied_version = 6;
+   */
+  appliedVersion: bigint;
+};
+
+/**
+ * Describes the message edream.ledger.v1.MeterCounts.
+ * Use `create(MeterCountsSchema)` to create a new message.
+ */
+export const MeterCountsSchema: GenMessage<MeterCounts> = /*@__PURE__*/
+  messageDesc(file_edream_ledger_v1_state, 6);
+
+/**
+ * `count` sealed intervals, one behind the other: the first is (start, start + length].
+ *
+ * @generated from message edream.ledger.v1.SealedRun
+ */
+export type SealedRun = Message<"edream.ledger.v1.SealedRun"> & {
+  /**
+   * @generated from field: int64 start_ms = 1;
+   */
+  startMs: bigint;
+
+  /**
+   * @generated from field: uint64 length_ms = 2;
+   */
+  lengthMs: bigint;
+
+  /**
+   * @generated from field: uint32 count = 3;
+   */
+  count: number;
+};
+
+/**
+ * Describes the message edream.ledger.v1.SealedRun.
+ * Use `create(SealedRunSchema)` to create a new message.
+ */
+export const SealedRunSchema: GenMessage<SealedRun> = /*@__PURE__*/
+  messageDesc(file_edream_ledger_v1_state, 7);
 
 /**
  * `chain/<meter id>`: what sealing and registering change.
@@ -266,6 +375,13 @@ export type MeterChain = Message<"edream.ledger.v1.MeterChain"> & {
    * @generated from field: optional uint64 register_end_mwh = 9;
    */
   registerEndMwh?: bigint | undefined;
+
+  /**
+   * Of the latest interval's period, in time order.
+   *
+   * @generated from field: repeated edream.ledger.v1.SealedRun sealed_runs = 10;
+   */
+  sealedRuns: SealedRun[];
 };
 
 /**
@@ -273,7 +389,7 @@ export type MeterChain = Message<"edream.ledger.v1.MeterChain"> & {
  * Use `create(MeterChainSchema)` to create a new message.
  */
 export const MeterChainSchema: GenMessage<MeterChain> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_state, 6);
+  messageDesc(file_edream_ledger_v1_state, 8);
 
 /**
  * `period/<meter id>/<period start>`: H_P of a closed period.
@@ -295,6 +411,11 @@ export type ClosedPeriod = Message<"edream.ledger.v1.ClosedPeriod"> & {
    * @generated from field: int64 last_end_ms = 3;
    */
   lastEndMs: bigint;
+
+  /**
+   * @generated from field: repeated edream.ledger.v1.SealedRun sealed_runs = 4;
+   */
+  sealedRuns: SealedRun[];
 };
 
 /**
@@ -302,10 +423,11 @@ export type ClosedPeriod = Message<"edream.ledger.v1.ClosedPeriod"> & {
  * Use `create(ClosedPeriodSchema)` to create a new message.
  */
 export const ClosedPeriodSchema: GenMessage<ClosedPeriod> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_state, 7);
+  messageDesc(file_edream_ledger_v1_state, 9);
 
 /**
- * `unopened/<meter id>/<slot>`: a sealed interval of an export meter whose sum is still hidden.
+ * `unopened/<meter id>/<slot>`, for an amendment `unopened/<meter id>/<slot>.<amendment>`: a sealed interval, or amendment, of an
+ * export meter whose sum is still hidden.
  *
  * @generated from message edream.ledger.v1.UnopenedInterval
  */
@@ -324,6 +446,13 @@ export type UnopenedInterval = Message<"edream.ledger.v1.UnopenedInterval"> & {
    * @generated from field: uint32 reading_count = 3;
    */
   readingCount: number;
+
+  /**
+   * 0: the interval itself.
+   *
+   * @generated from field: uint32 amendment = 4;
+   */
+  amendment: number;
 };
 
 /**
@@ -331,7 +460,322 @@ export type UnopenedInterval = Message<"edream.ledger.v1.UnopenedInterval"> & {
  * Use `create(UnopenedIntervalSchema)` to create a new message.
  */
 export const UnopenedIntervalSchema: GenMessage<UnopenedInterval> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_state, 8);
+  messageDesc(file_edream_ledger_v1_state, 10);
+
+/**
+ * `amended/<meter id>/<end of the interval>`: a sealed interval to which readings came late.
+ *
+ * @generated from message edream.ledger.v1.AmendedInterval
+ */
+export type AmendedInterval = Message<"edream.ledger.v1.AmendedInterval"> & {
+  /**
+   * @generated from field: int64 start_ms = 1;
+   */
+  startMs: bigint;
+
+  /**
+   * @generated from field: uint32 amendments = 2;
+   */
+  amendments: number;
+
+  /**
+   * Of the latest amendment.
+   *
+   * @generated from field: bytes fingerprint = 3;
+   */
+  fingerprint: Uint8Array;
+
+  /**
+   * Over all amendments in their order, as H_P is over intervals (storage/types/amendment.ts).
+   *
+   * @generated from field: bytes amendments_hash = 4;
+   */
+  amendmentsHash: Uint8Array;
+
+  /**
+   * Of all amendments together.
+   *
+   * @generated from field: uint64 reading_count = 5;
+   */
+  readingCount: bigint;
+};
+
+/**
+ * Describes the message edream.ledger.v1.AmendedInterval.
+ * Use `create(AmendedIntervalSchema)` to create a new message.
+ */
+export const AmendedIntervalSchema: GenMessage<AmendedInterval> = /*@__PURE__*/
+  messageDesc(file_edream_ledger_v1_state, 11);
+
+/**
+ * `erasure/<meter id>/<number, 10 digits>`
+ *
+ * @generated from message edream.ledger.v1.Erasure
+ */
+export type Erasure = Message<"edream.ledger.v1.Erasure"> & {
+  /**
+   * @generated from field: int64 from_ms = 1;
+   */
+  fromMs: bigint;
+
+  /**
+   * @generated from field: int64 until_ms = 2;
+   */
+  untilMs: bigint;
+
+  /**
+   * @generated from field: uint64 reading_count = 3;
+   */
+  readingCount: bigint;
+
+  /**
+   * @generated from field: bytes receipt_hash = 4;
+   */
+  receiptHash: Uint8Array;
+
+  /**
+   * @generated from field: string recorded_by = 5;
+   */
+  recordedBy: string;
+
+  /**
+   * Block time.
+   *
+   * @generated from field: int64 recorded_ms = 6;
+   */
+  recordedMs: bigint;
+};
+
+/**
+ * Describes the message edream.ledger.v1.Erasure.
+ * Use `create(ErasureSchema)` to create a new message.
+ */
+export const ErasureSchema: GenMessage<Erasure> = /*@__PURE__*/
+  messageDesc(file_edream_ledger_v1_state, 12);
+
+/**
+ * `archive/<meter id>/<from>-<until>-<version>`
+ *
+ * @generated from message edream.ledger.v1.Archive
+ */
+export type Archive = Message<"edream.ledger.v1.Archive"> & {
+  /**
+   * @generated from field: bytes cid = 1;
+   */
+  cid: Uint8Array;
+
+  /**
+   * @generated from field: uint64 file_bytes = 2;
+   */
+  fileBytes: bigint;
+
+  /**
+   * @generated from field: uint64 reading_count = 3;
+   */
+  readingCount: bigint;
+
+  /**
+   * @generated from field: bytes file_hash = 4;
+   */
+  fileHash: Uint8Array;
+
+  /**
+   * @generated from field: string sealed_by = 5;
+   */
+  sealedBy: string;
+
+  /**
+   * @generated from field: int64 sealed_ms = 6;
+   */
+  sealedMs: bigint;
+};
+
+/**
+ * Describes the message edream.ledger.v1.Archive.
+ * Use `create(ArchiveSchema)` to create a new message.
+ */
+export const ArchiveSchema: GenMessage<Archive> = /*@__PURE__*/
+  messageDesc(file_edream_ledger_v1_state, 13);
+
+/**
+ * `flag/<meter id>/<number, 10 digits>`
+ *
+ * @generated from message edream.ledger.v1.Flag
+ */
+export type Flag = Message<"edream.ledger.v1.Flag"> & {
+  /**
+   * @generated from field: int64 interval_start_ms = 1;
+   */
+  intervalStartMs: bigint;
+
+  /**
+   * @generated from field: int64 interval_end_ms = 2;
+   */
+  intervalEndMs: bigint;
+
+  /**
+   * @generated from field: string kind = 3;
+   */
+  kind: string;
+
+  /**
+   * @generated from field: string severity = 4;
+   */
+  severity: string;
+
+  /**
+   * @generated from field: uint32 score = 5;
+   */
+  score: number;
+
+  /**
+   * @generated from field: string detector = 6;
+   */
+  detector: string;
+
+  /**
+   * @generated from field: bytes details_hash = 7;
+   */
+  detailsHash: Uint8Array;
+
+  /**
+   * @generated from field: string flagged_by = 8;
+   */
+  flaggedBy: string;
+
+  /**
+   * @generated from field: int64 flagged_ms = 9;
+   */
+  flaggedMs: bigint;
+
+  /**
+   * Empty while the flag stands.
+   *
+   * @generated from field: string withdrawn_by = 10;
+   */
+  withdrawnBy: string;
+
+  /**
+   * @generated from field: int64 withdrawn_ms = 11;
+   */
+  withdrawnMs: bigint;
+
+  /**
+   * @generated from field: bytes reason_hash = 12;
+   */
+  reasonHash: Uint8Array;
+};
+
+/**
+ * Describes the message edream.ledger.v1.Flag.
+ * Use `create(FlagSchema)` to create a new message.
+ */
+export const FlagSchema: GenMessage<Flag> = /*@__PURE__*/
+  messageDesc(file_edream_ledger_v1_state, 14);
+
+/**
+ * `configuration/<meter id>/<version, 10 digits>`
+ *
+ * @generated from message edream.ledger.v1.DeviceConfiguration
+ */
+export type DeviceConfiguration = Message<"edream.ledger.v1.DeviceConfiguration"> & {
+  /**
+   * @generated from field: bytes payload_hash = 1;
+   */
+  payloadHash: Uint8Array;
+
+  /**
+   * @generated from field: uint32 payload_bytes = 2;
+   */
+  payloadBytes: number;
+
+  /**
+   * @generated from field: bytes plaintext_hash = 3;
+   */
+  plaintextHash: Uint8Array;
+
+  /**
+   * @generated from field: string schema_id = 4;
+   */
+  schemaId: string;
+
+  /**
+   * @generated from field: uint32 schema_version = 5;
+   */
+  schemaVersion: number;
+
+  /**
+   * @generated from field: string priority = 6;
+   */
+  priority: string;
+
+  /**
+   * @generated from field: string administrator = 7;
+   */
+  administrator: string;
+
+  /**
+   * @generated from field: string checker = 8;
+   */
+  checker: string;
+
+  /**
+   * @generated from field: int64 set_ms = 9;
+   */
+  setMs: bigint;
+
+  /**
+   * applied or rejected; empty until the device has answered.
+   *
+   * @generated from field: string outcome = 10;
+   */
+  outcome: string;
+
+  /**
+   * @generated from field: uint32 code = 11;
+   */
+  code: number;
+
+  /**
+   * By the device's clock, and by block time.
+   *
+   * @generated from field: int64 applied_ms = 12;
+   */
+  appliedMs: bigint;
+
+  /**
+   * @generated from field: int64 acknowledged_ms = 13;
+   */
+  acknowledgedMs: bigint;
+};
+
+/**
+ * Describes the message edream.ledger.v1.DeviceConfiguration.
+ * Use `create(DeviceConfigurationSchema)` to create a new message.
+ */
+export const DeviceConfigurationSchema: GenMessage<DeviceConfiguration> = /*@__PURE__*/
+  messageDesc(file_edream_ledger_v1_state, 15);
+
+/**
+ * `payload/<meter id>/<version, 10 digits>`: of the latest configurations; older ones are in their blocks only.
+ *
+ * @generated from message edream.ledger.v1.ConfigurationPayload
+ */
+export type ConfigurationPayload = Message<"edream.ledger.v1.ConfigurationPayload"> & {
+  /**
+   * As the device decrypts it.
+   *
+   * @generated from field: bytes ciphertext = 1;
+   */
+  ciphertext: Uint8Array;
+};
+
+/**
+ * Describes the message edream.ledger.v1.ConfigurationPayload.
+ * Use `create(ConfigurationPayloadSchema)` to create a new message.
+ */
+export const ConfigurationPayloadSchema: GenMessage<ConfigurationPayload> = /*@__PURE__*/
+  messageDesc(file_edream_ledger_v1_state, 16);
 
 /**
  * `output/<tx id>/<index>`: an unspent output.
@@ -365,7 +809,7 @@ export type Output = Message<"edream.ledger.v1.Output"> & {
  * Use `create(OutputSchema)` to create a new message.
  */
 export const OutputSchema: GenMessage<Output> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_state, 9);
+  messageDesc(file_edream_ledger_v1_state, 17);
 
 /**
  * `validators`: ordered by public key.
@@ -384,7 +828,7 @@ export type Validators = Message<"edream.ledger.v1.Validators"> & {
  * Use `create(ValidatorsSchema)` to create a new message.
  */
 export const ValidatorsSchema: GenMessage<Validators> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_state, 10);
+  messageDesc(file_edream_ledger_v1_state, 18);
 
 /**
  * `vote/<account>`: a regulator's latest vote that has not been carried out.
@@ -408,7 +852,7 @@ export type ValidatorVote = Message<"edream.ledger.v1.ValidatorVote"> & {
  * Use `create(ValidatorVoteSchema)` to create a new message.
  */
 export const ValidatorVoteSchema: GenMessage<ValidatorVote> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_state, 11);
+  messageDesc(file_edream_ledger_v1_state, 19);
 
 /**
  * `exclusion/<consensus address in hex>`: a validator that evidence showed to have misbehaved; its key is never taken in again.
@@ -441,7 +885,7 @@ export type Exclusion = Message<"edream.ledger.v1.Exclusion"> & {
  * Use `create(ExclusionSchema)` to create a new message.
  */
 export const ExclusionSchema: GenMessage<Exclusion> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_state, 12);
+  messageDesc(file_edream_ledger_v1_state, 20);
 
 /**
  * Beside the tree, under `!meta`: where the application stands.
@@ -494,7 +938,7 @@ export type AppMeta = Message<"edream.ledger.v1.AppMeta"> & {
  * Use `create(AppMetaSchema)` to create a new message.
  */
 export const AppMetaSchema: GenMessage<AppMeta> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_state, 13);
+  messageDesc(file_edream_ledger_v1_state, 21);
 
 /**
  * The proof bytes of a query: the way from one value to the app hash
@@ -547,7 +991,7 @@ export type AppHashProof = Message<"edream.ledger.v1.AppHashProof"> & {
  * Use `create(AppHashProofSchema)` to create a new message.
  */
 export const AppHashProofSchema: GenMessage<AppHashProof> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_state, 14);
+  messageDesc(file_edream_ledger_v1_state, 22);
 
 /**
  * An RFC 6962 path. Which leaf it starts at follows from the height asked for: leaf i is the hash of the block at initial height + i.
@@ -568,5 +1012,5 @@ export type AncestorPath = Message<"edream.ledger.v1.AncestorPath"> & {
  * Use `create(AncestorPathSchema)` to create a new message.
  */
 export const AncestorPathSchema: GenMessage<AncestorPath> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_state, 15);
+  messageDesc(file_edream_ledger_v1_state, 23);
 

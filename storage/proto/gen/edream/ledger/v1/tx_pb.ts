@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file edream/ledger/v1/tx.proto.
  */
 export const file_edream_ledger_v1_tx: GenFile = /*@__PURE__*/
-  fileDesc("ChllZHJlYW0vbGVkZ2VyL3YxL3R4LnByb3RvEhBlZHJlYW0ubGVkZ2VyLnYxIisKBExvY2sSEQoJdGhyZXNob2xkGAEgASgNEhAKCGFjY291bnRzGAIgAygJIjQKDU91dHB1dFBvaW50ZXISDQoFdHhfaWQYASABKAwSFAoMb3V0cHV0X2luZGV4GAIgASgNIkgKDEVuZXJneU91dHB1dBISCgphbW91bnRfbXdoGAEgASgEEiQKBGxvY2sYAiABKAsyFi5lZHJlYW0ubGVkZ2VyLnYxLkxvY2siQQoOTXNnRW5yb2xNZW1iZXISEQoJYXV0aG9yaXR5GAEgASgJEg4KBm1lbWJlchgCIAEoCRIMCgRyb2xlGAMgASgJIjQKD01zZ1JlbW92ZU1lbWJlchIRCglhdXRob3JpdHkYASABKAkSDgoGbWVtYmVyGAIgASgJIkAKDU1zZ0NoYW5nZVJvbGUSEQoJYXV0aG9yaXR5GAEgASgJEg4KBm1lbWJlchgCIAEoCRIMCgRyb2xlGAMgASgJIiYKCURldmljZUtleRIMCgR0eXBlGAEgASgJEgsKA2tleRgCIAEoDCLHAQoNTXNnRW5yb2xNZXRlchIRCglhdXRob3JpdHkYASABKAkSEAoIbWV0ZXJfaWQYAiABKAkSLwoKZGV2aWNlX2tleRgDIAEoCzIbLmVkcmVhbS5sZWRnZXIudjEuRGV2aWNlS2V5Eg0KBW93bmVyGAQgASgJEhAKCHF1YW50aXR5GAUgASgJEhEKCWRpcmVjdGlvbhgGIAEoCRIXCg9zZWVkX2NvbW1pdG1lbnQYByABKAwSEwoLaW50ZXJ2YWxfbXMYCCABKAQiRQoOTXNnUmV2b2tlTWV0ZXISEQoJYXV0aG9yaXR5GAEgASgJEhAKCG1ldGVyX2lkGAIgASgJEg4KBnJlYXNvbhgDIAEoCSKVAgoPTXNnU2VhbEludGVydmFsEg4KBnNpZ25lchgBIAEoCRIQCghtZXRlcl9pZBgCIAEoCRIZChFpbnRlcnZhbF9zdGFydF9tcxgDIAEoAxIXCg9pbnRlcnZhbF9lbmRfbXMYBCABKAMSFQoNcmVhZGluZ19jb3VudBgFIAEoDRITCgtmaW5nZXJwcmludBgGIAEoDBIVCg1yZWFkaW5nc19yb290GAcgASgMEhEKB3N1bV9td2gYCCABKBJIABIYCg5zdW1fY29tbWl0bWVudBgJIAEoDEgAEh0KEHJlZ2lzdGVyX2VuZF9td2gYCiABKARIAYgBAUIICgZlbmVyZ3lCEwoRX3JlZ2lzdGVyX2VuZF9td2giRAoKU3VtT3BlbmluZxIXCg9pbnRlcnZhbF9lbmRfbXMYASABKAMSDwoHc3VtX213aBgCIAEoEhIMCgRzYWx0GAMgASgMIpUBChFNc2dSZWdpc3RlckVuZXJneRINCgVvd25lchgBIAEoCRIQCghtZXRlcl9pZBgCIAEoCRIuCghvcGVuaW5ncxgDIAMoCzIcLmVkcmVhbS5sZWRnZXIudjEuU3VtT3BlbmluZxIvCgdvdXRwdXRzGAQgAygLMh4uZWRyZWFtLmxlZGdlci52MS5FbmVyZ3lPdXRwdXQihgEKEU1zZ1RyYW5zZmVyRW5lcmd5Eg8KB3NpZ25lcnMYASADKAkSLwoGaW5wdXRzGAIgAygLMh8uZWRyZWFtLmxlZGdlci52MS5PdXRwdXRQb2ludGVyEi8KB291dHB1dHMYAyADKAsyHi5lZHJlYW0ubGVkZ2VyLnYxLkVuZXJneU91dHB1dCIzCg5WYWxpZGF0b3JQb3dlchISCgpwdWJsaWNfa2V5GAEgASgMEg0KBXBvd2VyGAIgASgEInAKE01zZ1VwZGF0ZVZhbGlkYXRvcnMSEQoJYXV0aG9yaXR5GAEgASgJEjEKB3VwZGF0ZXMYAiADKAsyIC5lZHJlYW0ubGVkZ2VyLnYxLlZhbGlkYXRvclBvd2VyEhMKC3Byb3Bvc2FsX2lkGAMgASgEYgZwcm90bzM");
+  fileDesc("ChllZHJlYW0vbGVkZ2VyL3YxL3R4LnByb3RvEhBlZHJlYW0ubGVkZ2VyLnYxIisKBExvY2sSEQoJdGhyZXNob2xkGAEgASgNEhAKCGFjY291bnRzGAIgAygJIjQKDU91dHB1dFBvaW50ZXISDQoFdHhfaWQYASABKAwSFAoMb3V0cHV0X2luZGV4GAIgASgNIkgKDEVuZXJneU91dHB1dBISCgphbW91bnRfbXdoGAEgASgEEiQKBGxvY2sYAiABKAsyFi5lZHJlYW0ubGVkZ2VyLnYxLkxvY2siQQoOTXNnRW5yb2xNZW1iZXISEQoJYXV0aG9yaXR5GAEgASgJEg4KBm1lbWJlchgCIAEoCRIMCgRyb2xlGAMgASgJIjQKD01zZ1JlbW92ZU1lbWJlchIRCglhdXRob3JpdHkYASABKAkSDgoGbWVtYmVyGAIgASgJIkAKDU1zZ0NoYW5nZVJvbGUSEQoJYXV0aG9yaXR5GAEgASgJEg4KBm1lbWJlchgCIAEoCRIMCgRyb2xlGAMgASgJIiYKCURldmljZUtleRIMCgR0eXBlGAEgASgJEgsKA2tleRgCIAEoDCKzAgoNTXNnRW5yb2xNZXRlchIRCglhdXRob3JpdHkYASABKAkSEAoIbWV0ZXJfaWQYAiABKAkSLwoKZGV2aWNlX2tleRgDIAEoCzIbLmVkcmVhbS5sZWRnZXIudjEuRGV2aWNlS2V5Eg0KBW93bmVyGAQgASgJEhAKCHF1YW50aXR5GAUgASgJEhEKCWRpcmVjdGlvbhgGIAEoCRIXCg9zZWVkX2NvbW1pdG1lbnQYByABKAwSEwoLaW50ZXJ2YWxfbXMYCCABKAQSFQoNYWRtaW5pc3RyYXRvchgJIAEoCRINCgVtb2RlbBgKIAEoCRIVCg1maXJtd2FyZV9oYXNoGAsgASgMEhUKDXZhbGlkX2Zyb21fbXMYDCABKAMSFgoOdmFsaWRfdW50aWxfbXMYDSABKAMiRQoOTXNnUmV2b2tlTWV0ZXISEQoJYXV0aG9yaXR5GAEgASgJEhAKCG1ldGVyX2lkGAIgASgJEg4KBnJlYXNvbhgDIAEoCSKVAgoPTXNnU2VhbEludGVydmFsEg4KBnNpZ25lchgBIAEoCRIQCghtZXRlcl9pZBgCIAEoCRIZChFpbnRlcnZhbF9zdGFydF9tcxgDIAEoAxIXCg9pbnRlcnZhbF9lbmRfbXMYBCABKAMSFQoNcmVhZGluZ19jb3VudBgFIAEoDRITCgtmaW5nZXJwcmludBgGIAEoDBIVCg1yZWFkaW5nc19yb290GAcgASgMEhEKB3N1bV9td2gYCCABKBJIABIYCg5zdW1fY29tbWl0bWVudBgJIAEoDEgAEh0KEHJlZ2lzdGVyX2VuZF9td2gYCiABKARIAYgBAUIICgZlbmVyZ3lCEwoRX3JlZ2lzdGVyX2VuZF9td2gikwIKEE1zZ0FtZW5kSW50ZXJ2YWwSDgoGc2lnbmVyGAEgASgJEhAKCG1ldGVyX2lkGAIgASgJEhkKEWludGVydmFsX3N0YXJ0X21zGAMgASgDEhcKD2ludGVydmFsX2VuZF9tcxgEIAEoAxIRCglhbWVuZG1lbnQYBSABKA0SFQoNcmVhZGluZ19jb3VudBgGIAEoDRIcChRwcmV2aW91c19maW5nZXJwcmludBgHIAEoDBITCgtmaW5nZXJwcmludBgIIAEoDBIVCg1yZWFkaW5nc19yb290GAkgASgMEhEKB3N1bV9td2gYCiABKBJIABIYCg5zdW1fY29tbWl0bWVudBgLIAEoDEgAQggKBmVuZXJneSKEAQoQTXNnUmVjb3JkRXJhc3VyZRIOCgZzaWduZXIYASABKAkSEAoIbWV0ZXJfaWQYAiABKAkSDwoHZnJvbV9tcxgDIAEoAxIQCgh1bnRpbF9tcxgEIAEoAxIVCg1yZWFkaW5nX2NvdW50GAUgASgEEhQKDHJlY2VpcHRfaGFzaBgGIAEoDCKxAQoOTXNnU2VhbEFyY2hpdmUSDgoGc2lnbmVyGAEgASgJEhAKCG1ldGVyX2lkGAIgASgJEg8KB2Zyb21fbXMYAyABKAMSEAoIdW50aWxfbXMYBCABKAMSDwoHdmVyc2lvbhgFIAEoDRILCgNjaWQYBiABKAwSEgoKZmlsZV9ieXRlcxgHIAEoBBIVCg1yZWFkaW5nX2NvdW50GAggASgEEhEKCWZpbGVfaGFzaBgJIAEoDCK+AQoPTXNnRmxhZ1JlYWRpbmdzEg4KBnNpZ25lchgBIAEoCRIQCghtZXRlcl9pZBgCIAEoCRIZChFpbnRlcnZhbF9zdGFydF9tcxgDIAEoAxIXCg9pbnRlcnZhbF9lbmRfbXMYBCABKAMSDAoEa2luZBgFIAEoCRIQCghzZXZlcml0eRgGIAEoCRINCgVzY29yZRgHIAEoDRIQCghkZXRlY3RvchgIIAEoCRIUCgxkZXRhaWxzX2hhc2gYCSABKAwiVgoPTXNnV2l0aGRyYXdGbGFnEg4KBnNpZ25lchgBIAEoCRIQCghtZXRlcl9pZBgCIAEoCRIMCgRmbGFnGAMgASgEEhMKC3JlYXNvbl9oYXNoGAQgASgMIoICChlNc2dTZXREZXZpY2VDb25maWd1cmF0aW9uEhUKDWFkbWluaXN0cmF0b3IYASABKAkSEAoIbWV0ZXJfaWQYAiABKAkSDwoHdmVyc2lvbhgDIAEoBBIPCgdwYXlsb2FkGAQgASgMEhYKDnBsYWludGV4dF9oYXNoGAUgASgMEhEKCXNjaGVtYV9pZBgGIAEoCRIWCg5zY2hlbWFfdmVyc2lvbhgHIAEoDRIQCghwcmlvcml0eRgIIAEoCRIwCgtjaGVja2VyX2tleRgJIAEoCzIbLmVkcmVhbS5sZWRnZXIudjEuRGV2aWNlS2V5EhMKC2F0dGVzdGF0aW9uGAogASgMIokBCiFNc2dBY2tub3dsZWRnZURldmljZUNvbmZpZ3VyYXRpb24SDgoGc2lnbmVyGAEgASgJEhAKCG1ldGVyX2lkGAIgASgJEg8KB3ZlcnNpb24YAyABKAQSDwoHb3V0Y29tZRgEIAEoCRIMCgRjb2RlGAUgASgNEhIKCmFwcGxpZWRfbXMYBiABKAMiVwoKU3VtT3BlbmluZxIXCg9pbnRlcnZhbF9lbmRfbXMYASABKAMSDwoHc3VtX213aBgCIAEoEhIMCgRzYWx0GAMgASgMEhEKCWFtZW5kbWVudBgEIAEoDSKVAQoRTXNnUmVnaXN0ZXJFbmVyZ3kSDQoFb3duZXIYASABKAkSEAoIbWV0ZXJfaWQYAiABKAkSLgoIb3BlbmluZ3MYAyADKAsyHC5lZHJlYW0ubGVkZ2VyLnYxLlN1bU9wZW5pbmcSLwoHb3V0cHV0cxgEIAMoCzIeLmVkcmVhbS5sZWRnZXIudjEuRW5lcmd5T3V0cHV0IoYBChFNc2dUcmFuc2ZlckVuZXJneRIPCgdzaWduZXJzGAEgAygJEi8KBmlucHV0cxgCIAMoCzIfLmVkcmVhbS5sZWRnZXIudjEuT3V0cHV0UG9pbnRlchIvCgdvdXRwdXRzGAMgAygLMh4uZWRyZWFtLmxlZGdlci52MS5FbmVyZ3lPdXRwdXQiMwoOVmFsaWRhdG9yUG93ZXISEgoKcHVibGljX2tleRgBIAEoDBINCgVwb3dlchgCIAEoBCJwChNNc2dVcGRhdGVWYWxpZGF0b3JzEhEKCWF1dGhvcml0eRgBIAEoCRIxCgd1cGRhdGVzGAIgAygLMiAuZWRyZWFtLmxlZGdlci52MS5WYWxpZGF0b3JQb3dlchITCgtwcm9wb3NhbF9pZBgDIAEoBGIGcHJvdG8z");
 
 /**
  * Locks an output to `threshold` of the listed accounts; one account and threshold 1 is the plain case.
@@ -239,6 +239,39 @@ export type MsgEnrolMeter = Message<"edream.ledger.v1.MsgEnrolMeter"> & {
    * @generated from field: uint64 interval_ms = 8;
    */
   intervalMs: bigint;
+
+  /**
+   * The member who configures the device; empty: the meter's owner.
+   *
+   * @generated from field: string administrator = 9;
+   */
+  administrator: string;
+
+  /**
+   * Maker and type, as on the plate; at most 64 characters.
+   *
+   * @generated from field: string model = 10;
+   */
+  model: string;
+
+  /**
+   * SHA256 of the firmware the device was enrolled with, 32 bytes, or empty.
+   *
+   * @generated from field: bytes firmware_hash = 11;
+   */
+  firmwareHash: Uint8Array;
+
+  /**
+   * The certificate holds for (from, until]; 0 and 0: until it is revoked.
+   *
+   * @generated from field: int64 valid_from_ms = 12;
+   */
+  validFromMs: bigint;
+
+  /**
+   * @generated from field: int64 valid_until_ms = 13;
+   */
+  validUntilMs: bigint;
 };
 
 /**
@@ -357,7 +390,439 @@ export const MsgSealIntervalSchema: GenMessage<MsgSealInterval> = /*@__PURE__*/
   messageDesc(file_edream_ledger_v1_tx, 9);
 
 /**
- * Opens the commitment of one sealed interval.
+ * Late readings of an interval that is sealed already. The interval stays as it is: this stands beside it.
+ *
+ * @generated from message edream.ledger.v1.MsgAmendInterval
+ */
+export type MsgAmendInterval = Message<"edream.ledger.v1.MsgAmendInterval"> & {
+  /**
+   * @generated from field: string signer = 1;
+   */
+  signer: string;
+
+  /**
+   * @generated from field: string meter_id = 2;
+   */
+  meterId: string;
+
+  /**
+   * Exactly those of the sealed interval.
+   *
+   * @generated from field: int64 interval_start_ms = 3;
+   */
+  intervalStartMs: bigint;
+
+  /**
+   * @generated from field: int64 interval_end_ms = 4;
+   */
+  intervalEndMs: bigint;
+
+  /**
+   * 1 for the first amendment of the interval, then one more each.
+   *
+   * @generated from field: uint32 amendment = 5;
+   */
+  amendment: number;
+
+  /**
+   * Of this amendment alone, as everything below.
+   *
+   * @generated from field: uint32 reading_count = 6;
+   */
+  readingCount: number;
+
+  /**
+   * Of the interval or, from the second amendment on, of the amendment before: what this one's chain is seeded with.
+   *
+   * @generated from field: bytes previous_fingerprint = 7;
+   */
+  previousFingerprint: Uint8Array;
+
+  /**
+   * @generated from field: bytes fingerprint = 8;
+   */
+  fingerprint: Uint8Array;
+
+  /**
+   * @generated from field: bytes readings_root = 9;
+   */
+  readingsRoot: Uint8Array;
+
+  /**
+   * @generated from oneof edream.ledger.v1.MsgAmendInterval.energy
+   */
+  energy: {
+    /**
+     * @generated from field: sint64 sum_mwh = 10;
+     */
+    value: bigint;
+    case: "sumMwh";
+  } | {
+    /**
+     * As in MsgSealInterval.
+     *
+     * @generated from field: bytes sum_commitment = 11;
+     */
+    value: Uint8Array;
+    case: "sumCommitment";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message edream.ledger.v1.MsgAmendInterval.
+ * Use `create(MsgAmendIntervalSchema)` to create a new message.
+ */
+export const MsgAmendIntervalSchema: GenMessage<MsgAmendInterval> = /*@__PURE__*/
+  messageDesc(file_edream_ledger_v1_tx, 10);
+
+/**
+ * Says that readings of (from, until] were erased on purpose, so that nobody takes them for lost.
+ *
+ * @generated from message edream.ledger.v1.MsgRecordErasure
+ */
+export type MsgRecordErasure = Message<"edream.ledger.v1.MsgRecordErasure"> & {
+  /**
+   * @generated from field: string signer = 1;
+   */
+  signer: string;
+
+  /**
+   * @generated from field: string meter_id = 2;
+   */
+  meterId: string;
+
+  /**
+   * @generated from field: int64 from_ms = 3;
+   */
+  fromMs: bigint;
+
+  /**
+   * @generated from field: int64 until_ms = 4;
+   */
+  untilMs: bigint;
+
+  /**
+   * @generated from field: uint64 reading_count = 5;
+   */
+  readingCount: bigint;
+
+  /**
+   * SHA256 of the receipt that the erasing store gave, 32 bytes.
+   *
+   * @generated from field: bytes receipt_hash = 6;
+   */
+  receiptHash: Uint8Array;
+};
+
+/**
+ * Describes the message edream.ledger.v1.MsgRecordErasure.
+ * Use `create(MsgRecordErasureSchema)` to create a new message.
+ */
+export const MsgRecordErasureSchema: GenMessage<MsgRecordErasure> = /*@__PURE__*/
+  messageDesc(file_edream_ledger_v1_tx, 11);
+
+/**
+ * All readings of (from, until] in one file, by its name in IPFS.
+ *
+ * @generated from message edream.ledger.v1.MsgSealArchive
+ */
+export type MsgSealArchive = Message<"edream.ledger.v1.MsgSealArchive"> & {
+  /**
+   * @generated from field: string signer = 1;
+   */
+  signer: string;
+
+  /**
+   * @generated from field: string meter_id = 2;
+   */
+  meterId: string;
+
+  /**
+   * @generated from field: int64 from_ms = 3;
+   */
+  fromMs: bigint;
+
+  /**
+   * @generated from field: int64 until_ms = 4;
+   */
+  untilMs: bigint;
+
+  /**
+   * 1 for the first file of the period, then one more each.
+   *
+   * @generated from field: uint32 version = 5;
+   */
+  version: number;
+
+  /**
+   * CIDv1 in binary form, at most 64 bytes.
+   *
+   * @generated from field: bytes cid = 6;
+   */
+  cid: Uint8Array;
+
+  /**
+   * @generated from field: uint64 file_bytes = 7;
+   */
+  fileBytes: bigint;
+
+  /**
+   * @generated from field: uint64 reading_count = 8;
+   */
+  readingCount: bigint;
+
+  /**
+   * SHA256 of the file's bytes.
+   *
+   * @generated from field: bytes file_hash = 9;
+   */
+  fileHash: Uint8Array;
+};
+
+/**
+ * Describes the message edream.ledger.v1.MsgSealArchive.
+ * Use `create(MsgSealArchiveSchema)` to create a new message.
+ */
+export const MsgSealArchiveSchema: GenMessage<MsgSealArchive> = /*@__PURE__*/
+  messageDesc(file_edream_ledger_v1_tx, 12);
+
+/**
+ * Something about the readings of (start, end] that somebody should look at. Nothing is deleted or changed by it.
+ *
+ * @generated from message edream.ledger.v1.MsgFlagReadings
+ */
+export type MsgFlagReadings = Message<"edream.ledger.v1.MsgFlagReadings"> & {
+  /**
+   * @generated from field: string signer = 1;
+   */
+  signer: string;
+
+  /**
+   * @generated from field: string meter_id = 2;
+   */
+  meterId: string;
+
+  /**
+   * @generated from field: int64 interval_start_ms = 3;
+   */
+  intervalStartMs: bigint;
+
+  /**
+   * @generated from field: int64 interval_end_ms = 4;
+   */
+  intervalEndMs: bigint;
+
+  /**
+   * spike, leak, gap, reset, clock, known-load, zero-run, over-limit, tamper or other.
+   *
+   * @generated from field: string kind = 5;
+   */
+  kind: string;
+
+  /**
+   * info, warning or critical.
+   *
+   * @generated from field: string severity = 6;
+   */
+  severity: string;
+
+  /**
+   * What the detector measured, in thousandths of its own unit.
+   *
+   * @generated from field: uint32 score = 7;
+   */
+  score: number;
+
+  /**
+   * Which detector found it, with its version; at most 64 characters.
+   *
+   * @generated from field: string detector = 8;
+   */
+  detector: string;
+
+  /**
+   * SHA256 of the details, which stay off the chain.
+   *
+   * @generated from field: bytes details_hash = 9;
+   */
+  detailsHash: Uint8Array;
+};
+
+/**
+ * Describes the message edream.ledger.v1.MsgFlagReadings.
+ * Use `create(MsgFlagReadingsSchema)` to create a new message.
+ */
+export const MsgFlagReadingsSchema: GenMessage<MsgFlagReadings> = /*@__PURE__*/
+  messageDesc(file_edream_ledger_v1_tx, 13);
+
+/**
+ * A flag turned out to be none. The flag stays, with this beside it.
+ *
+ * @generated from message edream.ledger.v1.MsgWithdrawFlag
+ */
+export type MsgWithdrawFlag = Message<"edream.ledger.v1.MsgWithdrawFlag"> & {
+  /**
+   * @generated from field: string signer = 1;
+   */
+  signer: string;
+
+  /**
+   * @generated from field: string meter_id = 2;
+   */
+  meterId: string;
+
+  /**
+   * Number of the flag among those of the meter, from 1.
+   *
+   * @generated from field: uint64 flag = 3;
+   */
+  flag: bigint;
+
+  /**
+   * SHA256 of the reasons, which stay off the chain.
+   *
+   * @generated from field: bytes reason_hash = 4;
+   */
+  reasonHash: Uint8Array;
+};
+
+/**
+ * Describes the message edream.ledger.v1.MsgWithdrawFlag.
+ * Use `create(MsgWithdrawFlagSchema)` to create a new message.
+ */
+export const MsgWithdrawFlagSchema: GenMessage<MsgWithdrawFlag> = /*@__PURE__*/
+  messageDesc(file_edream_ledger_v1_tx, 14);
+
+/**
+ * A new configuration for a device, readable by that device alone.
+ *
+ * @generated from message edream.ledger.v1.MsgSetDeviceConfiguration
+ */
+export type MsgSetDeviceConfiguration = Message<"edream.ledger.v1.MsgSetDeviceConfiguration"> & {
+  /**
+   * The device's administrator.
+   *
+   * @generated from field: string administrator = 1;
+   */
+  administrator: string;
+
+  /**
+   * @generated from field: string meter_id = 2;
+   */
+  meterId: string;
+
+  /**
+   * One more than the version before, from 1.
+   *
+   * @generated from field: uint64 version = 3;
+   */
+  version: bigint;
+
+  /**
+   * Encrypted for the device, 1 to 16384 bytes.
+   *
+   * @generated from field: bytes payload = 4;
+   */
+  payload: Uint8Array;
+
+  /**
+   * SHA256 of what the device will have after decryption. It begins with random bytes, or short settings could be guessed.
+   *
+   * @generated from field: bytes plaintext_hash = 5;
+   */
+  plaintextHash: Uint8Array;
+
+  /**
+   * What the plaintext is written in; at most 64 characters, and from version 1.
+   *
+   * @generated from field: string schema_id = 6;
+   */
+  schemaId: string;
+
+  /**
+   * @generated from field: uint32 schema_version = 7;
+   */
+  schemaVersion: number;
+
+  /**
+   * normal or urgent.
+   *
+   * @generated from field: string priority = 8;
+   */
+  priority: string;
+
+  /**
+   * Who has checked the plaintext's syntax, not the administrator: a member's key, and its signature over the bytes of storage/types/configurationAttestation.ts.
+   *
+   * @generated from field: edream.ledger.v1.DeviceKey checker_key = 9;
+   */
+  checkerKey?: DeviceKey | undefined;
+
+  /**
+   * @generated from field: bytes attestation = 10;
+   */
+  attestation: Uint8Array;
+};
+
+/**
+ * Describes the message edream.ledger.v1.MsgSetDeviceConfiguration.
+ * Use `create(MsgSetDeviceConfigurationSchema)` to create a new message.
+ */
+export const MsgSetDeviceConfigurationSchema: GenMessage<MsgSetDeviceConfiguration> = /*@__PURE__*/
+  messageDesc(file_edream_ledger_v1_tx, 15);
+
+/**
+ * What the device did with it.
+ *
+ * @generated from message edream.ledger.v1.MsgAcknowledgeDeviceConfiguration
+ */
+export type MsgAcknowledgeDeviceConfiguration = Message<"edream.ledger.v1.MsgAcknowledgeDeviceConfiguration"> & {
+  /**
+   * The device.
+   *
+   * @generated from field: string signer = 1;
+   */
+  signer: string;
+
+  /**
+   * @generated from field: string meter_id = 2;
+   */
+  meterId: string;
+
+  /**
+   * @generated from field: uint64 version = 3;
+   */
+  version: bigint;
+
+  /**
+   * applied or rejected.
+   *
+   * @generated from field: string outcome = 4;
+   */
+  outcome: string;
+
+  /**
+   * 0 if applied; why not, in the device's own numbers, if rejected.
+   *
+   * @generated from field: uint32 code = 5;
+   */
+  code: number;
+
+  /**
+   * @generated from field: int64 applied_ms = 6;
+   */
+  appliedMs: bigint;
+};
+
+/**
+ * Describes the message edream.ledger.v1.MsgAcknowledgeDeviceConfiguration.
+ * Use `create(MsgAcknowledgeDeviceConfigurationSchema)` to create a new message.
+ */
+export const MsgAcknowledgeDeviceConfigurationSchema: GenMessage<MsgAcknowledgeDeviceConfiguration> = /*@__PURE__*/
+  messageDesc(file_edream_ledger_v1_tx, 16);
+
+/**
+ * Opens the commitment of one sealed interval or amendment.
  *
  * @generated from message edream.ledger.v1.SumOpening
  */
@@ -376,6 +841,13 @@ export type SumOpening = Message<"edream.ledger.v1.SumOpening"> & {
    * @generated from field: bytes salt = 3;
    */
   salt: Uint8Array;
+
+  /**
+   * 0: the interval itself; else its amendment with this number.
+   *
+   * @generated from field: uint32 amendment = 4;
+   */
+  amendment: number;
 };
 
 /**
@@ -383,7 +855,7 @@ export type SumOpening = Message<"edream.ledger.v1.SumOpening"> & {
  * Use `create(SumOpeningSchema)` to create a new message.
  */
 export const SumOpeningSchema: GenMessage<SumOpening> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_tx, 10);
+  messageDesc(file_edream_ledger_v1_tx, 17);
 
 /**
  * Creates an energy asset backed by what the meter has produced and not yet backed.
@@ -417,7 +889,7 @@ export type MsgRegisterEnergy = Message<"edream.ledger.v1.MsgRegisterEnergy"> & 
  * Use `create(MsgRegisterEnergySchema)` to create a new message.
  */
 export const MsgRegisterEnergySchema: GenMessage<MsgRegisterEnergy> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_tx, 11);
+  messageDesc(file_edream_ledger_v1_tx, 18);
 
 /**
  * Spends outputs and creates new ones of the same total. All accounts needed by the locks sign the transaction.
@@ -446,7 +918,7 @@ export type MsgTransferEnergy = Message<"edream.ledger.v1.MsgTransferEnergy"> & 
  * Use `create(MsgTransferEnergySchema)` to create a new message.
  */
 export const MsgTransferEnergySchema: GenMessage<MsgTransferEnergy> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_tx, 12);
+  messageDesc(file_edream_ledger_v1_tx, 19);
 
 /**
  * @generated from message edream.ledger.v1.ValidatorPower
@@ -472,7 +944,7 @@ export type ValidatorPower = Message<"edream.ledger.v1.ValidatorPower"> & {
  * Use `create(ValidatorPowerSchema)` to create a new message.
  */
 export const ValidatorPowerSchema: GenMessage<ValidatorPower> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_tx, 13);
+  messageDesc(file_edream_ledger_v1_tx, 20);
 
 /**
  * A regulator's vote for a change of the validator set; it takes effect once more than half of the regulators sent the same one.
@@ -503,5 +975,5 @@ export type MsgUpdateValidators = Message<"edream.ledger.v1.MsgUpdateValidators"
  * Use `create(MsgUpdateValidatorsSchema)` to create a new message.
  */
 export const MsgUpdateValidatorsSchema: GenMessage<MsgUpdateValidators> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_tx, 14);
+  messageDesc(file_edream_ledger_v1_tx, 21);
 
