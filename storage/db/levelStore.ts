@@ -25,6 +25,11 @@ const DEFAULT_WRITE_BUFFER_BYTES = 4 * 1024 * 1024;
 export interface LevelStore extends Store {
   /** What a crash left unfinished at the end of LevelDB's logs, and opening dropped; none of it was acknowledged. */
   readonly torn: readonly { readonly file: string; readonly bytes: number }[];
+  /**
+   * Rewrites the tables of a range, so that nothing of what was deleted or overwritten in it is left in any file.
+   * @throws StoreError STORE_CLOSED, STORE_IO_FAILED
+   */
+  compact(range: { readonly gte: Uint8Array; readonly lt: Uint8Array }): Promise<void>;
 }
 
 /**
@@ -62,7 +67,12 @@ export async function openLevelStore(
 
 type Database = Level<Uint8Array, Uint8Array>;
 
-function storeOver(database: Database, guard: Level, directory: string): Store {
+/** What `level` has on disk and not in a browser, so that its types leave it out. */
+interface Compactable {
+  compactRange(start: Uint8Array, end: Uint8Array): Promise<void>;
+}
+
+function storeOver(database: Database, guard: Level, directory: string): Omit<LevelStore, "torn"> {
   let failure: StoreError | undefined;
   let closing: Promise<void> | undefined;
 
@@ -113,6 +123,13 @@ function storeOver(database: Database, guard: Level, directory: string): Store {
     async sizeBytes() {
       checkOpen();
       return directoryBytes(directory);
+    },
+
+    async compact({ gte, lt }) {
+      checkOpen();
+      await (database as unknown as Compactable).compactRange(gte, lt).catch((error: unknown) => {
+        throw levelError(error, directory, "compact");
+      });
     },
 
     close() {

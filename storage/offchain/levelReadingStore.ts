@@ -1,0 +1,266 @@
+import type { LevelStore } from "../db/levelStore.ts";
+import type { StoreOperation } from "../db/store.ts";
+import { StoreError } from "../db/storeError.ts";
+import { encodeReading, type Reading, validateReading } from "../types/reading.ts";
+import {
+  bucketBounds,
+  conflictKey,
+  type KeyBounds,
+  placeOf,
+  readingKey,
+  seriesKey,
+  timeBounds,
+} from "./levelReadingKeys.ts";
+import { verifyLevelReadings } from "./levelReadingVerify.ts";
+import {
+  type ErasureCounts,
+  type PutCounts,
+  type ReadingConflict,
+  type ReadingSeries,
+  type ReadingStore,
+  ReadingStoreError,
+  type RetentionClass,
+  type StoredReading,
+  type StoreReport,
+  seriesOf,
+  type TimeRange,
+} from "./readingStore.ts";
+import { retentionBy } from "./retention.ts";
+import { decodeRecordOf, decodeStoredReading, encodeStoredReading, encodeTombstone } from "./storedReading.ts";
+
+export interface LevelReadingStoreOptions {
+  /** Default: DEFAULT_RETENTION. */
+  readonly retentionOf?: (series: ReadingSeries) => RetentionClass;
+}
+
+/** Series whose newest time is remembered, some 150 bytes each; one that was forgotten costs a look at the disk. */
+const MAX_REMEMBERED_SERIES = 100_000;
+
+/** Tombstones written at once. */
+const ERASE_CHUNK = 1000;
+
+/**
+ * Readings in a LevelDB of their own, or beside other buckets; closing leaves the database open. One synced batch per put. A reading newer than
+ * all of its series is new without asking the disk, which is what nearly all of them are.
+ */
+export function createLevelReadingStore(store: LevelStore, options: LevelReadingStoreOptions = {}): ReadingStore {
+  return new LevelReadingStore(store, options.retentionOf ?? retentionBy());
+}
+
+class LevelReadingStore implements ReadingStore {
+  readonly retentionOf: (series: ReadingSeries) => RetentionClass;
+  readonly #store: LevelStore;
+  /** Newest time on disk by series key; -1 for a series that is not there. */
+  readonly #newest = new Map<string, number>();
+  /** What reads before it writes, one after another. */
+  #writing: Promise<unknown> = Promise.resolve();
+  #isClosed = false;
+
+  constructor(store: LevelStore, retentionOf: (series: ReadingSeries) => RetentionClass) {
+    this.#store = store;
+    this.retentionOf = retentionOf;
+  }
+
+  put(readings: readonly Reading[]): Promise<PutCounts> {
+    return this.#exclusively(() => this.#put(readings));
+  }
+
+  async *series(meterId?: string): AsyncGenerator<ReadingSeries> {
+    this.#checkOpen();
+    for await (const [key] of this.#store.iterate(bucketBounds("readingSeries", meterId))) {
+      const place = placeOf(key);
+      if (place !== undefined && (meterId === undefined || place.series.meterId === meterId)) yield place.series;
+    }
+  }
+
+  async *read(series: ReadingSeries, range: TimeRange = {}): AsyncGenerator<StoredReading> {
+    this.#checkOpen();
+    yield* this.#read(series, range);
+  }
+
+  async *#read(series: ReadingSeries, range: TimeRange): AsyncGenerator<StoredReading> {
+    for await (const [key, bytes] of this.#entries(series, timeBounds(series, "storedReading", range))) {
+      const timestampMs = placeOf(key)?.timestampMs ?? -1;
+      const stored = decodeStoredReading(bytes, series, timestampMs);
+      if (typeof stored === "string") throw corrupt(series, timestampMs, stored);
+      yield stored;
+    }
+  }
+
+  async *conflicts(series: ReadingSeries, range: TimeRange = {}): AsyncGenerator<ReadingConflict> {
+    this.#checkOpen();
+    for await (const [key, bytes] of this.#entries(series, timeBounds(series, "readingConflict", range))) {
+      const timestampMs = placeOf(key)?.timestampMs ?? -1;
+      const rejected = decodeRecordOf(bytes, series, timestampMs);
+      if (typeof rejected === "string") throw corrupt(series, timestampMs, rejected);
+      const kept = await this.#stored(readingKey(series, timestampMs), series, timestampMs);
+      if (kept?.type !== "reading") throw corrupt(series, timestampMs, "the reading it is in conflict with is gone");
+      yield { kept: kept.reading, rejected };
+    }
+  }
+
+  erase(
+    series: ReadingSeries,
+    range: TimeRange,
+    leafHashOf: (reading: Reading) => Uint8Array | undefined,
+  ): Promise<ErasureCounts> {
+    return this.#exclusively(async () => {
+      const { meterId, quantity } = series;
+      if (this.retentionOf(series) === "billing")
+        throw new ReadingStoreError({ code: "READING_STORE_RETENTION_KEPT", meterId, quantity });
+      const counts = { erased: 0, conflicts: 0, earlier: 0 };
+      let operations: StoreOperation[] = [];
+      const write = async (): Promise<void> => {
+        await this.#store.batch(operations, { sync: true });
+        operations = [];
+      };
+      // LevelDB keeps what was overwritten until it merges the table that has it with a later one, so the two must not be written as one table.
+      const readings = timeBounds(series, "storedReading", range);
+      const conflicts = timeBounds(series, "readingConflict", range);
+      await this.#store.compact(readings);
+      await this.#store.compact(conflicts);
+      // First the conflicts: as long as one is there, so is the reading that it names.
+      for await (const [key] of this.#store.iterate(conflicts)) {
+        operations.push({ type: "del", key });
+        counts.conflicts += 1;
+        if (operations.length >= ERASE_CHUNK) await write();
+      }
+      for await (const stored of this.#read(series, range)) {
+        if (stored.type === "erased") {
+          counts.earlier += 1;
+          continue;
+        }
+        const value = encodeTombstone(leafHashOf(stored.reading));
+        operations.push({ type: "put", key: readingKey(series, stored.reading.timestampMs), value });
+        counts.erased += 1;
+        if (operations.length >= ERASE_CHUNK) await write();
+      }
+      await write();
+      await this.#store.compact(readings);
+      await this.#store.compact(conflicts);
+      return counts;
+    });
+  }
+
+  verify(): Promise<StoreReport> {
+    this.#checkOpen();
+    return verifyLevelReadings(this.#store);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#writing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #put(readings: readonly Reading[]): Promise<PutCounts> {
+    const counts = { stored: 0, duplicates: 0, conflicts: 0, erased: 0 };
+    const operations: StoreOperation[] = [];
+    /** Of this put, by key. */
+    const fresh = new Map<string, Reading>();
+    const newConflicts = new Set<string>();
+    const newest = new Map<string, number>();
+    for (const reading of readings) {
+      validateReading(reading);
+      const series = seriesKey(reading);
+      const name = series.toString("latin1");
+      const key = readingKey(reading, reading.timestampMs);
+      const text = key.toString("latin1");
+      const newestOnDisk = this.#newest.get(name) ?? (await this.#loadNewest(name, reading));
+      let first = fresh.get(text);
+      if (first === undefined && reading.timestampMs <= newestOnDisk) {
+        const stored = await this.#stored(key, seriesOf(reading), reading.timestampMs);
+        if (stored?.type === "erased") {
+          counts.erased += 1;
+          continue;
+        }
+        first = stored?.reading;
+      }
+      if (first === undefined) {
+        fresh.set(text, reading);
+        operations.push({ type: "put", key, value: encodeStoredReading(reading) });
+        if (newestOnDisk === -1 && !newest.has(name)) operations.push({ type: "put", key: series, value: EMPTY });
+        newest.set(name, Math.max(newestOnDisk, newest.get(name) ?? -1, reading.timestampMs));
+        counts.stored += 1;
+      } else if (first.value === reading.value) counts.duplicates += 1;
+      else {
+        const conflict = conflictKey(reading);
+        const conflictText = conflict.toString("latin1");
+        // Delivered twice, it is one conflict and one duplicate of it.
+        if (newConflicts.has(conflictText) || (await this.#store.get(conflict)) !== undefined) counts.duplicates += 1;
+        else {
+          newConflicts.add(conflictText);
+          operations.push({ type: "put", key: conflict, value: encodeReading(reading) });
+          counts.conflicts += 1;
+        }
+      }
+    }
+    if (operations.length > 0) await this.#store.batch(operations, { sync: true });
+    for (const [name, timestampMs] of newest) this.#remember(name, timestampMs);
+    return counts;
+  }
+
+  async #stored(key: Buffer, series: ReadingSeries, timestampMs: number): Promise<StoredReading | undefined> {
+    const bytes = await this.#store.get(key).catch((error: unknown) => {
+      throw corruptBy(error, series, timestampMs);
+    });
+    if (bytes === undefined) return undefined;
+    const stored = decodeStoredReading(bytes, series, timestampMs);
+    if (typeof stored === "string") throw corrupt(series, timestampMs, stored);
+    return stored;
+  }
+
+  async *#entries(series: ReadingSeries, bounds: KeyBounds): AsyncGenerator<readonly [Uint8Array, Uint8Array]> {
+    try {
+      yield* this.#store.iterate(bounds);
+    } catch (error) {
+      throw corruptBy(error, series, -1);
+    }
+  }
+
+  async #loadNewest(name: string, reading: Reading): Promise<number> {
+    let newest = -1;
+    const bounds = timeBounds(reading, "storedReading", {});
+    for await (const [key] of this.#store.iterate({ ...bounds, reverse: true, limit: 1 }))
+      newest = placeOf(key)?.timestampMs ?? -1;
+    this.#remember(name, newest);
+    return newest;
+  }
+
+  #remember(name: string, timestampMs: number): void {
+    this.#newest.delete(name);
+    this.#newest.set(name, timestampMs);
+    if (this.#newest.size <= MAX_REMEMBERED_SERIES) return;
+    const [oldest] = this.#newest.keys();
+    this.#newest.delete(oldest as string);
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed) throw new ReadingStoreError({ code: "READING_STORE_CLOSED" });
+  }
+
+  async #exclusively<T>(act: () => Promise<T>): Promise<T> {
+    this.#checkOpen();
+    const done = this.#writing.then(act);
+    this.#writing = done.catch(() => undefined);
+    return done;
+  }
+}
+
+const EMPTY = new Uint8Array(0);
+
+function corrupt(series: ReadingSeries, timestampMs: number, reason: string): ReadingStoreError {
+  const { meterId, quantity } = series;
+  return new ReadingStoreError({ code: "READING_STORE_CORRUPT", meterId, quantity, timestampMs, reason });
+}
+
+/** A value that fails its checksum, as the reading it was; any other error as it is. timestampMs: where it is known already, else -1. */
+function corruptBy(error: unknown, series: ReadingSeries, timestampMs: number): unknown {
+  if (!(error instanceof StoreError) || error.details.code !== "STORE_VALUE_CORRUPT") return error;
+  const key = Buffer.from(error.details.key, "hex");
+  const place = placeOf(Buffer.concat([Buffer.of(key.length === 0 ? 0 : (readingKey(series, 0)[0] as number)), key]));
+  return corrupt(series, place?.timestampMs ?? timestampMs, error.details.reason);
+}
