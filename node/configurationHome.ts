@@ -4,6 +4,8 @@ import { join } from "node:path";
 export interface HomePaths {
   readonly config: string;
   readonly genesis: string;
+  /** Inputs and devices of a node that reads meters; it need not exist. */
+  readonly meters: string;
   /** One encrypted file per key, `NAME.json`. */
   readonly keys: string;
   readonly data: string;
@@ -13,6 +15,7 @@ export function homePaths(home: string): HomePaths {
   return {
     config: join(home, "config.json"),
     genesis: join(home, "genesis.json"),
+    meters: join(home, "meters.json"),
     keys: join(home, "keys"),
     data: join(home, "data"),
   };

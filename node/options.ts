@@ -167,10 +167,39 @@ export const OPTIONS = {
     "Light node: latest headers kept; 0 keeps all",
   ),
 
-  meterSource: option(choice("none", "csv", "simulator"), "none", "", "Where readings come from"),
+  meterSource: option(
+    choice("inputs", "none", "csv", "simulator"),
+    "inputs",
+    "",
+    "Where a light node's readings come from; inputs are those of meters.json in the home, where there is one",
+  ),
   meterCsvFile: option(FILE_PATH, "", "", "CSV file with readings (Low Carbon London dialects)"),
   meterKey: option(TEXT, "meter", "", "Name of the key that signs the sealed intervals"),
   meterIntervalMs: option(integer(1000, DAY_MS), 15 * 60_000, "ms", "Length of one sealed interval"),
+  meterSyncMs: option(
+    integer(0, 60_000),
+    0,
+    "ms",
+    "Readings are gathered for this long before they are written, which spares SD cards; a meter is told that one is kept when it is",
+  ),
+  meterAmendAfterMs: option(
+    integer(0, 7 * DAY_MS),
+    10 * 60_000,
+    "ms",
+    "Late readings of an interval become an amendment when no further one has come for this long",
+  ),
+  meterMaxBytes: option(
+    integer(1024 * 1024, 2 ** 50),
+    4 * 1024 * 1024 * 1024,
+    "bytes",
+    "Readings kept on disk; beyond it the oldest raw samples go, and when there are none left, meters wait",
+  ),
+  meterRawDays: option(
+    integer(0, 36_500),
+    0,
+    "days",
+    "Raw samples that are older and whose meter's intervals are sealed are removed; 0 keeps them as long as there is room",
+  ),
   meterClearSums: option(
     SWITCH,
     false,

@@ -3,7 +3,6 @@ import { join } from "node:path";
 import type { Logger } from "pino";
 import type { PrivateKey } from "#storage/crypto/keys.ts";
 import { openLevelStore } from "#storage/db/levelStore.ts";
-import { openReadingLog } from "#storage/offchain/readingLog.ts";
 import type { Genesis } from "#storage/types/genesis.ts";
 import { decodeHeader, hashHeader } from "#storage/types/header.ts";
 import { timestampToMs } from "#storage/types/time.ts";
@@ -11,17 +10,15 @@ import { hashValidatorSet, newValidatorSet } from "#storage/types/validatorSet.t
 import type { NodeEvent, NodeStatus } from "../api/ports.ts";
 import { loadKey } from "../cli/keyStore.ts";
 import { homePaths } from "../configurationHome.ts";
-import { createPipeline } from "../meter/pipeline.ts";
-import type { MeterSource } from "../meter/source.ts";
+import { loadMetersFile } from "../meter/metersFile.ts";
 import { createNetwork } from "../network/network.ts";
 import type { NodeOptions } from "../options.ts";
 import type { RunningNode } from "../runningNode.ts";
 import { VERSION } from "../version.ts";
 import { createHeaders, type Headers } from "./headers.ts";
-import { meterSecretOf } from "./meterKeys.ts";
+import { type Metering, startMetering } from "./metering.ts";
 import { openOutbox, type Sealable } from "./outbox.ts";
 import { createProofs } from "./proofs.ts";
-import { openSource } from "./source.ts";
 import { createSubmitter } from "./submitter.ts";
 
 /** Without news by gossip a light node asks for the newest block this often, in ms. */
@@ -32,9 +29,6 @@ const STORE_BUFFERS = { cacheBytes: 256 * 1024, writeBufferBytes: 512 * 1024 };
 
 /** Headers dropped beyond `retainHeaders` are removed every so many polls. */
 const PRUNE_EVERY_POLLS = 60;
-
-/** D5.1's period P: 24 hours. Also the ledger's default (consensus/application/genesisState.ts). */
-const PERIOD_MS = 24 * 3600 * 1000;
 
 /**
  * A prosumer's node: headers it verified itself, its meters' readings, one signed energy transaction per interval, and the proof of each.
@@ -113,7 +107,8 @@ export async function startLightNode(
   });
 
   const listeners = new Set<(event: NodeEvent) => void>();
-  const metersOn = options.meterSource !== "none";
+  const metersFile = await loadMetersFile(homePaths(options.home).meters);
+  const metersOn = options.meterSource === "inputs" ? metersFile.inputs.length > 0 : options.meterSource !== "none";
   const meterKey = metersOn ? await loadKey(keyFolder, options.meterKey, keys.passphrase) : undefined;
   const submitter =
     meterKey &&
@@ -176,33 +171,16 @@ export async function startLightNode(
     await following;
   });
 
-  const metering = new AbortController();
-  let meters: ReturnType<typeof createPipeline> | undefined;
-  let source: MeterSource | undefined;
+  let meters: Metering | undefined;
+  const stopMetering = new AbortController();
   if (meterKey !== undefined && submitter !== undefined) {
-    const readings = await openReadingLog(join(data, "readings"));
-    opening.defer(() => readings.close());
-    source = await openSource(options, readings);
     const enqueue = (items: readonly Sealable[]) => {
       submitter.enqueue(items);
       wake();
     };
-    meters = createPipeline(
-      { ledgerId: chainId, intervalMs: options.meterIntervalMs, periodMs: PERIOD_MS },
-      {
-        source,
-        readings,
-        outbox,
-        secretOf: (meterId) => meterSecretOf(meterKey, meterId),
-        onClosed: enqueue,
-        onAmended: enqueue,
-      },
-    );
-    const running = meters.run(metering.signal).catch(fail);
-    opening.defer(async () => {
-      metering.abort();
-      await running;
-    });
+    meters = await startMetering(options, { chainId, meterKey, metersFile }, { outbox, enqueue, fail, log });
+    opening.use(meters);
+    stopMetering.signal.addEventListener("abort", () => meters?.stop());
   }
 
   const status = (): NodeStatus => {
@@ -236,7 +214,8 @@ export async function startLightNode(
       proofsVerified: proofs.counts.verified,
       proofsFailed: proofs.counts.failed,
       readings: meters?.stats(),
-      account: source && accountView(source),
+      account: meters?.account(),
+      channels: meters?.channels(),
       intervals: { ...totals, finalisedMwh: totals.finalisedMwh.toString() },
       transactions: sent && { sent: sent.sent, finalised: sent.finalised, rejected: sent.rejected },
       unknownMeters: sent?.unknownMeters ?? 0,
@@ -303,12 +282,6 @@ export async function startLightNode(
       return stopped;
     },
     done: done.promise,
-    stopMetering: () => metering.abort(),
+    stopMetering: () => stopMetering.abort(),
   };
-}
-
-/** Where every row of the source went. */
-function accountView(source: MeterSource) {
-  const { acceptedMwh, ...counts } = source.account();
-  return { ...counts, acceptedMwh: acceptedMwh.toString() };
 }

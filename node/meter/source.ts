@@ -107,6 +107,7 @@ export type MeterSourceErrorDetails =
     }
   | { readonly code: "METER_CSV_EMPTY"; readonly path: string }
   | { readonly code: "METER_CSV_UNREADABLE"; readonly path: string; readonly reason: string }
+  | { readonly code: "METER_FILE_MALFORMED"; readonly path: string; readonly reason: string }
   | {
       readonly code: "METER_OPTION_INVALID";
       readonly option: string;

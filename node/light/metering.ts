@@ -1,0 +1,100 @@
+import { join } from "node:path";
+import type { Logger } from "pino";
+import type { PrivateKey } from "#storage/crypto/keys.ts";
+import { openReadingLog } from "#storage/offchain/readingLog.ts";
+import { homePaths } from "../configurationHome.ts";
+import { createChannelSource } from "../meter/channelSource.ts";
+import { type ChannelCounts, createChannels } from "../meter/channels.ts";
+import { createLiveSource, type LiveSource } from "../meter/liveSource.ts";
+import { createEventLog } from "../meter/meterEvents.ts";
+import { startInputs } from "../meter/meterInputs.ts";
+import type { MetersFile } from "../meter/metersFile.ts";
+import { createPipeline, type PipelineStats } from "../meter/pipeline.ts";
+import type { MeterSource, SourceAccount } from "../meter/source.ts";
+import type { NodeOptions } from "../options.ts";
+import { meterSecretOf } from "./meterKeys.ts";
+import type { Outbox, Sealable } from "./outbox.ts";
+import { openSource } from "./source.ts";
+
+/** D5.1's period P: 24 hours. Also the ledger's default (consensus/application/genesisState.ts). */
+const PERIOD_MS = 24 * 3600 * 1000;
+
+/** The meters of a node, from their inputs to the outbox. */
+export interface Metering extends AsyncDisposable {
+  stats(): PipelineStats;
+  /** Where every row of the source went. */
+  account(): Omit<SourceAccount, "acceptedMwh"> & { readonly acceptedMwh: string };
+  /** What the readings of devices became; undefined where the source's are those of meters already. */
+  channels(): ChannelCounts | undefined;
+  /** Takes no further readings. */
+  stop(): void;
+}
+
+/**
+ * Inputs (or the one source that the options name) → channels → reading log → intervals → outbox. `fail` hears of what stops it.
+ * @throws MeterSourceError for options of an input that cannot be; ReadingLogError
+ */
+export async function startMetering(
+  options: NodeOptions,
+  owner: { readonly chainId: string; readonly meterKey: PrivateKey; readonly metersFile: MetersFile },
+  ports: {
+    readonly outbox: Outbox;
+    readonly enqueue: (items: readonly Sealable[]) => void;
+    readonly fail: (error: unknown) => void;
+    readonly log: Logger;
+  },
+): Promise<Metering> {
+  const { outbox, enqueue, fail } = ports;
+  const log = ports.log.child({ part: "meters" });
+  await using opening = new AsyncDisposableStack();
+  const readings = await openReadingLog(join(homePaths(options.home).data, "readings"));
+  opening.defer(() => readings.close());
+
+  const hasInputs = options.meterSource === "inputs";
+  const channels = hasInputs ? createChannels(owner.metersFile.devices) : undefined;
+  const live: LiveSource | undefined = hasInputs ? createLiveSource({ nowMs: Date.now }) : undefined;
+  const events = createEventLog({ nowMs: Date.now, log });
+  const source: MeterSource =
+    live === undefined || channels === undefined
+      ? await openSource(options, readings)
+      : createChannelSource(live, channels, events.note);
+
+  const metering = new AbortController();
+  const pipeline = createPipeline(
+    {
+      ledgerId: owner.chainId,
+      intervalMs: options.meterIntervalMs,
+      periodMs: PERIOD_MS,
+      syncMs: options.meterSyncMs,
+      amendAfterMs: options.meterAmendAfterMs,
+    },
+    {
+      source,
+      readings,
+      outbox,
+      secretOf: (meterId) => meterSecretOf(owner.meterKey, meterId),
+      onClosed: enqueue,
+      onAmended: enqueue,
+      ...(channels === undefined ? {} : { channels }),
+    },
+  );
+  const running = pipeline.run(metering.signal).catch(fail);
+  opening.defer(async () => {
+    metering.abort();
+    await running;
+  });
+  if (live !== undefined)
+    opening.use(await startInputs(owner.metersFile.inputs, { offer: live.offer, nowMs: Date.now, log }));
+
+  const resources = opening.move();
+  return {
+    stats: pipeline.stats,
+    account() {
+      const { acceptedMwh, ...counts } = source.account();
+      return { ...counts, acceptedMwh: acceptedMwh.toString() };
+    },
+    channels: () => channels?.counts(),
+    stop: () => metering.abort(),
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  };
+}

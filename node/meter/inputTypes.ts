@@ -1,0 +1,28 @@
+import type { StartInput } from "./input.ts";
+
+/** What stands in `type` of an input in meters.json. */
+export interface InputType {
+  /** For `meter add`: what is connected this way. */
+  readonly about: string;
+  /** Its code, and only its: a node with a P1 cable carries no MQTT. */
+  readonly load: () => Promise<StartInput<unknown>>;
+}
+
+function type<Options>(about: string, load: () => Promise<StartInput<Options>>): InputType {
+  // Every start function checks its options itself: they come out of a file.
+  return { about, load: load as () => Promise<StartInput<unknown>> };
+}
+
+/** A new protocol is one line here. */
+export const INPUT_TYPES: Readonly<Record<string, InputType>> = {
+  mqtt: type("meters behind an MQTT broker", async () => (await import("./mqtt/mqttInput.ts")).startMqttInput),
+  modbus: type(
+    "meters on Modbus TCP, or RTU over TCP",
+    async () => (await import("./modbus/modbusInput.ts")).startModbusInput,
+  ),
+  csv: type(
+    "a file of half-hourly readings (Low Carbon London)",
+    async () => (await import("./csvInput.ts")).startCsvInput,
+  ),
+  simulator: type("simulated households", async () => (await import("./simulatorInput.ts")).startSimulatorInput),
+};
