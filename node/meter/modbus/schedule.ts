@@ -1,4 +1,4 @@
-import { setTimeout } from "node:timers/promises";
+import { pause } from "../pause.ts";
 
 /**
  * Waits for the next multiple of the period on the clock, so that there is a poll at the border of every interval; a multiple that has passed while something
@@ -7,9 +7,4 @@ import { setTimeout } from "node:timers/promises";
 export async function nextSlot(periodMs: number, nowMs: () => number, signal: AbortSignal): Promise<void> {
   const now = nowMs();
   await pause((Math.floor(now / periodMs) + 1) * periodMs - now, signal);
-}
-
-/** Ends early, and without an error, when the signal is aborted. */
-export async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await setTimeout(ms, undefined, { signal }).catch(() => {});
 }
