@@ -12,6 +12,7 @@ import {
 import { ReadingLogReader } from "./readingLogReader.ts";
 import { type ReadingLogReport, recoverLog, type Segment, syncDirectory } from "./readingLogRecovery.ts";
 import { batchesOf, corruptSegment } from "./readingLogSegment.ts";
+import { replaceSegment, writeThinned } from "./readingLogThin.ts";
 
 export interface ReadingLogOptions {
   /** A segment is left for a new one before it would grow beyond this. Default 16 MiB. */
@@ -81,6 +82,8 @@ export class ReadingLog {
   #queue: Append[] = [];
   readonly #waiting: Append[] = [];
   #pendingBytes = 0;
+  /** Scans between looking at a segment's size and having it open. */
+  readonly #opening = new Set<Promise<void>>();
   #writing: Promise<void> | undefined;
   #failure: ReadingLogError | undefined;
   #closed = false;
@@ -152,10 +155,18 @@ export class ReadingLog {
   async *scan(range: ReadingRange = {}): AsyncGenerator<Reading> {
     const { meterId, afterMs = -1, untilMs = Number.POSITIVE_INFINITY } = range;
     const wanted = meterId === undefined ? undefined : Buffer.from(meterId, "latin1");
-    for (const { name, firstBatch, bytes } of this.#segments.map((segment) => ({ ...segment }))) {
-      const batches = batchesOf(this.#directory, name, firstBatch, bytes);
+    const bytesNow = this.#segments.map((segment) => [segment, segment.bytes] as const);
+    for (const [segment, bytes] of bytesNow) {
+      const { name, firstBatch } = segment;
+      // Fewer than before when the segment was thinned meanwhile; what is opened here stays readable to its end.
+      const opened = Promise.withResolvers<void>();
+      const opening = opened.promise;
+      this.#opening.add(opening);
+      const batches = batchesOf(this.#directory, name, firstBatch, Math.min(bytes, segment.bytes));
       try {
         let step = await batches.next();
+        this.#opening.delete(opening);
+        opened.resolve();
         for (; !step.done; step = await batches.next())
           for (const record of recordsOf(step.value.payload)) {
             if (wanted !== undefined && record.compare(wanted, 0, wanted.length, READING_METER_ID_OFFSET) !== 0)
@@ -165,8 +176,43 @@ export class ReadingLog {
           }
         if (step.value !== undefined) throw corruptSegment(name, step.value);
       } finally {
+        this.#opening.delete(opening);
+        opened.resolve();
         await batches.return(undefined);
       }
+    }
+  }
+
+  /** Names of the segments that nothing is written to any more, oldest first. */
+  closedSegments(): readonly string[] {
+    return this.#segments.slice(0, -1).map(({ name }) => name);
+  }
+
+  /**
+   * Removes the readings of a closed segment for which `keep` says false; answers how many. `beforeRemoval` is called with that number when it is
+   * more than 0, before anything is gone: what it throws keeps the segment as it is.
+   * @throws ReadingLogError READING_LOG_CORRUPT, READING_LOG_IO_FAILED
+   */
+  async thin(
+    name: string,
+    keep: (reading: Reading) => boolean,
+    beforeRemoval: (removed: number) => Promise<void>,
+  ): Promise<number> {
+    const segment = this.#segments.slice(0, -1).find((each) => each.name === name);
+    if (segment === undefined) return 0;
+    try {
+      const { removed, bytes } = await writeThinned(this.#directory, segment, keep);
+      if (removed === 0) return 0;
+      await beforeRemoval(removed);
+      // Whoever has just looked at the segment's size opens it by name: it must be the same file still.
+      while (this.#opening.size > 0) await Promise.all(this.#opening);
+      segment.bytes = bytes;
+      await replaceSegment(this.#directory, segment);
+      return removed;
+    } catch (cause) {
+      if (cause instanceof ReadingLogError) throw cause;
+      const reason = (cause as Error).message;
+      throw new ReadingLogError({ code: "READING_LOG_IO_FAILED", directory: this.#directory, reason }, { cause });
     }
   }
 
