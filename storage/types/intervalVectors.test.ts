@@ -1,10 +1,12 @@
-import { createHash, createHmac } from "node:crypto";
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { type AmendmentVector, generateAmendments } from "./amendmentVectors.ts";
 import { averageOf, FingerprintChain } from "./interval.ts";
 import { commitSum, periodHashClear, periodHashCommitted } from "./intervalHash.ts";
 import { intervalSumSalt, periodSeed, readingSalt, readingSaltKey } from "./intervalSecrets.ts";
 import { ReadingsRootStream } from "./readingsRoot.ts";
+import { hex, hmac, rfc6962, sha256, uint } from "./testLayouts.ts";
 
 const VECTORS = new URL("../testdata/fingerprint.json", import.meta.url);
 
@@ -38,8 +40,8 @@ interface Vectors {
   meterId: string;
   secret: string;
   periods: PeriodVector[];
+  amendments: AmendmentVector[];
 }
-
 const LEDGER_ID = "energy-vectors-1";
 const METER_ID = "sim:H0001/import";
 const SECRET = Uint8Array.from({ length: 32 }, (_, i) => i);
@@ -80,60 +82,66 @@ function minutes(hour: number, value: (index: number) => number): ReadingPair[] 
   return Array.from({ length: 60 }, (_, i) => [value(i), START_MS + hour * HOUR_MS + (i + 1) * 60_000]);
 }
 
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString("hex");
-}
-
 /** The vectors as this program computes them. */
 function generate(): Vectors {
-  const owner = { ledgerId: LEDGER_ID, meterId: METER_ID, secret: SECRET };
+  const periods = generatePeriods();
   return {
     about:
       "Energy fingerprints; layouts in storage/types/interval.ts. Bytes are hex, sums decimal, readings [value, timestampMs].",
     ledgerId: LEDGER_ID,
     meterId: METER_ID,
     secret: hex(SECRET),
-    periods: PERIODS.map(({ startMs: periodStartMs, intervals }) => {
-      const seed = periodSeed(owner, periodStartMs);
-      const seedCommitment = createHash("sha256").update(seed).digest();
-      let [clear, committed]: [Uint8Array, Uint8Array] = [seedCommitment, seedCommitment];
-      return {
-        startMs: periodStartMs,
-        seed: hex(seed),
-        seedCommitment: hex(seedCommitment),
-        intervals: intervals.map(({ name, readings }, i) => {
-          const [startMs, endMs] = [periodStartMs + i * HOUR_MS, periodStartMs + (i + 1) * HOUR_MS];
-          const saltKey = readingSaltKey(owner, startMs, endMs);
-          const chain = new FingerprintChain(seed);
-          const root = new ReadingsRootStream();
-          for (const [value, timestampMs] of readings) {
-            root.append(readingSalt(saltKey, chain.count), value, timestampMs);
-            chain.append(value, timestampMs);
-          }
-          const [sum, count, salt] = [BigInt(chain.sum), chain.count, intervalSumSalt(owner, startMs, endMs)];
-          const commitment = commitSum({ sum, count, salt });
-          clear = periodHashClear(chain.fingerprint(), sum, count, clear);
-          committed = periodHashCommitted(chain.fingerprint(), commitment, count, committed);
-          return {
-            name,
-            startMs,
-            endMs,
-            readings: readings.map(([value, timestampMs]): ReadingPair => [value, timestampMs]),
-            count,
-            sum: sum.toString(),
-            average: averageOf(sum, count)?.toString() ?? null,
-            saltKey: hex(saltKey),
-            fingerprint: hex(chain.fingerprint()),
-            readingsRoot: hex(root.root()),
-            sumSalt: hex(salt),
-            sumCommitment: hex(commitment),
-            periodHashClear: hex(clear),
-            periodHashCommitted: hex(committed),
-          };
-        }),
-      };
-    }),
+    periods,
+    amendments: generateAmendments(
+      { ledgerId: LEDGER_ID, meterId: METER_ID, secret: SECRET },
+      Buffer.from(periods[0]?.seed ?? "", "hex"),
+      periods[0]?.intervals ?? [],
+    ),
   };
+}
+
+function generatePeriods(): PeriodVector[] {
+  const owner = { ledgerId: LEDGER_ID, meterId: METER_ID, secret: SECRET };
+  return PERIODS.map(({ startMs: periodStartMs, intervals }) => {
+    const seed = periodSeed(owner, periodStartMs);
+    const seedCommitment = createHash("sha256").update(seed).digest();
+    let [clear, committed]: [Uint8Array, Uint8Array] = [seedCommitment, seedCommitment];
+    return {
+      startMs: periodStartMs,
+      seed: hex(seed),
+      seedCommitment: hex(seedCommitment),
+      intervals: intervals.map(({ name, readings }, i) => {
+        const [startMs, endMs] = [periodStartMs + i * HOUR_MS, periodStartMs + (i + 1) * HOUR_MS];
+        const saltKey = readingSaltKey(owner, startMs, endMs);
+        const chain = new FingerprintChain(seed);
+        const root = new ReadingsRootStream();
+        for (const [value, timestampMs] of readings) {
+          root.append(readingSalt(saltKey, chain.count), value, timestampMs);
+          chain.append(value, timestampMs);
+        }
+        const [sum, count, salt] = [BigInt(chain.sum), chain.count, intervalSumSalt(owner, startMs, endMs)];
+        const commitment = commitSum({ sum, count, salt });
+        clear = periodHashClear(chain.fingerprint(), sum, count, clear);
+        committed = periodHashCommitted(chain.fingerprint(), commitment, count, committed);
+        return {
+          name,
+          startMs,
+          endMs,
+          readings: readings.map(([value, timestampMs]): ReadingPair => [value, timestampMs]),
+          count,
+          sum: sum.toString(),
+          average: averageOf(sum, count)?.toString() ?? null,
+          saltKey: hex(saltKey),
+          fingerprint: hex(chain.fingerprint()),
+          readingsRoot: hex(root.root()),
+          sumSalt: hex(salt),
+          sumCommitment: hex(commitment),
+          periodHashClear: hex(clear),
+          periodHashCommitted: hex(committed),
+        };
+      }),
+    };
+  });
 }
 
 test("the published vectors are what this program computes", async () => {
@@ -142,30 +150,6 @@ test("the published vectors are what this program computes", async () => {
 });
 
 // From here on nothing of this program is used: the documented layouts, node:crypto and bigints.
-
-function sha256(...parts: Uint8Array[]): Buffer {
-  return createHash("sha256").update(Buffer.concat(parts)).digest();
-}
-
-function hmac(key: Uint8Array, ...parts: Uint8Array[]): Buffer {
-  return createHmac("sha256", key).update(Buffer.concat(parts)).digest();
-}
-
-function uint(bytes: number, value: bigint | number): Buffer {
-  return Buffer.from(
-    BigInt.asUintN(bytes * 8, BigInt(value))
-      .toString(16)
-      .padStart(bytes * 2, "0"),
-    "hex",
-  );
-}
-
-function rfc6962(leaves: readonly Buffer[]): Buffer {
-  if (leaves.length === 0) return sha256();
-  if (leaves.length === 1) return leaves[0]!;
-  const split = 2 ** Math.floor(Math.log2(leaves.length - 1));
-  return sha256(Buffer.of(1), rfc6962(leaves.slice(0, split)), rfc6962(leaves.slice(split)));
-}
 
 test("the published vectors follow from the documented layouts alone", () => {
   const vectors: Vectors = JSON.parse(readFileSync(VECTORS, "utf8"));
