@@ -1,0 +1,137 @@
+import { type RejectedPart, rejectedPart } from "../frame.ts";
+import { ByteReader } from "./byteReader.ts";
+import { readHdlcFrame } from "./hdlc.ts";
+
+/** Bytes of one message out of segments or blocks; the longest seen has 688. */
+export const MAX_MESSAGE_BYTES = 16_384;
+
+const LLC = Buffer.from("e6e700", "hex");
+const GENERAL_BLOCK_TRANSFER = 0xe0;
+/** Of the block control byte: this is the last block; the other bits are of the dialogue, which a push has not. */
+const LAST_BLOCK = 0x80;
+
+/** A whole message of the application layer, and the frames that it came in. */
+export interface DlmsMessage {
+  readonly apdu: Buffer;
+  readonly raw: Buffer;
+}
+
+export interface Reassembler {
+  /** One HDLC frame, or what is in one: an LLC PDU. */
+  push(frame: Buffer): { readonly messages: readonly DlmsMessage[]; readonly rejected: readonly RejectedPart[] };
+  /** Nothing more comes: what was begun is lost. */
+  flush(): readonly RejectedPart[];
+}
+
+/** What was received of one message so far. */
+interface Begun {
+  readonly parts: Buffer[];
+  readonly raw: Buffer[];
+  bytes: number;
+}
+
+/**
+ * Puts messages together out of HDLC segments and out of the blocks of a general block transfer (Green Book 9.3.13). One message at a time: blocks that
+ * come twice, in another order or without the last one leave no way to know what was meant, so that the whole message is dropped.
+ */
+export function createReassembler(): Reassembler {
+  let segments: Begun | undefined;
+  let blocks: Begun | undefined;
+  /** Blocks that follow a fault are of the message that was dropped. */
+  let isDropping = false;
+  let rejected: RejectedPart[] = [];
+
+  function drop(begun: Begun, reason: "truncated" | "too-long", why: string): undefined {
+    rejected.push(rejectedPart(reason, `${why}: ${Buffer.concat(begun.raw).toString("hex", 0, 60)}`));
+    return undefined;
+  }
+
+  function withSegment(frame: Buffer): DlmsMessage | undefined {
+    if (frame.subarray(0, LLC.length).equals(LLC)) return { apdu: frame, raw: frame };
+    const hdlc = readHdlcFrame(frame);
+    if (hdlc === undefined) {
+      rejected.push(rejectedPart("crc-wrong", frame.toString("hex", 0, 60)));
+      return undefined;
+    }
+    const { information, isSegmented } = hdlc;
+    if (information.length === 0) return undefined;
+    if (segments !== undefined && information.subarray(0, LLC.length).equals(LLC)) {
+      drop(segments, "truncated", "segments without an end");
+      segments = undefined;
+    }
+    if (segments === undefined && !isSegmented) return { apdu: information, raw: frame };
+    segments ??= { parts: [], raw: [], bytes: 0 };
+    const whole = append(segments, information, frame);
+    if (segments.bytes > MAX_MESSAGE_BYTES) {
+      drop(segments, "too-long", "segments");
+      segments = undefined;
+      return undefined;
+    }
+    if (isSegmented) return undefined;
+    segments = undefined;
+    return whole();
+  }
+
+  function withBlock({ apdu: pdu, raw }: DlmsMessage): DlmsMessage | undefined {
+    const apdu = pdu.subarray(0, LLC.length).equals(LLC) ? pdu.subarray(LLC.length) : pdu;
+    if (apdu[0] !== GENERAL_BLOCK_TRANSFER) {
+      if (blocks !== undefined) drop(blocks, "truncated", "blocks without an end");
+      blocks = undefined;
+      isDropping = false;
+      return { apdu, raw };
+    }
+    const reader = new ByteReader(apdu.subarray(1));
+    const control = reader.uint8();
+    const number = reader.uint16();
+    reader.uint16();
+    const data = reader.bytes(reader.length());
+    if (number === 1) {
+      if (blocks !== undefined) drop(blocks, "truncated", "blocks without an end");
+      blocks = { parts: [], raw: [], bytes: 0 };
+      isDropping = false;
+    }
+    if (isDropping) return undefined;
+    const begun = blocks ?? { parts: [], raw: [], bytes: 0 };
+    const expected = begun.parts.length + 1;
+    const whole = append(begun, data, raw);
+    blocks = undefined;
+    isDropping = true;
+    if (reader.isOverrun || reader.left > 0) return drop(begun, "truncated", "a block of another length");
+    if (number !== expected) return drop(begun, "truncated", `block ${number} where ${expected} was due`);
+    if (begun.bytes > MAX_MESSAGE_BYTES) return drop(begun, "too-long", "blocks");
+    isDropping = false;
+    if ((control & LAST_BLOCK) !== 0) return whole();
+    blocks = begun;
+    return undefined;
+  }
+
+  function takeRejected(): RejectedPart[] {
+    const taken = rejected;
+    rejected = [];
+    return taken;
+  }
+
+  return {
+    push(frame) {
+      const pdu = withSegment(frame);
+      const message = pdu === undefined ? undefined : withBlock(pdu);
+      return { messages: message === undefined ? [] : [message], rejected: takeRejected() };
+    },
+    flush() {
+      for (const begun of [segments, blocks]) if (begun !== undefined) drop(begun, "truncated", "no more came");
+      segments = undefined;
+      blocks = undefined;
+      isDropping = false;
+      return takeRejected();
+    },
+  };
+}
+
+/** The message so far is put together only when it is asked for. */
+function append(begun: Begun, part: Buffer, raw: Buffer): () => DlmsMessage {
+  begun.parts.push(Buffer.from(part));
+  begun.raw.push(Buffer.from(raw));
+  // An empty part counts too: a stream of them is no way around the limit.
+  begun.bytes += part.length + 1;
+  return () => ({ apdu: Buffer.concat(begun.parts), raw: Buffer.concat(begun.raw) });
+}
