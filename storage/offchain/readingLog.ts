@@ -204,10 +204,11 @@ export class ReadingLog {
       const { removed, bytes } = await writeThinned(this.#directory, segment, keep);
       if (removed === 0) return 0;
       await beforeRemoval(removed);
-      // Whoever has just looked at the segment's size opens it by name: it must be the same file still.
+      // Whoever has looked at the segment's size opens it by name: size and file change in one turn, when nobody is between the two.
       while (this.#opening.size > 0) await Promise.all(this.#opening);
+      replaceSegment(this.#directory, segment);
       segment.bytes = bytes;
-      await replaceSegment(this.#directory, segment);
+      await syncDirectory(this.#directory);
       return removed;
     } catch (cause) {
       if (cause instanceof ReadingLogError) throw cause;

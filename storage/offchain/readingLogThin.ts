@@ -1,8 +1,9 @@
-import { open, rename } from "node:fs/promises";
+import { renameSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { decodeReading, type Reading } from "../types/reading.ts";
 import { encodeBatch, recordsOf } from "./readingLogFormat.ts";
-import { type Segment, syncDirectory } from "./readingLogRecovery.ts";
+import type { Segment } from "./readingLogRecovery.ts";
 import { batchesOf, corruptSegment } from "./readingLogSegment.ts";
 
 /** What is left of a segment. */
@@ -48,10 +49,9 @@ export async function writeThinned(
   return { removed, bytes: written };
 }
 
-/** Puts what `writeThinned` wrote in the segment's place; after a crash it is the old one or the new one. */
-export async function replaceSegment(directory: string, { name }: Segment): Promise<void> {
-  await rename(thinnedPath(directory, name), join(directory, name));
-  await syncDirectory(directory);
+/** Puts what `writeThinned` wrote in the segment's place, before it returns; `syncDirectory` makes it last. After a crash it is the old one or the new one. */
+export function replaceSegment(directory: string, { name }: Segment): void {
+  renameSync(thinnedPath(directory, name), join(directory, name));
 }
 
 function thinnedPath(directory: string, name: string): string {
