@@ -88,7 +88,7 @@ test("a bit that is flipped anywhere is found, located, and what should have bee
       expect([verdict, checks.readingsRoot, checks.count]).toEqual(["tampered", false, true]);
       expect(findings).toEqual([{ type: "changed", index, found, shouldBe }]);
     }),
-    { numRuns: 60 },
+    { numRuns: 30 },
   );
   const found = { ...at(500), value: at(500).value ^ 64 };
   expect(audit(READINGS.with(500, found), "no leaves").findings).toEqual([
@@ -241,6 +241,6 @@ test("whatever is done to the rows, the findings say exactly what differs", () =
         list.flatMap((each) => ("index" in each ? [each.index] : [])).toSorted((a, b) => a - b);
       expect(wrong(findings)).toEqual(wrong(expected));
     }),
-    { numRuns: 200 },
+    { numRuns: 100 },
   );
 });

@@ -57,9 +57,9 @@ function* candidates({ copies, found, neighbours, timestampMs }: RecoverHints): 
   if (found !== undefined) yield* oneBitOff(found);
   const times = [...new Set([found?.timestampMs, timestampMs].filter((time) => time !== undefined))];
   const middles = [...new Set([found, ...neighbours].flatMap((each) => (each === undefined ? [] : [each.value])))];
-  for (const time of times)
-    for (const middle of middles)
-      for (let distance = 0; distance <= MAX_VALUE_DISTANCE; distance++)
+  for (let distance = 0; distance <= MAX_VALUE_DISTANCE; distance++)
+    for (const time of times)
+      for (const middle of middles)
         for (const value of distance === 0 ? [middle] : [middle - distance, middle + distance])
           if (Number.isSafeInteger(value)) yield { value, timestampMs: time };
 }
