@@ -8,6 +8,7 @@ import { decodeHeader, hashHeader } from "#storage/types/header.ts";
 import { timestampToMs } from "#storage/types/time.ts";
 import { hashValidatorSet, newValidatorSet } from "#storage/types/validatorSet.ts";
 import type { NodeEvent, NodeStatus } from "../api/ports.ts";
+import type { formatMetrics } from "../api/smallMetrics.ts";
 import { loadKey } from "../cli/keyStore.ts";
 import { homePaths } from "../configurationHome.ts";
 import { loadMetersFile } from "../meter/metersFile.ts";
@@ -216,6 +217,7 @@ export async function startLightNode(
       readings: meters?.stats(),
       account: meters?.account(),
       channels: meters?.channels(),
+      readingLog: meters?.log(),
       intervals: { ...totals, finalisedMwh: totals.finalisedMwh.toString() },
       transactions: sent && { sent: sent.sent, finalised: sent.finalised, rejected: sent.rejected },
       unknownMeters: sent?.unknownMeters ?? 0,
@@ -260,6 +262,7 @@ export async function startLightNode(
             ledger_light_header_bytes: ["Bytes of the headers kept", headerBytes],
             ledger_light_proofs_verified_total: ["Proofs that held", proofs.counts.verified],
             ledger_light_proofs_failed_total: ["Proofs that did not hold", proofs.counts.failed],
+            ...(meters === undefined ? {} : meterMetrics(meters)),
             ledger_network_peers: ["Connected peers", net.peers.length],
           });
         },
@@ -283,5 +286,19 @@ export async function startLightNode(
     },
     done: done.promise,
     stopMetering: () => stopMetering.abort(),
+  };
+}
+
+function meterMetrics(meters: Metering): Parameters<typeof formatMetrics>[0] {
+  const { bytes, maxBytes, thinned, isFull } = meters.log();
+  const { durable, late, fingerprinted } = meters.stats();
+  return {
+    ledger_meter_readings_durable_total: ["Readings on disk since the start", durable],
+    ledger_meter_readings_fingerprinted_total: ["Readings in closed intervals since the start", fingerprinted],
+    ledger_meter_readings_late_total: ["Readings that were late for their interval", late],
+    ledger_meter_readings_thinned_total: ["Raw samples removed to keep within the bound", thinned],
+    ledger_meter_log_bytes: ["Readings kept on disk", bytes],
+    ledger_meter_log_max_bytes: ["Readings that may be kept on disk", maxBytes],
+    ledger_meter_log_full: ["1 while meters wait because there is no room", isFull ? 1 : 0],
   };
 }

@@ -12,12 +12,15 @@ import type { MetersFile } from "../meter/metersFile.ts";
 import { createPipeline, type PipelineStats } from "../meter/pipeline.ts";
 import type { MeterSource, SourceAccount } from "../meter/source.ts";
 import type { NodeOptions } from "../options.ts";
+import { type BoundedLogState, createBoundedLog, LogStoppedError } from "./boundedLog.ts";
 import { meterSecretOf } from "./meterKeys.ts";
 import type { Outbox, Sealable } from "./outbox.ts";
 import { openSource } from "./source.ts";
 
 /** D5.1's period P: 24 hours. Also the ledger's default (consensus/application/genesisState.ts). */
 const PERIOD_MS = 24 * 3600 * 1000;
+
+const MAX_SEGMENT_BYTES = 16 * 1024 * 1024;
 
 /** The meters of a node, from their inputs to the outbox. */
 export interface Metering extends AsyncDisposable {
@@ -26,6 +29,7 @@ export interface Metering extends AsyncDisposable {
   account(): Omit<SourceAccount, "acceptedMwh"> & { readonly acceptedMwh: string };
   /** What the readings of devices became; undefined where the source's are those of meters already. */
   channels(): ChannelCounts | undefined;
+  log(): BoundedLogState;
   /** Takes no further readings. */
   stop(): void;
 }
@@ -47,7 +51,10 @@ export async function startMetering(
   const { outbox, enqueue, fail } = ports;
   const log = ports.log.child({ part: "meters" });
   await using opening = new AsyncDisposableStack();
-  const readings = await openReadingLog(join(homePaths(options.home).data, "readings"));
+  const directory = join(homePaths(options.home).data, "readings");
+  // Small enough that the oldest of them is a small part of what may be kept.
+  const segmentBytes = Math.min(MAX_SEGMENT_BYTES, Math.floor(options.meterMaxBytes / 16));
+  const readings = await openReadingLog(directory, { segmentBytes });
   opening.defer(() => readings.close());
 
   const hasInputs = options.meterSource === "inputs";
@@ -59,7 +66,17 @@ export async function startMetering(
       ? await openSource(options, readings)
       : createChannelSource(live, channels, events.note);
 
+  const bounded = createBoundedLog(
+    { maxBytes: options.meterMaxBytes, rawDays: options.meterRawDays },
+    {
+      ...{ readings, directory, log, nowMs: Date.now },
+      isRaw: (reading) => channels?.isRaw(reading) ?? false,
+      isSealed: ({ meterId, timestampMs }) =>
+        (channels?.sealedBeside(meterId) ?? []).every((beside) => timestampMs <= outbox.closedUntilMs(beside)),
+    },
+  );
   const metering = new AbortController();
+  metering.signal.addEventListener("abort", bounded.stop);
   const pipeline = createPipeline(
     {
       ledgerId: owner.chainId,
@@ -70,7 +87,7 @@ export async function startMetering(
     },
     {
       source,
-      readings,
+      readings: bounded,
       outbox,
       secretOf: (meterId) => meterSecretOf(owner.meterKey, meterId),
       onClosed: enqueue,
@@ -78,7 +95,9 @@ export async function startMetering(
       ...(channels === undefined ? {} : { channels }),
     },
   );
-  const running = pipeline.run(metering.signal).catch(fail);
+  const running = pipeline.run(metering.signal).catch((error: unknown) => {
+    if (!(error instanceof LogStoppedError)) fail(error);
+  });
   opening.defer(async () => {
     metering.abort();
     await running;
@@ -94,6 +113,7 @@ export async function startMetering(
       return { ...counts, acceptedMwh: acceptedMwh.toString() };
     },
     channels: () => channels?.counts(),
+    log: bounded.state,
     stop: () => metering.abort(),
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };

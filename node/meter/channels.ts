@@ -1,4 +1,5 @@
 import { MAX_METER_ID_CHARS } from "#storage/limits.ts";
+import { retentionBy } from "#storage/offchain/retention.ts";
 import { QUALITY, type Reading } from "#storage/types/reading.ts";
 import { isAhead, MAX_DRIFT_MS } from "./ahead.ts";
 import { type DeviceRule, registerRules, ruleOf, treatmentOf } from "./deviceRules.ts";
@@ -26,6 +27,10 @@ export interface Channels {
   /** Whether a kept reading is in an interval of its meter. It follows from the reading and meters.json alone. */
   isSealed(reading: Reading): boolean;
   latenessOf(meterId: string): number;
+  /** Of class raw: it may be removed once everything of its device up to its time is in closed intervals. */
+  isRaw(reading: Reading): boolean;
+  /** Ledger meters of the same device whose intervals are sealed. */
+  sealedBeside(meterId: string): readonly string[];
   counts(): ChannelCounts;
 }
 
@@ -49,6 +54,13 @@ export function createChannels(rules: readonly DeviceRule[]): Channels {
   const devices = new Map<string, DeviceRule | undefined>();
   /** What feeds the meter of a counted series. */
   const forms = new Map<string, "register" | "interval">();
+  /** By device. */
+  const sealed = new Map<string, string[]>();
+  const retention = retentionBy(
+    rules.flatMap(({ device, retention: given }) =>
+      given === undefined ? [] : [{ meterId: device.endsWith("*") ? device : `${device}/*`, retention: given }],
+    ),
+  );
   const counts: Record<ChannelVerdict, number> = {
     value: 0,
     delta: 0,
@@ -94,7 +106,10 @@ export function createChannels(rules: readonly DeviceRule[]): Channels {
   function note(channel: Channel, reading: Reading): void {
     const { meterId, kind, timestampMs } = reading;
     if (!isAhead(reading)) channel.newestMs = Math.max(channel.newestMs, timestampMs);
-    if (isMain(reading) && !forms.has(meterId)) forms.set(meterId, kind as "register" | "interval");
+    if (!isMain(reading) || forms.has(meterId)) return;
+    forms.set(meterId, kind as "register" | "interval");
+    const { device, suffix } = splitMeterId(meterId);
+    if (treatmentOf(channel.rule, suffix) === "sealed") sealed.set(device, [...(sealed.get(device) ?? []), meterId]);
   }
 
   function kept(reading: Reading, verdict: ChannelVerdict): ChannelOutcome {
@@ -169,6 +184,15 @@ export function createChannels(rules: readonly DeviceRule[]): Channels {
     },
 
     latenessOf: (meterId) => ruleFor(splitMeterId(meterId).device)?.latenessMs ?? 0,
+    isRaw(reading) {
+      const { device, suffix } = splitMeterId(reading.meterId);
+      const rule = ruleFor(device);
+      // What feeds a sealed meter is what its bills and proofs are made of.
+      if (rule !== undefined && isMain(reading) && treatmentOf(rule, suffix) === "sealed") return false;
+      return retention(reading) === "raw";
+    },
+
+    sealedBeside: (meterId) => sealed.get(splitMeterId(meterId).device) ?? [],
     counts: () => ({ ...counts }),
   };
 }
