@@ -5,11 +5,11 @@ import { type DecodedFrame, type RejectedPart, rejectedPart } from "../frame.ts"
 import type { RejectionReason } from "../source.ts";
 import type { MessageTime } from "./messageTime.ts";
 
-/** What a value of a message is. exponent: the power of ten from the message's unit to the ledger's (units.ts): kWh 6, W and Wh 3. */
+/** What a value of a message is. exponent: the power of ten from the message's unit to the ledger's (units.ts): kWh 6, W and Wh 3; none is 0. */
 export interface ValueSpec {
   readonly quantity: Quantity;
   readonly kind: ReadingKind;
-  readonly exponent: number;
+  readonly exponent?: number;
   readonly phase?: number;
   readonly tariff?: number;
   readonly periodMs?: number;
@@ -44,7 +44,7 @@ export class MessageReadings {
 
   /** A value by its digits. `name` is how the message calls it, for the text of a rejection. */
   add(meterId: string, time: MessageTime, spec: ValueSpec, name: string, value: ExactJson | undefined): void {
-    const scaled = scaledInteger(value, spec.exponent);
+    const scaled = scaledInteger(value, spec.exponent ?? 0);
     if ("reason" in scaled) this.reject(scaled.reason, `${name} ${showJson(value)}`);
     else this.addInteger(meterId, time, spec, name, scaled.value);
   }
