@@ -12,6 +12,9 @@ export default defineConfig({
   root: fileURLToPath(new URL("..", import.meta.url)),
   test: {
     experimental: { viteModuleRunner: false },
+    // For what hangs; how fast something is, is no test's business.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     projects: [
       {
         extends: true,
