@@ -5,10 +5,10 @@ import { changedJson } from "#storage/fuzz/decoder.ts";
 import { byteMutation, mutateBytes } from "#storage/fuzz/mutateBytes.ts";
 import { FUZZ_TIMEOUT_MS, fuzz } from "#storage/fuzz/runs.ts";
 import { validateReading } from "#storage/types/reading.ts";
+import { Plausibility } from "../plausibility.ts";
 import { MeterSourceError } from "../source.ts";
 import { planBlocks } from "./blocks.ts";
 import { decodeModbusPoll, rejectPoll } from "./decode.ts";
-import { Plausibility } from "./plausibility.ts";
 import { BUILT_IN_MAPS, loadBuiltInMap, parseRegisterMap } from "./registerMap.ts";
 
 const MAPS = BUILT_IN_MAPS.map(loadBuiltInMap);

@@ -4,11 +4,11 @@ import type { DecodedFrame } from "../frame.ts";
 import type { MeterInput, StartInput } from "../input.ts";
 import { HOST, ID_PART, OptionReader } from "../inputOptions.ts";
 import { pause } from "../pause.ts";
+import { type EnergySample, Plausibility } from "../plausibility.ts";
 import { type Block, planBlocks } from "./blocks.ts";
 import { FRAMINGS, type ModbusConnection, type ModbusEndpoint, openModbusConnection } from "./connection.ts";
 import { type BlockAnswer, decodeModbusPoll, rejectPoll } from "./decode.ts";
 import { readIdentity } from "./identity.ts";
-import { type EnergySample, Plausibility } from "./plausibility.ts";
 import { BUILT_IN_MAPS, loadBuiltInMap, parseRegisterMap, type RegisterMap } from "./registerMap.ts";
 import { nextSlot } from "./schedule.ts";
 

@@ -1,4 +1,4 @@
-/** What one poll says about energy and power; what the meter has no register for is undefined. */
+/** What one answer says about energy and power; what the meter has no register for is undefined. */
 export interface EnergySample {
   readonly timestampMs: number;
   readonly importMwh: number | undefined;
