@@ -32,7 +32,10 @@ interface Known {
 
 /** @throws MeterSourceError METER_OPTION_INVALID */
 export function createDlmsDecoder(options: DlmsDecoderOptions = {}): DlmsDecoder {
-  const meter = readDlmsMeter(new OptionReader(options, "dlms", DLMS_DECODER_OPTIONS));
+  return createMeterDecoder(readDlmsMeter(new OptionReader(options, "dlms", DLMS_DECODER_OPTIONS)));
+}
+
+export function createMeterDecoder(meter: DlmsMeter): DlmsDecoder {
   const reassembler = createReassembler();
   const known: Known = { id: undefined, profile: undefined };
   return {
