@@ -1,0 +1,62 @@
+import { writeSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { pino } from "pino";
+import { openLevelStore } from "#storage/db/levelStore.ts";
+import { openReadingLog } from "#storage/offchain/readingLog.ts";
+import { createChannelSource } from "../meter/channelSource.ts";
+import { createChannels } from "../meter/channels.ts";
+import { createLiveSource } from "../meter/liveSource.ts";
+import { parseMetersFile } from "../meter/metersFile.ts";
+import { createPipeline } from "../meter/pipeline.ts";
+import { testReading } from "../meter/testReadings.ts";
+import { createBoundedLog } from "./boundedLog.ts";
+import { openOutbox } from "./outbox.ts";
+
+/**
+ * The edge of a light node, to be killed: its home's folder is argv[2], the sync time argv[3]. Reads lines "time register" of one meter from standard
+ * input, and writes "time" for each once it may be acknowledged; "end" closes what is open. Times are ms of an invented clock that the readings move.
+ */
+const [, , home = "", syncMs = "0"] = process.argv;
+const log = pino({ level: "silent" });
+const store = await openLevelStore(join(home, "light"), {});
+const outbox = await openOutbox(store);
+const directory = join(home, "readings");
+const readings = await openReadingLog(directory, { segmentBytes: 16 * 1024 });
+const file = { version: 1, devices: [{ device: "edge:1", latenessMs: 50 }] };
+const channels = createChannels(parseMetersFile(JSON.stringify(file), "meters.json").devices);
+const bounded = createBoundedLog(
+  { maxBytes: 1 << 30, rawDays: 0 },
+  { readings, directory, isRaw: channels.isRaw, isSealed: () => false, nowMs: Date.now, log },
+);
+let clockMs = 0;
+const live = createLiveSource({ nowMs: () => clockMs, tickMs: 20 });
+const pipeline = createPipeline(
+  { ledgerId: "edge", intervalMs: 1000, periodMs: 60_000, syncMs: Number(syncMs), amendAfterMs: 100 },
+  {
+    source: createChannelSource(live, channels, () => undefined),
+    readings: bounded,
+    outbox,
+    secretOf: () => new Uint8Array(32).fill(7),
+    onClosed: () => undefined,
+    onAmended: () => undefined,
+    channels,
+  },
+);
+const stopping = new AbortController();
+const running = pipeline.run(stopping.signal);
+const offers: Promise<void>[] = [];
+for await (const line of createInterface({ input: process.stdin })) {
+  if (line === "end") break;
+  const [timestampMs = 0, value = 0] = line.split(" ").map(Number);
+  clockMs = Math.max(clockMs, timestampMs);
+  const reading = testReading(timestampMs, {
+    ...{ meterId: "edge:1", kind: "register", value, periodMs: 0, receivedMs: timestampMs },
+  });
+  offers.push(live.offer({ readings: [reading], rejected: [] }).then(() => void writeSync(1, `${timestampMs}\n`)));
+}
+await Promise.all(offers);
+stopping.abort();
+await running;
+await readings.close();
+await store.close();
