@@ -81,6 +81,8 @@ const TARGETS = [
   "/validators/1",
   "/members?after=a&limit=2",
   "/meters/lcl:MAC000002/unopened?after=5",
+  "/meters/lcl:MAC000002/flags?after=0000000001&limit=2",
+  "/meters/lcl:MAC000002/configurations/1",
   `/accounts/${ACCOUNT}/outputs?after=${HASH}:0`,
   `/outputs/${HASH}/0`,
   `/assets/${HASH}/0`,

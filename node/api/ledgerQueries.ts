@@ -48,6 +48,11 @@ export function checkAnswer(response: QueryResponse): QueryResponse {
   return response;
 }
 
+/** The record without the id that it was asked for by. */
+export function withoutId({ id: _id, ...rest }: RecordJson): RecordJson {
+  return rest;
+}
+
 function parseAnswer(response: QueryResponse): unknown {
   return JSON.parse(Buffer.from(checkAnswer(response).value).toString("utf8"));
 }

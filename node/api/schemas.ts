@@ -65,6 +65,15 @@ export const TRANSACTIONS_QUERY = {
   },
 } as const;
 
+export const CONFIGURATION_PARAMS = {
+  type: "object",
+  required: ["meterId", "version"],
+  properties: {
+    meterId: { type: "string", minLength: 1, maxLength: 96, description: "Meter id" },
+    version: { type: "string", pattern: "^([1-9]\\d{0,14}|latest)$", description: "Version, or `latest`" },
+  },
+} as const;
+
 export const PAGE_QUERY = {
   type: "object",
   additionalProperties: false,

@@ -110,8 +110,9 @@ function routesOf(
         if (ports.openings === undefined) throw apiError("NOT_SERVED_BY_ROLE", "this node meters nothing");
         const openings = await ports.openings(readOpeningsRequest(url.searchParams));
         return {
-          openings: openings.map(({ intervalEndMs, sumMwh, salt }) => ({
+          openings: openings.map(({ intervalEndMs, amendment, sumMwh, salt }) => ({
             intervalEndMs,
+            amendment,
             sumMwh: sumMwh.toString(),
             salt: Buffer.from(salt).toString("hex"),
           })),

@@ -65,10 +65,10 @@ const LISTS: Readonly<Record<string, unknown>> = {
 };
 
 function testStateQuery(records: ReadonlyMap<string, unknown>, { path, data, height }: QueryRequest): QueryResponse {
-  const { after } =
-    path.endsWith("s") && data.length > 0 ? (JSON.parse(Buffer.from(data).toString()) as { after?: string }) : {};
+  const text = Buffer.from(data).toString();
+  const { after } = text.startsWith("{") ? (JSON.parse(text) as { after?: string }) : {};
   const list = LISTS[after === undefined ? path : `${path} after ${after}`];
-  const known = list ?? records.get(`${path} ${Buffer.from(data).toString()}`);
+  const known = list ?? records.get(`${path} ${text}`);
   const code =
     known !== undefined ? 0 : path === "/unknown" ? codeNumber("QUERY_PATH_UNKNOWN") : codeNumber("QUERY_NOT_FOUND");
   const log = code === 0 ? "" : path;

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { expect, test } from "vitest";
 import {
+  amendMessage,
   createTestLedger,
   EXPORT_METER,
   INTERVAL_MS,
@@ -58,6 +59,7 @@ async function setUp() {
   const file = join(cli.folder, "openings.json");
   return {
     ledger,
+    outbox,
     cli,
     light,
     file,
@@ -95,6 +97,52 @@ test("energy of committed intervals is registered with the openings that the met
   });
 });
 
+test("a committed amendment is opened by its number, with its interval or without it", async () => {
+  await using all = await setUp();
+  const late = { ...interval(0), sum: 50n, count: 2, commitment: commitSum({ sum: 50n, count: 2, salt }) };
+  const energy = { case: "sumCommitment", value: late.commitment } as const;
+  for (const amendment of [1, 2, 3]) {
+    const closed = { ...late, amendment, previousFingerprint: new Uint8Array(32), timestampsMs: [late.startMs + 1] };
+    await all.outbox.addAmendments([closed]);
+    if (amendment === 3) continue;
+    expect(all.ledger.send(amendMessage(0, amendment, { energy }), "device")).toBe("OK");
+    await all.outbox.settle([closed], { state: "final", txId: "ab", height: 1, index: 0 }, undefined);
+  }
+  const first = new Date(interval(0).endMs).toISOString();
+  const fetched = await all.fetchOpenings("--to", first, "--token-file", all.tokenFile, "--json");
+  expect(fetched.json).toMatchObject({ openings: 3, sumMwh: "900" });
+  expect((await all.register("901mWh")).err).toContain("ENERGY_NOT_PRODUCED");
+  expect((await all.register("900mWh")).json).toMatchObject({ code: 0 });
+  expect((await all.register("1mWh")).err).toContain("OPENINGS_USED");
+});
+
+test("a page of openings ends with a whole interval, however many amendments it has", async () => {
+  await using all = await setUp();
+  for (const amendment of [1, 2]) {
+    const closed = { ...interval(1), amendment, previousFingerprint: salt, timestampsMs: [interval(1).startMs + 1] };
+    await all.outbox.addAmendments([closed]);
+    await all.outbox.settle([closed], { state: "final", txId: "ab", height: 1, index: 0 }, undefined);
+  }
+  const page = async (from: number, limit: number) => {
+    const request = { meterId: EXPORT_METER, fromMs: interval(from).endMs, toMs: interval(9).endMs, limit };
+    const openings = await all.outbox.openings(request);
+    return openings.map(({ intervalEndMs, amendment = 0 }) => [
+      (intervalEndMs - START_MS) / INTERVAL_MS - 1,
+      amendment,
+    ]);
+  };
+  const second = [
+    [1, 0],
+    [1, 1],
+    [1, 2],
+  ];
+  expect(await page(0, 9)).toEqual([[0, 0], ...second, [2, 0]]);
+  expect(await page(0, 4)).toEqual([[0, 0], ...second]);
+  expect(await page(0, 2)).toEqual([[0, 0]]);
+  expect(await page(1, 2)).toEqual(second);
+  expect(await page(2, 2)).toEqual([[2, 0]]);
+});
+
 test("openings are for the node's owner alone, and are there only once an interval is final", async () => {
   await using all = await setUp();
   expect((await all.fetchOpenings()).err).toContain("UNAUTHORIZED");
@@ -114,6 +162,7 @@ test("a file that holds something else is refused", async () => {
   await using all = await setUp();
   const salted = `"salt":"${"05".repeat(32)}"`;
   const texts = [
+    ...[1.5, -1, 33, '"1"'].map((n) => `[{"intervalEndMs":1,"amendment":${n},"sumMwh":"1",${salted}}]`),
     ...["{}", "[null]", '[{"intervalEndMs":1,"sumMwh":"x","salt":"00"}]'],
     // What String() makes a number of, or nothing at all.
     ...[

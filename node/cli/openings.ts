@@ -1,13 +1,16 @@
 import { readFileSync, writeFileSync } from "node:fs";
+import { MAX_INTERVAL_AMENDMENTS } from "#storage/limits.ts";
 import { MAX_READING_TIME_MS } from "#storage/types/reading.ts";
 import { cliError } from "./cliError.ts";
 import type { LedgerClient } from "./ledgerClient.ts";
 import { readAllPages } from "./pages.ts";
 import { parseHex } from "./quantities.ts";
 
-/** What opens the committed sum of one interval, as MsgRegisterEnergy takes it. */
+/** What opens the committed sum of one interval or amendment, as MsgRegisterEnergy takes it. */
 export interface Opening {
   readonly intervalEndMs: bigint;
+  /** 0: the interval itself. */
+  readonly amendment: number;
   readonly sumMwh: bigint;
   /** 32 bytes. */
   readonly salt: Uint8Array;
@@ -16,6 +19,7 @@ export interface Opening {
 /** As in the file and in a light node's answer. */
 interface OpeningJson {
   readonly intervalEndMs: number;
+  readonly amendment?: number;
   readonly sumMwh: string;
   readonly salt: string;
 }
@@ -62,30 +66,36 @@ export function readOpenings(file: string): readonly Opening[] {
       "usage",
       "OPENINGS_MALFORMED",
       `${file} holds something else`,
-      "it is a JSON array of {intervalEndMs, sumMwh, salt}",
+      "it is a JSON array of {intervalEndMs, amendment?, sumMwh, salt}",
     );
   if (!Array.isArray(list)) throw malformed();
   return (list as (Partial<OpeningJson> | null)[]).map((item) => {
-    const { intervalEndMs: endMs, sumMwh, salt } = item ?? {};
+    const { intervalEndMs: endMs, amendment = 0, sumMwh, salt } = item ?? {};
     const isTime = typeof endMs === "number" && Number.isInteger(endMs) && endMs >= 0 && endMs <= MAX_READING_TIME_MS;
+    if (!Number.isInteger(amendment) || amendment < 0 || amendment > MAX_INTERVAL_AMENDMENTS) throw malformed();
     if (!isTime || typeof sumMwh !== "string" || !/^-?\d{1,16}$/.test(sumMwh) || typeof salt !== "string")
       throw malformed();
     return {
       intervalEndMs: BigInt(endMs),
+      amendment,
       sumMwh: BigInt(sumMwh),
       salt: parseHex(salt, 32, "the salt"),
     };
   });
 }
 
-/** Those that the ledger still waits for; the others were opened before, or their interval was never sealed with a committed sum. */
+/** Those that the ledger still waits for; the others were opened before, or their interval or amendment was never sealed with a committed sum. */
 export async function stillUnopened(
   client: LedgerClient,
   meterId: string,
   openings: readonly Opening[],
 ): Promise<readonly Opening[]> {
   const path = `/meters/${encodeURIComponent(meterId)}/unopened`;
-  const intervals = await readAllPages<{ readonly endMs: string }>(client, path, "intervals");
-  const waiting = new Set(intervals.map(({ endMs }) => endMs));
-  return openings.filter(({ intervalEndMs }) => waiting.has(intervalEndMs.toString()));
+  const intervals = await readAllPages<{ readonly endMs: string; readonly amendment: number }>(
+    client,
+    path,
+    "intervals",
+  );
+  const waiting = new Set(intervals.map(({ endMs, amendment }) => `${endMs}.${amendment}`));
+  return openings.filter(({ intervalEndMs, amendment }) => waiting.has(`${intervalEndMs}.${amendment}`));
 }

@@ -27,10 +27,12 @@ export interface OutboxTotals {
   readonly finalisedMwh: bigint;
 }
 
-/** What opens the committed sum of one interval (MsgRegisterEnergy.openings). Who holds it can read the sum. */
+/** What opens the committed sum of one interval or amendment (MsgRegisterEnergy.openings). Who holds it can read the sum. */
 export interface SumOpening {
   /** Unix ms. */
   readonly intervalEndMs: number;
+  /** Absent: the interval itself; else the number of its amendment. */
+  readonly amendment?: number;
   readonly sumMwh: bigint;
   /** 32 bytes. */
   readonly salt: Uint8Array;
@@ -59,7 +61,10 @@ export interface Outbox {
   /** A closed interval and its amendments. */
   amendedInterval(meterId: string, endMs: number): Promise<AmendedInterval | undefined>;
   settle(items: readonly Sealable[], outcome: IntervalState, proof: TxProof | undefined): Promise<void>;
-  /** Of the meter's intervals that are final, by end. */
+  /**
+   * Of the meter's intervals that are final, by end, and of their amendments that are. Whole intervals: at most `limit`, unless the first one
+   * has more amendments than that.
+   */
   openings(request: OpeningsRequest): Promise<readonly SumOpening[]>;
 }
 
@@ -158,12 +163,25 @@ async function findOpenings(
   store: Store,
   { meterId, fromMs, toMs, limit }: OpeningsRequest,
 ): Promise<readonly SumOpening[]> {
+  const openings = await finalOpenings(store, intervalRange(meterId, fromMs, toMs), limit);
+  const lastMs = openings.length < limit ? toMs : (openings.at(-1)?.intervalEndMs ?? toMs);
+  openings.push(...(await finalOpenings(store, amendmentRange(meterId, fromMs, lastMs), limit)));
+  openings.sort((a, b) => a.intervalEndMs - b.intervalEndMs || (a.amendment ?? 0) - (b.amendment ?? 0));
+  const beyond = openings[limit]?.intervalEndMs;
+  if (beyond === undefined) return openings;
+  const whole = openings.filter(({ intervalEndMs }) => intervalEndMs < beyond);
+  return whole.length > 0 ? whole : openings.filter(({ intervalEndMs }) => intervalEndMs === beyond);
+}
+
+async function finalOpenings(store: Store, range: KeyRange, limit: number): Promise<SumOpening[]> {
   const openings: SumOpening[] = [];
-  for await (const [, value] of store.iterate(intervalRange(meterId, fromMs, toMs))) {
+  for await (const [, value] of store.iterate(range)) {
     const { item, outcome } = decodeRow(value);
+    // Those of one interval stay together, so that no page ends between them.
+    if (openings.length >= limit && item.endMs !== openings.at(-1)?.intervalEndMs) break;
     if (outcome.state !== "final") continue;
-    openings.push({ intervalEndMs: item.endMs, sumMwh: item.sum, salt: item.salt });
-    if (openings.length === limit) break;
+    const opening = { intervalEndMs: item.endMs, sumMwh: item.sum, salt: item.salt };
+    openings.push(isAmendment(item) ? { ...opening, amendment: item.amendment } : opening);
   }
   return openings;
 }

@@ -11,7 +11,8 @@ import {
 import { Comet38Client } from "@cosmjs/tendermint-rpc";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ACCOUNT_PREFIX } from "#storage/crypto/identity.ts";
-import { generatePrivateKey, type PrivateKey, publicKeyOf } from "#storage/crypto/keys.ts";
+import { generatePrivateKey, type PrivateKey, publicKeyOf, sign } from "#storage/crypto/keys.ts";
+import { attestationBytes } from "#storage/types/configurationAttestation.ts";
 import {
   ledgerMessage,
   MESSAGE_NAMES,
@@ -45,6 +46,7 @@ const person = (): TestAccount => {
 /** A meter's device whose key is of the kind that CosmJS signs with. */
 const device = person();
 const newcomer = person();
+const checker = person();
 
 beforeAll(async () => {
   rpc = await startTestRpc();
@@ -102,7 +104,7 @@ test("members are enrolled, change their role and are removed", { timeout: START
   expect(gone.log).toContain("QUERY_NOT_FOUND");
 });
 
-test("a meter is enrolled, seals an interval, its energy is registered, transferred, and the meter revoked", {
+test("a meter is enrolled, seals an interval and amends it, its energy is registered and transferred, its device configured, and it is revoked", {
   timeout: START_MS,
 }, async () => {
   const { dso, prosumer, owner } = rpc;
@@ -131,6 +133,20 @@ test("a meter is enrolled, seals an interval, its energy is registered, transfer
   });
   expect(await query("/edream/chain", METER)).toMatchObject({ readingCount: "15", producedMwh: "1000" });
 
+  await send(device, "MsgAmendInterval", {
+    signer: device.account,
+    meterId: METER,
+    intervalStartMs: BigInt(startMs),
+    intervalEndMs: BigInt(startMs + INTERVAL_MS),
+    amendment: 1,
+    readingCount: 1,
+    previousFingerprint: new Uint8Array(32).fill(1),
+    fingerprint: new Uint8Array(32).fill(3),
+    readingsRoot: new Uint8Array(32).fill(4),
+    energy: { case: "sumMwh", value: 0n },
+  });
+  expect(await query("/edream/amended-interval", `${startMs + INTERVAL_MS} ${METER}`)).toMatchObject({ amendments: 1 });
+
   const to = (account: string, amountMwh: bigint) => ({ amountMwh, lock: { threshold: 1, accounts: [account] } });
   const registered = await send(prosumer, "MsgRegisterEnergy", {
     owner: prosumer.account,
@@ -154,6 +170,35 @@ test("a meter is enrolled, seals an interval, its energy is registered, transfer
   expect(await query("/edream/outputs", JSON.stringify({ account: owner.account }))).toMatchObject({
     entries: [{ amountMwh: "400" }],
   });
+
+  const about = { signer: prosumer.account, meterId: METER };
+  const period = { fromMs: BigInt(startMs), untilMs: BigInt(startMs + DAY_MS) };
+  const hash = new Uint8Array(32).fill(5);
+  await send(prosumer, "MsgRecordErasure", { ...about, ...period, readingCount: 1n, receiptHash: hash });
+  const cid = Uint8Array.of(1, 0x70, 0x12, 32, ...hash);
+  const file = { version: 1, cid, fileBytes: 1n, readingCount: 15n, fileHash: hash };
+  await send(prosumer, "MsgSealArchive", { ...about, ...period, ...file });
+  const finding = { kind: "gap", severity: "info", score: 1, detector: "completeness/1", detailsHash: hash };
+  const interval = { intervalStartMs: period.fromMs, intervalEndMs: period.untilMs };
+  await send(prosumer, "MsgFlagReadings", { ...about, ...interval, ...finding });
+  await send(prosumer, "MsgWithdrawFlag", { ...about, flag: 1n, reasonHash: hash });
+  expect(await query("/edream/meter-counts", METER)).toMatchObject({ erasures: "1", archives: "1", flags: "1" });
+
+  await send(owner, "MsgEnrolMember", { authority: owner.account, member: checker.account, role: "checker" });
+  const configuration = { meterId: METER, version: 1n, plaintextHash: hash, schemaId: "test", schemaVersion: 1 };
+  const attested = attestationBytes({ ...configuration, ledgerId: rpc.net.chainId }) as Uint8Array;
+  await send(prosumer, "MsgSetDeviceConfiguration", {
+    ...configuration,
+    administrator: prosumer.account,
+    payload: new Uint8Array(1000),
+    priority: "urgent",
+    checkerKey: { type: "secp256k1", key: publicKeyOf(checker.key).bytes },
+    attestation: sign(checker.key, attested),
+  });
+  const outcome = { outcome: "applied", code: 0, appliedMs: BigInt(startMs) };
+  const acknowledged = { signer: device.account, meterId: METER, version: 1n, ...outcome };
+  await send(device, "MsgAcknowledgeDeviceConfiguration", acknowledged);
+  expect(await query("/edream/configuration", `1 ${METER}`)).toMatchObject({ outcome: "applied" });
 
   await send(dso, "MsgRevokeMeter", { authority: dso.account, meterId: METER, reason: "test" });
   expect(await query("/edream/meter", METER)).toMatchObject({ revoked: true });

@@ -41,8 +41,18 @@ const ATTRIBUTES = {
     "asset.account",
     "output_created.account",
     "validators.account",
+    "configuration.device",
   ],
-  meter: ["interval.meter", "meter.meter", "asset.meter"],
+  meter: [
+    "interval.meter",
+    "meter.meter",
+    "asset.meter",
+    "amendment.meter",
+    "erasure.meter",
+    "archive.meter",
+    "flag.meter",
+    "configuration.meter",
+  ],
 } as const;
 
 /** The transactions with any of the attributes, each once, latest first. A page of each holds all that this page can hold. */

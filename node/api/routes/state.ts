@@ -2,11 +2,12 @@ import type { FastifyInstance } from "fastify";
 import { canonicalAccount } from "#storage/types/transactionAccounts.ts";
 import { apiError } from "../errors.ts";
 import { base64, hex } from "../json.ts";
-import { checkAnswer, queryPage, queryRecord, type RecordJson } from "../ledgerQueries.ts";
+import { checkAnswer, queryPage, queryRecord, type RecordJson, withoutId } from "../ledgerQueries.ts";
 import { plain } from "../plainJson.ts";
 import type { OutputView } from "../ports.ts";
 import { traceAsset } from "../provenance.ts";
 import { answer, ERROR_ANSWER, nameParams, OUTPUT_PARAMS, PAGE_QUERY, STATE_QUERY } from "../schemas.ts";
+import { meterRecordRoutes } from "./meterRecords.ts";
 import { bytesOfHex, found, need, type RouteContext } from "./routeContext.ts";
 
 const TAGS = ["state"];
@@ -64,12 +65,13 @@ export function stateRoutes(server: FastifyInstance, context: RouteContext): voi
       const stateQuery = need(ports, "stateQuery");
       const meter = found(await queryRecord(stateQuery, "/edream/meter", meterId), `meter ${meterId}`);
       const chain = (await queryRecord(stateQuery, "/edream/chain", meterId)) ?? {};
-      return { meterId, ...withoutId(meter), ...withoutId(chain) };
+      const counts = (await queryRecord(stateQuery, "/edream/meter-counts", meterId)) ?? {};
+      return { meterId, ...withoutId(meter), ...withoutId(chain), ...withoutId(counts) };
     },
   });
   server.get<{ Params: { meterId: string } } & PageQuery>("/meters/:meterId/unopened", {
     schema: {
-      ...describe("Intervals of a meter whose committed sum is not opened yet, by end"),
+      ...describe("Intervals and amendments of a meter whose committed sum is not opened yet, by end"),
       params: nameParams("meterId", "Meter id", 96),
       querystring: PAGE_QUERY,
     },
@@ -79,6 +81,7 @@ export function stateRoutes(server: FastifyInstance, context: RouteContext): voi
       return { intervals: entries.map(withoutId), next };
     },
   });
+  meterRecordRoutes(server, context);
   server.get<AccountParams>("/accounts/:account", {
     schema: { ...describe("An account: number, next sequence, role"), params: ACCOUNT_PARAMS },
     handler: async (request) => {
@@ -148,10 +151,6 @@ function readAccount(text: string): string {
   if (account === undefined)
     throw apiError("BAD_REQUEST", "this is neither a bech32 account nor a 34-character identity");
   return account;
-}
-
-function withoutId({ id: _id, ...rest }: RecordJson): RecordJson {
-  return rest;
 }
 
 function lockedAmount({ amountMwh, quantity, threshold, accounts }: RecordJson) {

@@ -8,7 +8,7 @@ import { type SubmitFlags, signAndSubmit, signingAccount } from "../submit.ts";
 import { withSubmitFlags } from "./submitFlags.ts";
 
 const ACCOUNT = "edream1qypqxpq9qcrsszg2pvxq6rs0zqg3yyc5lzv7xu";
-const ROLES = "dso, regulator, aggregator, producer, consumer or prosumer";
+const ROLES = "dso, regulator, aggregator, producer, consumer, prosumer or checker";
 
 interface Member {
   readonly account: string;

@@ -27,6 +27,11 @@ interface EnrolFlags extends SubmitFlags {
   readonly direction: string;
   readonly interval: string;
   readonly seedCommitment: string;
+  readonly administrator?: string;
+  readonly model?: string;
+  readonly firmwareHash?: string;
+  readonly validFrom?: string;
+  readonly validUntil?: string;
 }
 
 interface OpeningsFlags {
@@ -105,7 +110,12 @@ export function metersCommand(program: Command, io: CliIo): void {
       .requiredOption("--seed-commitment <hex>", "SHA256 of the meter's first period seed")
       .option("--quantity <name>", "electricity, gas, water, heat or ev", "electricity")
       .option("--direction <name>", "import (from the grid) or export (produced)", "import")
-      .option("--interval <duration>", "length of one interval", "15m"),
+      .option("--interval <duration>", "length of one interval", "15m")
+      .option("--administrator <account>", "member who configures the device; else its owner does")
+      .option("--model <text>", "maker and type of the device")
+      .option("--firmware-hash <hex>", "SHA256 of its firmware")
+      .option("--valid-from <time>", "when the certificate begins to hold: RFC 3339 with zone, or Unix ms")
+      .option("--valid-until <time>", "when it ends; else it holds until it is revoked"),
   )
     .addHelpText(
       "after",
@@ -126,6 +136,7 @@ export function metersCommand(program: Command, io: CliIo): void {
         direction: flags.direction,
         seedCommitment: parseHex(flags.seedCommitment, 32, "--seed-commitment"),
         intervalMs: BigInt(parseDuration(flags.interval)),
+        ...certificateFields(flags),
       });
       await signAndSubmit(context, [message], [name], flags);
     });
@@ -144,4 +155,15 @@ export function metersCommand(program: Command, io: CliIo): void {
       const message = ledgerMessage("MsgRevokeMeter", { authority, meterId, reason: flags.reason });
       await signAndSubmit(context, [message], [name], flags);
     });
+}
+
+/** What a certificate may say beside what it must. */
+function certificateFields({ administrator, model, firmwareHash, validFrom, validUntil }: EnrolFlags) {
+  return {
+    ...(administrator === undefined ? {} : { administrator }),
+    ...(model === undefined ? {} : { model }),
+    ...(firmwareHash === undefined ? {} : { firmwareHash: parseHex(firmwareHash, 32, "--firmware-hash") }),
+    ...(validFrom === undefined ? {} : { validFromMs: BigInt(parseTimeMs(validFrom)) }),
+    ...(validUntil === undefined ? {} : { validUntilMs: BigInt(parseTimeMs(validUntil)) }),
+  };
 }

@@ -5,6 +5,7 @@ import type { CliIo } from "../io.ts";
 import { facts, paint, printable, show, table } from "../output.ts";
 import { readAllPages } from "../pages.ts";
 import { formatEnergy, parseHex, parseOutputPointer } from "../quantities.ts";
+import { queryMeterRecords } from "./queryMeterRecords.ts";
 
 interface TxAnswer {
   readonly txId: string;
@@ -131,6 +132,8 @@ export function queryCommand(program: Command, io: CliIo): void {
     path: outputPath("outputs"),
     example: `query output ${"6f".repeat(32)}:0`,
   });
+
+  queryMeterRecords(query, io);
 
   query
     .command("outputs")
