@@ -14,7 +14,8 @@ export function createHdlcFramer(): Framer {
   function lose(count: number, reason: RejectionReason): void {
     const bytes = kept.subarray(0, count);
     kept = kept.subarray(count);
-    if (lost.bytes === 0 && bytes.every((byte) => byte === FLAG)) return;
+    // Flags between frames are no loss.
+    if (lost.bytes === 0 && reason === "truncated" && bytes.every((byte) => byte === FLAG)) return;
     if (reason === "crc-wrong") lost.reason = reason;
     lost.bytes += count;
     if (lost.shown.length < MAX_REJECTED_CHARS) lost.shown += bytes.toString("hex", 0, MAX_REJECTED_CHARS);

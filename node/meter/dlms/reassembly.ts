@@ -37,6 +37,8 @@ interface Begun {
 export function createReassembler(): Reassembler {
   let segments: Begun | undefined;
   let blocks: Begun | undefined;
+  /** Segments that follow a fault are of the message that was dropped. */
+  let isLosing = false;
   /** Blocks that follow a fault are of the message that was dropped. */
   let isDropping = false;
   let rejected: RejectedPart[] = [];
@@ -55,21 +57,31 @@ export function createReassembler(): Reassembler {
     }
     const { information, isSegmented } = hdlc;
     if (information.length === 0) return undefined;
-    if (segments !== undefined && information.subarray(0, LLC.length).equals(LLC)) {
-      drop(segments, "truncated", "segments without an end");
-      segments = undefined;
+    if (information.subarray(0, LLC.length).equals(LLC)) {
+      if (segments !== undefined) drop(segments, "truncated", "segments without an end");
+      segments = isSegmented ? { parts: [], raw: [], bytes: 0 } : undefined;
+      isLosing = false;
     }
-    if (segments === undefined && !isSegmented) return { apdu: information, raw: frame };
-    segments ??= { parts: [], raw: [], bytes: 0 };
-    const whole = append(segments, information, frame);
-    if (segments.bytes > MAX_MESSAGE_BYTES) {
-      drop(segments, "too-long", "segments");
+    if (segments === undefined) return withoutBeginning(information, frame, isSegmented);
+    const begun = segments;
+    const whole = append(begun, information, frame);
+    if (begun.bytes > MAX_MESSAGE_BYTES) {
       segments = undefined;
-      return undefined;
+      isLosing = isSegmented;
+      return drop(begun, "too-long", "segments");
     }
     if (isSegmented) return undefined;
     segments = undefined;
     return whole();
+  }
+
+  /** A frame of its own (later blocks of a transfer have no LLC header), or what is left of segments. */
+  function withoutBeginning(information: Buffer, frame: Buffer, isSegmented: boolean): DlmsMessage | undefined {
+    if (!isSegmented && !isLosing) return { apdu: information, raw: frame };
+    if (!isLosing)
+      rejected.push(rejectedPart("truncated", `segments without a beginning: ${frame.toString("hex", 0, 60)}`));
+    isLosing = isSegmented;
+    return undefined;
   }
 
   function withBlock({ apdu: pdu, raw }: DlmsMessage): DlmsMessage | undefined {
@@ -122,6 +134,7 @@ export function createReassembler(): Reassembler {
       segments = undefined;
       blocks = undefined;
       isDropping = false;
+      isLosing = false;
       return takeRejected();
     },
   };
