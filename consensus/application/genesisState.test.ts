@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { MAX_VALIDATORS } from "#storage/limits.ts";
-import { GenesisStateError } from "./genesisState.ts";
+import { type GenesisMeter, GenesisStateError } from "./genesisState.ts";
 import { createLedgerApplication } from "./ledgerApplication.ts";
 import { MAX_REGULATORS } from "./members.ts";
 import { accountOf, CHAIN_ID, createTestLedger, genesisKey, initChainRequest, testGenesis } from "./testLedger.ts";
@@ -67,6 +67,48 @@ test.each<[string, "GENESIS_FIELD_INVALID" | "GENESIS_FIELD_UNKNOWN", string, un
     { ...good, meters: [{ ...meter, intervalMs: 0.5 }] },
   ],
   [
+    "a meter's interval that is zero",
+    "GENESIS_FIELD_INVALID",
+    "meters[0].intervalMs",
+    { ...good, meters: [{ ...meter, intervalMs: 0 }] },
+  ],
+  [
+    "an administrator who is no member",
+    "GENESIS_FIELD_INVALID",
+    "meters[0]",
+    { ...good, meters: [{ ...meter, administrator: accountOf("stranger") }] },
+  ],
+  [
+    "a model that is no text",
+    "GENESIS_FIELD_INVALID",
+    "meters[0].model",
+    { ...good, meters: [{ ...meter, model: 5 }] },
+  ],
+  [
+    "a firmware hash that is not 32 bytes",
+    "GENESIS_FIELD_INVALID",
+    "meters[0].firmwareHash",
+    { ...good, meters: [{ ...meter, firmwareHash: "00" }] },
+  ],
+  [
+    "a validity that is no integer",
+    "GENESIS_FIELD_INVALID",
+    "meters[0].validUntilMs",
+    { ...good, meters: [{ ...meter, validUntilMs: "never" }] },
+  ],
+  [
+    "a validity before 1970",
+    "GENESIS_FIELD_INVALID",
+    "meters[0].validFromMs",
+    { ...good, meters: [{ ...meter, validFromMs: -1 }] },
+  ],
+  [
+    "more runs of sealed intervals than a period may keep",
+    "GENESIS_FIELD_INVALID",
+    "params.sealedRunsPerPeriod",
+    { ...good, params: { sealedRunsPerPeriod: 257 } },
+  ],
+  [
     "a quota of nothing",
     "GENESIS_FIELD_INVALID",
     "params.quotaTxsPerBlock",
@@ -122,4 +164,21 @@ test("accounts are numbered owner, members, devices; a key given in genesis is k
   const data = Buffer.from(accountOf("regulator"));
   const { value } = app.query({ path: "/edream/account", data, height: 0, prove: false });
   expect(JSON.parse(Buffer.from(value).toString())).toMatchObject({ publicKey: { type: "secp256k1" } });
+});
+
+test("a meter of genesis may have a whole certificate", () => {
+  const certificate = {
+    administrator: accountOf("consumer"),
+    model: "E360",
+    firmwareHash: "ab".repeat(32),
+    validFromMs: 1,
+    validUntilMs: 2,
+  };
+  const ledger = createTestLedger({ genesis: { ...good, meters: [{ ...(meter as GenesisMeter), ...certificate }] } });
+  ledger.block([]);
+  expect(ledger.query("/edream/meter", meter?.meterId)).toMatchObject({
+    ...certificate,
+    validFromMs: "1",
+    validUntilMs: "2",
+  });
 });

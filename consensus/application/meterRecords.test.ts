@@ -2,8 +2,9 @@ import { describe, expect, test } from "vitest";
 import { ledgerMessage } from "#storage/types/transactionMessages.ts";
 import { verifyStateAnswer } from "./appHash.ts";
 import { FLAG_KINDS, FLAG_SEVERITIES } from "./flags.ts";
+import { createLedgerApplication } from "./ledgerApplication.ts";
 import type { Person, TestLedger } from "./testLedger.ts";
-import { accountOf, blockRequest, createTestLedger, DAY_MS, EXPORT_METER, START_MS } from "./testLedger.ts";
+import { accountOf, blockRequest, CHAIN_ID, createTestLedger, DAY_MS, EXPORT_METER, START_MS } from "./testLedger.ts";
 
 type Fields<N extends Parameters<typeof ledgerMessage>[0]> = Partial<
   Exclude<Parameters<typeof ledgerMessage<N>>[1], { $typeName: string }>
@@ -252,6 +253,19 @@ test("subscribers are told of every record", () => {
     ["flag", { ...flagged, action: "raised" }],
     ["flag", { ...flagged, action: "withdrawn" }],
   ]);
+});
+
+test("a node that starts again lists the same", () => {
+  const ledger = createTestLedger();
+  const all = [erasure("prosumer"), archive("prosumer"), flag("prosumer"), flag("prosumer"), withdraw("prosumer", 1n)];
+  expect(ledger.send(all, "prosumer")).toBe("OK");
+  const entries = [...ledger.disk].map(([key, value]) => [Buffer.from(key, "latin1"), value] as const);
+  const again = createLedgerApplication({ chainId: CHAIN_ID, entries });
+  for (const path of ["/edream/erasures", "/edream/archives", "/edream/flags", "/edream/configurations"]) {
+    const query = { path, data: Buffer.from(JSON.stringify({ meter: EXPORT_METER })), height: 0, prove: false };
+    expect(again.query(query)).toEqual(ledger.app.query(query));
+  }
+  expect(list(ledger, "/edream/flags").entries).toHaveLength(2);
 });
 
 test("lists and records are asked for in their one form", () => {
