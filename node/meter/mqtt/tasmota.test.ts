@@ -101,6 +101,11 @@ test.each([
   ["a register below zero", '{"Time":"2021-10-26T17:28:45","ENERGY":{"Total":-0.001}}', "negative"],
   ["more than 2^53 mWh", '{"Time":"2021-10-26T17:28:45","ENERGY":{"Total":9007199254.8}}', "over-limit"],
   ["a meter without an address", '{"Time":"2021-10-26T17:28:45","TIC":{"HCHC":1}}', "bad-meter-id"],
+  [
+    "an address that is no text, and does not want to be one",
+    '{"Time":"2021-10-26T17:28:45","TIC":{"ADCO":{"toString":1},"HCHC":1}}',
+    "bad-meter-id",
+  ],
   ["an address of zeros", '{"Time":"2021-10-26T17:28:45","TIC":{"ADCO":"000000000000","HCHC":1}}', "sentinel"],
   ["a name with a space", '{"Time":"2021-10-26T17:28:45","ENERGY":{"Total":1}}', "bad-meter-id", "tele/my plug/SENSOR"],
 ])("%s: no reading, and why", (_name, text, reason, topic = TOPIC) => {

@@ -1,4 +1,4 @@
-import { type ExactObject, JsonNumber, member } from "../exactJson.ts";
+import { type ExactObject, JsonNumber, member, showJson } from "../exactJson.ts";
 import type { MessageReadings, ValueSpec } from "./messageReadings.ts";
 import type { MessageTime } from "./messageTime.ts";
 
@@ -43,7 +43,7 @@ export function addTeleinfo(frame: MessageReadings, time: MessageTime, tic: Exac
   const digits = address instanceof JsonNumber ? address.text.padStart(12, "0") : address;
   const isKnown = typeof digits === "string" && ADDRESS.test(digits);
   if (!isKnown || /^0+$/.test(digits)) {
-    frame.reject(isKnown ? "sentinel" : "bad-meter-id", `ADCO ${String(digits)}`);
+    frame.reject(isKnown ? "sentinel" : "bad-meter-id", `ADCO ${showJson(address)}`);
     return;
   }
   for (const [label, value] of Object.entries(tic)) {
