@@ -1,23 +1,16 @@
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { LedgerError } from "#storage/error.ts";
+import { CACHE } from "./cache.ts";
+import { ServiceError } from "./serviceError.ts";
 
 /** The version this ledger is deployed with, and the others it must work with (research/cometbft.md §1.1). */
 export const COMETBFT_VERSIONS = ["0.38.25", "0.39.4", "0.40.0"] as const;
 
 export type CometbftVersion = (typeof COMETBFT_VERSIONS)[number];
 
-/** Programs built for tests and the devnet, beside the packages and as easily thrown away. */
-const CACHE = fileURLToPath(new URL("../../node_modules/.cache/services", import.meta.url));
-
 const execute = promisify(execFile);
-
-export class ServiceError extends LedgerError<
-  { code: "GO_NOT_FOUND"; hint: string } | { code: "SERVICE_BUILD_FAILED"; what: string; reason: string }
-> {}
 
 /**
  * The path of CometBFT's program, built by `go install` when it is not there yet (about a minute).
