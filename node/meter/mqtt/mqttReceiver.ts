@@ -39,7 +39,7 @@ export async function startMqttReceiver(
   const { maxInFlight, protocolVersion, url, clientId } = connection;
   const log = ports.log.child({ part: "mqtt", url });
   const firstPauseMs = Math.min(MIN_RECONNECT_MS, connection.maxReconnectMs);
-  const client = connect(url, { ...clientOptions(connection), reconnectPeriod: firstPauseMs });
+  const client = connect(url, { ...brokerOptions(connection), reconnectPeriod: firstPauseMs });
   let inFlight = 0;
   let acks: AckQueue | undefined;
   /** Takes the message that waits for room, and then those behind it. */
@@ -138,7 +138,8 @@ export async function startMqttReceiver(
   };
 }
 
-function clientOptions(connection: Connection): IClientOptions {
+/** Options of the library, for a connection that the caller opens with `connect()`. */
+export function brokerOptions(connection: Connection): IClientOptions {
   const { protocolVersion, maxInFlight, maxMessageBytes, username, password, ca, cert, key } = connection;
   return {
     clientId: connection.clientId,
