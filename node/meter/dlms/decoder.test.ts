@@ -209,6 +209,14 @@ test.each([
   expect([readings, reasons]).toEqual([[], [reason]]);
 });
 
+test("an object that is there twice with two values is a conflict, and the first stays", () => {
+  const register = (value: number) => ({ code: "1-0:1.8.0", classId: 3, value: uint32(value) });
+  const { readings, reasons } = decodeAll([
+    Buffer.concat([LLC, pushed("ISK1", [register(5), register(5), register(6)])]),
+  ]);
+  expect([readings.map(({ value }) => value), reasons]).toEqual([[5000], ["conflict"]]);
+});
+
 function timed(time: string | undefined, clock?: string, options: DlmsDecoderOptions = {}, receivedMs = NOW_MS) {
   const objects = [
     { code: "0-0:42.0.0", classId: 1, value: octets("ISK1") },
