@@ -13,9 +13,21 @@ export interface CliIo {
   readonly nowMs: () => number;
   /** Asks on the terminal without showing what is typed; undefined when there is no terminal. */
   readonly askSecret: ((question: string) => Promise<string>) | undefined;
+  /** Questions with an answer; undefined when there is no terminal. */
+  readonly prompts?: Prompts | undefined;
   readonly startNode: StartNode;
   /** Calls the listener once the process is asked to end (SIGINT, SIGTERM). */
   readonly onInterrupt: (listener: () => void) => () => void;
+}
+
+export interface Prompts {
+  readonly text: (question: string, fallback?: string) => Promise<string>;
+  readonly choose: (question: string, choices: readonly PromptChoice[]) => Promise<string>;
+}
+
+export interface PromptChoice {
+  readonly value: string;
+  readonly about?: string;
 }
 
 /** `passphrase` reads the passphrase file, or asks on the terminal. */

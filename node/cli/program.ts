@@ -17,11 +17,13 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   start: async () => (await import("./commands/start.ts")).startCommand,
   status: async () => (await import("./commands/status.ts")).statusCommand,
   members: async () => (await import("./commands/members.ts")).membersCommand,
+  meter: async () => (await import("./commands/meter.ts")).meterCommand,
   meters: async () => (await import("./commands/meters.ts")).metersCommand,
   tx: async () => (await import("./commands/tx.ts")).txCommand,
   query: async () => (await import("./commands/query.ts")).queryCommand,
   prove: async () => (await import("./commands/prove.ts")).proveCommand,
   verify: async () => (await import("./commands/prove.ts")).verifyCommand,
+  analytics: async () => (await import("./commands/analytics.ts")).analyticsCommand,
   validators: async () => (await import("./commands/validators.ts")).validatorsCommand,
 };
 

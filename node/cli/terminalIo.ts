@@ -1,4 +1,4 @@
-import type { CliIo } from "./io.ts";
+import type { CliIo, Prompts } from "./io.ts";
 
 const CTRL_C = "\u0003";
 const CTRL_D = "\u0004";
@@ -18,6 +18,7 @@ export function terminalIo(): CliIo {
     fetch,
     nowMs: Date.now,
     askSecret: stdin.isTTY && stderr.isTTY ? askSecret : undefined,
+    prompts: stdin.isTTY && stderr.isTTY ? prompts : undefined,
     startNode: async (options, parts) => {
       if (options.role === "light") (await import("../light/lightProcess.ts")).becomeLightProcess(options.home);
       // Loaded only here: every other command starts without libp2p and the database.
@@ -78,3 +79,20 @@ async function askSecret(question: string): Promise<string> {
     stderr.write("\n");
   }
 }
+
+/** On standard error, so that standard output has the answer alone. */
+const prompts: Prompts = {
+  async text(question, fallback) {
+    const { default: input } = await import("@inquirer/input");
+    const options = { message: question, required: fallback === undefined };
+    return input(fallback === undefined ? options : { ...options, default: fallback }, { output: process.stderr });
+  },
+  async choose(question, choices) {
+    const { default: select } = await import("@inquirer/select");
+    const shown = choices.map(({ value, about }) => ({
+      value,
+      name: about === undefined ? value : `${value}: ${about}`,
+    }));
+    return select({ message: question, choices: shown }, { output: process.stderr });
+  },
+};

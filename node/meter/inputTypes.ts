@@ -15,10 +15,26 @@ function type<Options>(about: string, load: () => Promise<StartInput<Options>>):
 
 /** A new protocol is one line here. */
 export const INPUT_TYPES: Readonly<Record<string, InputType>> = {
+  dsmr: type(
+    "a smart meter's P1 or D0 port: serial cable, or a converter by TCP",
+    async () => (await import("./dsmr/dsmrInput.ts")).startDsmrInput,
+  ),
+  dlms: type(
+    "a smart meter's HAN port (HDLC push): serial cable, or a converter by TCP",
+    async () => (await import("./dlms/dlmsInput.ts")).startDlmsInput,
+  ),
   mqtt: type("meters behind an MQTT broker", async () => (await import("./mqtt/mqttInput.ts")).startMqttInput),
   modbus: type(
     "meters on Modbus TCP, or RTU over TCP",
     async () => (await import("./modbus/modbusInput.ts")).startModbusInput,
+  ),
+  lorawan: type(
+    "meters behind a LoRaWAN network server (ChirpStack, The Things Stack) with MQTT",
+    async () => (await import("./lorawan/lorawanInput.ts")).startLorawanInput,
+  ),
+  ngsi: type(
+    "FIWARE: notifications of a context broker",
+    async () => (await import("./ngsi/ngsiInput.ts")).startNgsiInput,
   ),
   csv: type(
     "a file of half-hourly readings (Low Carbon London)",
