@@ -13,6 +13,7 @@ import type { ClosedInterval } from "./intervalBuilder.ts";
 import { createPipeline, type PipelineOptions, type PipelineStats } from "./pipeline.ts";
 import { type MeterSource, type SourceItem, SourceTally } from "./source.ts";
 import { testReading } from "./testReadings.ts";
+import { MAX_TIMESTAMP_RUNS } from "./timestampRuns.ts";
 
 const OPTIONS: PipelineOptions = { ledgerId: "energy-1", intervalMs: 100, periodMs: 1000 };
 let directory = "";
@@ -306,4 +307,87 @@ test("a file's accepted energy is all in intervals, to the Wh", async () => {
   const { accepted, acceptedMwh } = source.account();
   expect(stats).toMatchObject({ queued: accepted, fingerprinted: accepted, late: 0 });
   expect(outbox.intervals.reduce((sum, interval) => sum + interval.sum, 0n)).toBe(acceptedMwh);
+});
+
+test("with a sync time many readings share one write, and each sender hears of it only when that is done", async () => {
+  const writes: number[] = [];
+  const told: number[] = [];
+  const items: SourceItem[] = times(10, 900, 10).map((reading, index) => ({
+    type: "reading",
+    reading,
+    durable: () => void told.push(index),
+  }));
+  const log: Reading[] = [];
+  const pipeline = createPipeline(
+    { ...OPTIONS, syncMs: 40 },
+    {
+      source: sourceOf(
+        (async function* () {
+          for (const item of items) {
+            yield item;
+            // As they come from a meter: each in a turn of its own.
+            await new Promise((resolve) => setImmediate(resolve));
+          }
+        })(),
+      ),
+      readings: {
+        async append(readings) {
+          expect(told).toHaveLength(log.length);
+          log.push(...readings);
+          writes.push(readings.length);
+        },
+        async *scan() {},
+      },
+      outbox: memoryOutbox(),
+      secretOf: () => new Uint8Array(32),
+      onClosed: () => undefined,
+      onAmended: () => undefined,
+    },
+  );
+  await pipeline.run(new AbortController().signal);
+  expect(log).toHaveLength(90);
+  expect(told).toHaveLength(90);
+  expect(writes.length).toBeLessThan(30);
+});
+
+test("a duplicate that its source knows is told of when what it repeats is on disk", async () => {
+  const written = Promise.withResolvers<void>();
+  const order: string[] = [];
+  const first = testReading(10);
+  const items: SourceItem[] = [
+    { type: "reading", reading: first, durable: () => void order.push("first") },
+    { type: "duplicate", row: 2, meterId: first.meterId, timestampMs: 10, durable: () => void order.push("again") },
+  ];
+  const pipeline = createPipeline(OPTIONS, {
+    source: sourceOf(items),
+    readings: {
+      append: async () => {
+        await written.promise;
+        order.push("on disk");
+      },
+      async *scan() {},
+    },
+    outbox: memoryOutbox(),
+    secretOf: () => new Uint8Array(32),
+    onClosed: () => undefined,
+    onAmended: () => undefined,
+  });
+  const running = pipeline.run(new AbortController().signal);
+  setImmediate(written.resolve);
+  await running;
+  expect(order).toEqual(["on disk", "first", "again"]);
+});
+
+test("what is so old that its time has been forgotten is kept, and neither sealed nor amended", async () => {
+  const outbox = memoryOutbox();
+  // Steps of growing length: a run has two readings at most.
+  const many = Array.from({ length: 2 * MAX_TIMESTAMP_RUNS + 5 }, (_, i) => {
+    const timestampMs = 10 * i + (i * (i + 1)) / 2;
+    return testReading(timestampMs, { receivedMs: timestampMs });
+  });
+  const again = many[1] as Reading;
+  const { stats } = await run(sourceOf([...many, again]), outbox, { intervalMs: 1e9, periodMs: 1e9 });
+  expect(stats).toMatchObject({ forgotten: 1, late: 0, amended: 0 });
+  expect(await loggedTimes()).toHaveLength(many.length + 1);
+  expect(outbox.intervals.reduce((sum, { count }) => sum + count, 0)).toBe(many.length);
 });
