@@ -91,6 +91,19 @@ test("a line without a byte for too long is opened again", async () => {
   await vi.waitFor(() => expect(line.sockets[0]?.destroyed || line.sockets[0]?.readableEnded).toBe(true));
 });
 
+test("a line of which too much comes damaged is a warning", async () => {
+  const changed = Buffer.from(TELEGRAM);
+  changed[30] = (changed[30] as number) ^ 1;
+  await using _line = await listenLine((socket) => socket.write(Buffer.concat([TELEGRAM, changed, TELEGRAM])));
+  const warnings: object[] = [];
+  // Every look at the clock is a quarter of an hour after the one before, as long as it is not the decoder's.
+  let nowMs = NOW_MS;
+  const log = { warn: (fields: object) => warnings.push(fields), info() {}, debug() {}, child: () => log };
+  const ports = { ...testPorts(() => (nowMs += 900_000)), log: log as never };
+  await using _input = startStreamInput("dsmr", await tcp(_line.port), decoder(), ports, FAST);
+  await vi.waitFor(() => expect(warnings).toContainEqual({ frames: 1, damaged: 1 }));
+});
+
 test("attempts become rarer up to a limit, until a frame comes", async () => {
   const waits: number[] = [];
   const connection: Connection = {

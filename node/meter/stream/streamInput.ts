@@ -3,6 +3,7 @@ import type { DecodedFrame } from "../frame.ts";
 import type { InputPorts, MeterInput } from "../input.ts";
 import type { Connection, Line } from "./connection.ts";
 import type { Framed, Framer } from "./framer.ts";
+import { LineQuality } from "./lineQuality.ts";
 
 /** What a protocol makes of the bytes of one line. */
 export interface LineDecoder {
@@ -37,12 +38,15 @@ export function startStreamInput(
   const log = ports.log.child({ input: name });
   const stop = new AbortController();
   const { signal } = stop;
+  const quality = new LineQuality();
   let pending = 0;
   let onRoom: (() => void) | undefined;
 
   function offer(frame: DecodedFrame): void {
     if (frame.readings.length === 0 && frame.rejected.length === 0) return;
     for (const { reason, text } of frame.rejected) log.debug({ reason, text }, "Rejected");
+    const fault = quality.note(frame, ports.nowMs());
+    if (fault !== undefined) log.warn(fault, "More than a tenth of the frames of a quarter of an hour came damaged");
     pending += 1;
     ports
       .offer(frame)
