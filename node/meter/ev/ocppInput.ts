@@ -129,7 +129,8 @@ export async function startOcppInput(options: OcppInputOptions, { offer, nowMs, 
     });
     webSocket.on("message", (data: RawData, isBinary) => {
       waiting += 1;
-      if (waiting > MAX_WAITING || isBinary) return webSocket.close(1008, "one call at a time, as text");
+      // Without a farewell: whoever floods does not read it, and while nothing is read of him his answer would not come either.
+      if (waiting > MAX_WAITING || isBinary) return webSocket.terminate();
       // Nothing more is read while this one waits to be on disk.
       webSocket.pause();
       before = before.then(async () => {
