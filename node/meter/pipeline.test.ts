@@ -382,7 +382,7 @@ test("what is so old that its time has been forgotten is kept, and neither seale
   const outbox = memoryOutbox();
   // Steps of growing length: a run has two readings at most.
   const many = Array.from({ length: 2 * MAX_TIMESTAMP_RUNS + 5 }, (_, i) => {
-    const timestampMs = 10 * i + (i * (i + 1)) / 2;
+    const timestampMs = 1 + 10 * i + (i * (i + 1)) / 2;
     return testReading(timestampMs, { receivedMs: timestampMs });
   });
   const again = many[1] as Reading;
