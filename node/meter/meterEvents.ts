@@ -7,8 +7,8 @@ const REPEAT_MS = 60_000;
 /** Kinds and meters remembered: one that makes up ids must not fill the memory. */
 const MAX_REMEMBERED = 10_000;
 
-/** What the owner set up: counted, and no news. */
-const EXPECTED: ReadonlySet<string> = new Set(["ignored", "sampled-out"]);
+/** What the owner set up, and what most meters send without a use for it here (reactive power): counted, and no news. */
+const EXPECTED: ReadonlySet<string> = new Set(["ignored", "sampled-out", "unknown-quantity"]);
 
 const MEANING: Readonly<Record<string, string>> = {
   "over-limit": "More energy than the fuse lets through: a fault, or somebody at the meter",

@@ -114,8 +114,9 @@ test("segments that lost their beginning are one loss", () => {
   expect(decodeAll([...rest, ...segmentsOf(ISKRA, 100)]).reasons).toEqual(["truncated", "unknown-quantity"]);
 });
 
-test("a message of more than 16 KiB is dropped, in segments and in blocks", () => {
+test("a message of more than 16 KiB is dropped, in segments, in blocks and whole", () => {
   const long = Buffer.concat([Buffer.from("0f00000000", "hex"), Buffer.alloc(20_000)]);
+  expect(decodeAll([Buffer.concat([LLC, long])]).reasons).toEqual(["too-long"]);
   const blocks = blocksOf(long, 100);
   expect(decodeAll(blocks.slice(0, -1)).reasons).toEqual(["too-long"]);
   expect(decodeAll(segmentsOf(long, 1800).slice(0, -1)).reasons).toEqual(["too-long"]);

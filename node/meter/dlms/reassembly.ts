@@ -49,6 +49,10 @@ export function createReassembler(): Reassembler {
   }
 
   function withSegment(frame: Buffer): DlmsMessage | undefined {
+    if (frame.length > MAX_MESSAGE_BYTES) {
+      rejected.push(rejectedPart("too-long", frame.toString("hex", 0, 60)));
+      return undefined;
+    }
     if (frame.subarray(0, LLC.length).equals(LLC)) return { apdu: frame, raw: frame };
     const hdlc = readHdlcFrame(frame);
     if (hdlc === undefined) {

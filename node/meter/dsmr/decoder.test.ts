@@ -268,6 +268,8 @@ test.each([
   ["without its CRC", WHOLE.subarray(0, WHOLE.length - 6), "crc-wrong"],
   ["with another end", replaceText(WHOLE, "!56DD", "!zzzz"), "crc-wrong"],
   ["of too many lines", withCrc(`/X\r\n\r\n${"0-0:96.13.0()\r\n".repeat(300)}!`), "too-long"],
+  ["of too many bytes", withCrc(`/X\r\n\r\n0-0:96.13.0(${"30".repeat(4096)})\r\n!`), "too-long"],
+  ["of line ends only", Buffer.from("\r\n".repeat(4000)), "truncated"],
   ["empty", Buffer.alloc(0), "truncated"],
 ])("a telegram %s has no reading", (_name, bytes, reason) => {
   const { readings, rejected } = createDsmrDecoder().decode(bytes, NOW_MS);

@@ -6,9 +6,12 @@ import { ReadingCollector } from "../readingCollector.ts";
 import { DSMR_DECODER_OPTIONS, type DsmrDecoderOptions, type DsmrMeter, readDsmrMeter } from "./dsmrOptions.ts";
 import { electricityObjects } from "./electricity.ts";
 import { subMeterObjects } from "./subMeters.ts";
-import { readTelegram, type Telegram } from "./telegram.ts";
+import { MAX_TELEGRAM_BYTES, readTelegram, type Telegram } from "./telegram.ts";
 import { contextOf } from "./telegramContext.ts";
 import { readTelegramTime } from "./telegramTime.ts";
+
+/** Of the CRC and of line ends around a telegram. */
+const LINE_END_BYTES = 16;
 
 export interface DsmrDecoder {
   /** One whole telegram, "/" to the CRC, or one ciphered frame. Pure, and never throws. receivedMs: Unix ms. */
@@ -24,6 +27,8 @@ export function createDsmrDecoder(options: DsmrDecoderOptions = {}): DsmrDecoder
 export function decodeFrame(meter: DsmrMeter, bytes: Uint8Array, receivedMs: number): DecodedFrame {
   const isCiphered = bytes[0] === GENERAL_GLO_CIPHERING;
   const shown = Buffer.from(bytes.subarray(0, 64)).toString(isCiphered ? "hex" : "latin1");
+  if (bytes.length > MAX_TELEGRAM_BYTES + LINE_END_BYTES)
+    return rejectedFrame("too-long", `${bytes.length} bytes: ${shown}`);
   // A meter that ciphers does so always: what comes in the clear is not from it.
   if (!isCiphered && meter.keys !== undefined) return rejectedFrame("unknown-format", `not ciphered: ${shown}`);
   const deciphered = isCiphered ? decipher(bytes, meter.keys) : { plain: bytes };

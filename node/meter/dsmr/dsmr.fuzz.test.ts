@@ -6,7 +6,8 @@ import { validateReading } from "#storage/types/reading.ts";
 import { MAX_REJECTED_CHARS } from "../frame.ts";
 import { REJECTION_REASONS } from "../source.ts";
 import { createDsmrDecoder } from "./decoder.ts";
-import { createDsmrFramer, MAX_TELEGRAM_BYTES } from "./telegramFramer.ts";
+import { MAX_TELEGRAM_BYTES } from "./telegram.ts";
+import { createDsmrFramer } from "./telegramFramer.ts";
 import { SAMPLE_FILES, sample, withCrc } from "./testTelegrams.ts";
 
 const SAMPLES = SAMPLE_FILES.map(sample);

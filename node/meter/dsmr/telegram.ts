@@ -31,6 +31,9 @@ export interface TelegramFault {
   readonly text: string;
 }
 
+/** Bytes of one telegram. The longest seen has 1 423; texts of 1 024 characters and four sub-meters stay below 4 kB. */
+export const MAX_TELEGRAM_BYTES = 8192;
+
 /** Lines of one telegram; the longest seen has 41. */
 export const MAX_TELEGRAM_LINES = 256;
 /** Values in parentheses on one line: thirteen months of peaks have 3 each, a power failure log 2 each. */
@@ -45,9 +48,7 @@ const OBIS_LINE = /^(\d{1,3})-(\d{1,3}):(\d{1,3})\.(\d{1,3})(?:\.(\d{1,3}))?(?:\
  *  c) at most MAX_TELEGRAM_LINES lines (too-long).
  */
 export function readTelegram(bytes: Uint8Array): Telegram | { readonly fault: TelegramFault } {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-    .toString("latin1")
-    .replace(/^[\r\n\0]+|[\r\n\0]+$/g, "");
+  const text = withoutLineEnds(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)).toString("latin1");
   const bang = text.indexOf("!");
   if (!text.startsWith("/") || bang < 0 || text.indexOf("/", 1) >= 0) return { fault: { reason: "truncated", text } };
 
@@ -66,6 +67,17 @@ export function readTelegram(bytes: Uint8Array): Telegram | { readonly fault: Te
     else objects.push(object);
   }
   return { ident, objects, unknownLines, crc: tail === "" ? "absent" : "right" };
+}
+
+function withoutLineEnds(bytes: Buffer): Buffer {
+  let [start, end] = [0, bytes.length];
+  while (start < end && isLineEnd(bytes[start])) start += 1;
+  while (end > start && isLineEnd(bytes[end - 1])) end -= 1;
+  return bytes.subarray(start, end);
+}
+
+function isLineEnd(byte: number | undefined): boolean {
+  return byte === 0x0d || byte === 0x0a || byte === 0;
 }
 
 function isCrcOf(tail: string, body: string): boolean {

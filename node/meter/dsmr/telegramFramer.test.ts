@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { Framed, Framer } from "../stream/framer.ts";
-import { createDsmrFramer, MAX_TELEGRAM_BYTES } from "./telegramFramer.ts";
+import { MAX_TELEGRAM_BYTES } from "./telegram.ts";
+import { createDsmrFramer } from "./telegramFramer.ts";
 
 function shown(found: readonly Framed[]): string[] {
   return found.map((each) =>

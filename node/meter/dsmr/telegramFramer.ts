@@ -1,9 +1,7 @@
 import { MAX_REJECTED_CHARS, rejectedPart } from "../frame.ts";
 import type { RejectionReason } from "../source.ts";
 import type { Framed, Framer } from "../stream/framer.ts";
-
-/** Bytes of one telegram. The longest seen has 1 423; texts of 1 024 characters and four sub-meters stay below 4 kB. */
-export const MAX_TELEGRAM_BYTES = 8192;
+import { MAX_TELEGRAM_BYTES } from "./telegram.ts";
 
 const [SLASH, BANG, CR, LF, GENERAL_GLO_CIPHERING] = [0x2f, 0x21, 0x0d, 0x0a, 0xdb];
 const CRC_DIGITS = 4;
