@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { OptionReader } from "../inputOptions.ts";
 import { createZone, type Zone } from "../zoneTime.ts";
 import type { LoraCodec } from "./codec.ts";
@@ -30,12 +31,15 @@ export interface CodecRule {
   readonly fPort?: number;
   /** IANA zone of the meter's clock, for codecs that carry local time. */
   readonly zone?: string;
+  /** 32 hex digits, of one device activated by personalisation whose payload the network server cannot read. */
+  readonly appSKeyFile?: string;
 }
 
 export interface ReadCodecRule {
   readonly decode: LoraCodec;
   readonly fits: (uplink: Uplink) => boolean;
   readonly zone: Zone | undefined;
+  readonly appSKey: Uint8Array | undefined;
 }
 
 const PROFILE = { pattern: /^[^\0]{1,128}$/, form: "a name of 1 to 128 characters" };
@@ -43,7 +47,7 @@ const DEV_EUI = { pattern: /^(?:[0-9a-fA-F]{16}|[0-9a-fA-F]{0,15}\*)$/, form: "1
 
 /** @throws MeterSourceError METER_OPTION_INVALID */
 export function readCodecRule(item: unknown, path: string): ReadCodecRule {
-  const reader = new OptionReader(item, path, ["codec", "profile", "devEui", "fPort", "zone"]);
+  const reader = new OptionReader(item, path, ["codec", "profile", "devEui", "fPort", "zone", "appSKeyFile"]);
   const codec = reader.choice("codec", Object.keys(LORA_CODECS) as LoraCodecName[]);
   const profile = reader.optionalText("profile", PROFILE);
   const devEui = reader.optionalText("devEui", DEV_EUI)?.toLowerCase();
@@ -57,11 +61,26 @@ export function readCodecRule(item: unknown, path: string): ReadCodecRule {
   return {
     decode: LORA_CODECS[codec],
     zone,
+    appSKey: readAppSKey(reader, devEui),
     fits: (uplink) =>
       (fPort === undefined || fPort === uplink.fPort) &&
       (devEui === undefined || fitsPattern(devEui, uplink.devEui)) &&
       (profile === undefined || uplink.profiles.some((name) => fitsPattern(profile, name))),
   };
+}
+
+function readAppSKey(reader: OptionReader, devEui: string | undefined): Uint8Array | undefined {
+  const path = reader.optionalText("appSKeyFile", { pattern: /^[^\0]{1,4096}$/, form: "the path of a file" });
+  if (path === undefined) return undefined;
+  if (devEui === undefined || devEui.endsWith("*")) throw reader.fault("appSKeyFile", "needs the devEui of one device");
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8").trim();
+  } catch (error) {
+    throw reader.fault("appSKeyFile", `cannot be read: ${(error as NodeJS.ErrnoException).code ?? "unknown"}`);
+  }
+  if (!/^[0-9a-fA-F]{32}$/.test(text)) throw reader.fault("appSKeyFile", "must hold 32 hex digits");
+  return Buffer.from(text, "hex");
 }
 
 function fitsPattern(pattern: string, text: string): boolean {

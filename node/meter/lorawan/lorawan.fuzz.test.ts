@@ -90,6 +90,7 @@ test(
       const uplink: Uplink = {
         devEui: "1000000000000001",
         session: "",
+        devAddr: undefined,
         fCnt: 1,
         fPort: fPort > 50 ? 1 : fPort,
         payload: mutateBytes(payload, bytes).subarray(0, 255),

@@ -10,6 +10,7 @@ import { RateLimit } from "../mqtt/rateLimit.ts";
 import { isTopicFilter } from "../mqtt/topicFilter.ts";
 import { decodeBridge, isBridgeBody } from "./bridge.ts";
 import { type CodecRule, type ReadCodecRule, readCodecRule } from "./codecRegistry.ts";
+import { decipherFrmPayload } from "./frmPayload.ts";
 import { readUplink, type Uplink } from "./uplink.ts";
 import { UplinkDedupe } from "./uplinkDedupe.ts";
 
@@ -102,7 +103,19 @@ export function decodeUplink(codecs: readonly ReadCodecRule[], uplink: Uplink, m
       ? receiverTime({ topic, receivedMs, isRetained })
       : deviceTime(uplink.networkMs, "", receivedMs, "synced", "network");
   if ("rejected" in networkTime) return rejectedFrame(networkTime.rejected, networkTime.text);
+  const plain = decipher(rule, uplink);
+  if (plain === undefined) return rejectedFrame("undecryptable", `${uplink.devEui}: no address beside the payload`);
   const frame = new MessageReadings(message.payload, receivedMs, uplink.fCnt);
-  rule.decode(frame, { uplink, meterId: `lora:${uplink.devEui}`, networkTime, receivedMs, zone: rule.zone });
+  const meterId = `lora:${uplink.devEui}`;
+  rule.decode(frame, { uplink: plain, meterId, networkTime, receivedMs, zone: rule.zone });
   return frame.frame();
+}
+
+/** undefined: there is a key, and the body does not say the address that deciphering needs. */
+function decipher({ appSKey }: ReadCodecRule, uplink: Uplink): Uplink | undefined {
+  if (appSKey === undefined) return uplink;
+  const { devAddr, fCnt, payload } = uplink;
+  return devAddr === undefined
+    ? undefined
+    : { ...uplink, payload: decipherFrmPayload(appSKey, devAddr, fCnt, payload) };
 }

@@ -8,6 +8,8 @@ export interface Uplink {
   readonly devEui: string;
   /** What is new after a join: the frame counter starts anew with it. */
   readonly session: string;
+  /** 8 hex digits; undefined where the body has none. */
+  readonly devAddr: string | undefined;
   readonly fCnt: number;
   readonly fPort: number;
   /** As the device sent it, deciphered by the network server. */
@@ -62,6 +64,7 @@ function readChirpStack(body: ExactJson, topic: string, text: string): UplinkRes
   return uplinkOf(text, {
     devEui,
     session: textOf(body, "devAddr"),
+    devAddr: textOf(body, "devAddr"),
     fCnt: countOr(member(body, "fCnt"), 0),
     fPort: countOr(member(body, "fPort"), 0),
     payload: base64(data),
@@ -111,6 +114,7 @@ function readThingsStack(body: ExactJson, topic: string, text: string): UplinkRe
   return uplinkOf(text, {
     devEui,
     session: textOf(message, "session_key_id") ?? textOf(ids, "dev_addr"),
+    devAddr: textOf(ids, "dev_addr"),
     fCnt: countOr(member(message, "f_cnt"), 0),
     fPort: countOr(member(message, "f_port"), 0),
     payload: base64(data),
@@ -126,6 +130,7 @@ function readActility(body: ExactJson | undefined, text: string): UplinkResult {
   return uplinkOf(text, {
     devEui: textOf(body, "DevEUI") ?? "",
     session: textOf(body, "DevAddr"),
+    devAddr: textOf(body, "DevAddr"),
     fCnt: countOr(member(body, "FCntUp")),
     fPort: countOr(member(body, "FPort")),
     payload: hex(data),
@@ -146,6 +151,7 @@ function readLoriot(body: ExactJson, text: string): UplinkResult {
     devEui: textOf(body, "EUI") ?? "",
     // No address: after a join the counter falls, which is seen from the payload of the same counter.
     session: "",
+    devAddr: undefined,
     fCnt: countOr(member(body, "fcnt")),
     fPort: countOr(member(body, "port")),
     payload: hex(data),
@@ -173,11 +179,13 @@ function uplinkOf(text: string, parts: UplinkParts): UplinkResult {
   // Port 0 carries commands of the network.
   if (fPort === 0 || payload.length === 0) return OTHER;
   const profiles = parts.profiles.filter((name) => name !== undefined);
+  const devAddr = /^[0-9a-fA-F]{8}$/.test(parts.devAddr ?? "") ? parts.devAddr : undefined;
   return {
     type: "uplink",
     uplink: {
       devEui,
       session: (session ?? "").slice(0, 64),
+      devAddr,
       fCnt,
       fPort,
       payload,

@@ -7,6 +7,7 @@ function uplink(change: Partial<Uplink> = {}): Uplink {
   return {
     devEui: "1000000000000001",
     session: "a",
+    devAddr: undefined,
     fCnt: 7,
     fPort: 85,
     payload,
