@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { LedgerError } from "#storage/error.ts";
 import { checkAgreement } from "./agreement.ts";
 import { runScenario } from "./faults/runScenario.ts";
 import { readScenario } from "./faults/scenario.ts";
@@ -63,7 +64,12 @@ const program = new Command("devnet")
   )
   .parse();
 
-process.exitCode = await main(program.opts<Flags>());
+process.exitCode = await main(program.opts<Flags>()).catch((error) => {
+  // Anything else is a fault of this program, of which the stack is wanted.
+  if (!(error instanceof LedgerError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  return 1;
+});
 
 async function main(flags: Flags): Promise<number> {
   const startedMs = performance.now();
