@@ -173,7 +173,7 @@ test(
       },
     );
     const repaired = Buffer.from(WORKPLACE.toString("latin1").replaceAll(",00", ",20"), "latin1");
-    fuzz("workplace file", fc.array(byteMutation, { minLength: 1, maxLength: 4 }), 300, (mutations) => {
+    fuzz("workplace file", fc.array(byteMutation, { minLength: 1, maxLength: 4 }), 150, (mutations) => {
       for (const reading of decodeWorkplaceCsv(mutateBytes(repaired, mutations), CONTEXT).readings)
         validateReading(reading);
     });

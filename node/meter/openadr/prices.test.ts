@@ -131,13 +131,14 @@ test.each(["", "P", "PT", "P1DT", "PT0S", "P1M", "P1Y", "PT1.5H", "P999D"])("%s 
 test(
   "a changed event gives ordered prices without overlap, or is rejected",
   () => {
-    fuzz("openadr event", changedJson([event()]), 400, (text) => {
+    fuzz("openadr event", changedJson([event()]), 200, (text) => {
       const { intervals } = decodeOpenAdrPrices(text);
-      for (const [index, { type, startMs, endMs, price }] of intervals.entries()) {
+      const ends = new Map<string, number>();
+      for (const { type, startMs, endMs, price } of intervals) {
         expect(endMs).toBeGreaterThan(startMs);
         expect(Number.isSafeInteger(price)).toBe(true);
-        const next = intervals.slice(index + 1).find((other) => other.type === type);
-        if (next !== undefined) expect(next.startMs).toBeGreaterThanOrEqual(endMs);
+        expect(startMs).toBeGreaterThanOrEqual(ends.get(type) ?? 0);
+        ends.set(type, endMs);
       }
     });
   },
