@@ -9,6 +9,7 @@ import { createEventStream } from "./eventStream.ts";
 import type { Metrics } from "./metrics.ts";
 import type { ApiPorts } from "./ports.ts";
 import { createRateLimiter } from "./rateLimit.ts";
+import { analyticsRoutes } from "./routes/analytics.ts";
 import { blockRoutes } from "./routes/blocks.ts";
 import { monitoringRoutes, nodeRoutes } from "./routes/node.ts";
 import type { RouteContext } from "./routes/routeContext.ts";
@@ -64,7 +65,7 @@ export async function createApi(
   );
   const events = createEventStream({ epoch: Date.now().toString(36), maxClients: options.apiMaxEventClients });
   const waiters = createCommitWaiters({ timeoutMs: options.apiCommitTimeoutMs });
-  const context: RouteContext = { ports, metrics, events, waiters };
+  const context: RouteContext = { ports, metrics, events, waiters, isTokenValid };
 
   const paths = new Set<string>();
   server.addHook("onRoute", (route) => void paths.add(route.url));
@@ -75,6 +76,7 @@ export async function createApi(
       transactionRoutes(scope, context);
       blockRoutes(scope, context);
       stateRoutes(scope, context);
+      analyticsRoutes(scope, context);
     },
     { prefix: API_PREFIX },
   );

@@ -1,9 +1,11 @@
 import type { ExecTxResult, QueryRequest, QueryResponse } from "#consensus/abci.ts";
+import type { TimeRange } from "#storage/offchain/readingStore.ts";
 import type { Block } from "#storage/types/block.ts";
 import type { BlockId } from "#storage/types/blockId.ts";
 import type { Commit } from "#storage/types/commit.ts";
 import type { Header } from "#storage/types/header.ts";
 import type { ProofFile } from "#storage/types/proofFile.ts";
+import type { Reading } from "#storage/types/reading.ts";
 import type { ValidatorSet } from "#storage/types/validatorSet.ts";
 import type { NodeRole } from "../options.ts";
 
@@ -38,6 +40,8 @@ export interface ApiPorts {
   readonly light?: () => Answer<object>;
   /** `Application.query`; a light node may ask a full node. Members, meters, accounts and outputs are answered from it. */
   readonly stateQuery?: (request: QueryRequest) => Answer<QueryResponse>;
+  /** Readings of one meter, or of all, by time within a series; of a node that keeps readings (node/analytics/readingsInput.ts, storeReadings). */
+  readonly readings?: (meterId: string | undefined, range: TimeRange) => AsyncIterable<Reading>;
 }
 
 export interface NodeStatus {

@@ -11,6 +11,8 @@ export interface RouteContext {
   readonly metrics: Metrics;
   readonly events: EventStream;
   readonly waiters: CommitWaiters;
+  /** For routes that need the token also to read; undefined where none is needed. */
+  readonly isTokenValid: ((token: string) => boolean) | undefined;
 }
 
 /**
