@@ -14,10 +14,10 @@ import { createBoundedLog } from "./boundedLog.ts";
 import { openOutbox } from "./outbox.ts";
 
 /**
- * The edge of a light node, to be killed: its home's folder is argv[2], the sync time argv[3]. Reads lines "time register" of one meter from standard
+ * The edge of a light node, to be killed: its home's folder is argv[2], the sync time argv[3], the interval argv[4], in ms. Reads lines "time register" of one meter from standard
  * input, and writes "time" for each once it may be acknowledged; "end" closes what is open. Times are ms of an invented clock that the readings move.
  */
-const [, , home = "", syncMs = "0"] = process.argv;
+const [, , home = "", syncMs = "0", intervalMs = "1000"] = process.argv;
 const log = pino({ level: "silent" });
 const store = await openLevelStore(join(home, "light"), {});
 const outbox = await openOutbox(store);
@@ -32,7 +32,7 @@ const bounded = createBoundedLog(
 let clockMs = 0;
 const live = createLiveSource({ nowMs: () => clockMs, tickMs: 20 });
 const pipeline = createPipeline(
-  { ledgerId: "edge", intervalMs: 1000, periodMs: 60_000, syncMs: Number(syncMs), amendAfterMs: 100 },
+  { ledgerId: "edge", intervalMs: Number(intervalMs), periodMs: 86_400_000, syncMs: Number(syncMs), amendAfterMs: 100 },
   {
     source: createChannelSource(live, channels, () => undefined),
     readings: bounded,
