@@ -142,6 +142,11 @@ test.each(["", "OCMF", "OCMF|", "OCMF|{}", "OCMF|{}|{}", "OCMF|{}|x", "ocmf|{}|{
   },
 );
 
+test("a field that is an object with a toString of its own is no text (found by fuzzing)", () => {
+  const { text, key } = signed(record({ ...READING, RI: { toString: 1 } }));
+  expect(decode(text, key)).toMatchObject({ readings: [], rejected: [{ reason: "unknown-quantity" }] });
+});
+
 test("an option that is no key on a known curve is none", () => {
   expect(parsePublicKey("00")).toBeUndefined();
   expect(

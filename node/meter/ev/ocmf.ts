@@ -90,19 +90,23 @@ function readOne(
   field: (name: string) => ExactJson | undefined,
   common: Omit<OcmfContext, "publicKey"> & { readonly quality: number; readonly seq?: number },
 ): Reading | RejectionReason {
-  const time = parseTime(field("TM"));
+  const text = (name: string): string => {
+    const value = field(name);
+    return typeof value === "string" ? value : "";
+  };
+  const time = parseTime(text("TM"));
   if (time === undefined) return "bad-timestamp";
   // OBIS 1.8.0 and 2.8.0; B and the C's own code of a charger stand for the socket.
-  const direction = /^1-[0-9a-z]{1,2}:([12])\.8\.0(\*\w+)?$/i.exec(String(field("RI")))?.[1];
+  const direction = /^1-[0-9a-z]{1,2}:([12])\.8\.0(\*\w+)?$/i.exec(text("RI"))?.[1];
   if (direction === undefined) return "unknown-quantity";
   const state = field("ST");
   // G: fine. Anything else (not present, timeout, manipulated, exchanged ...) is no measured value.
   if (state !== undefined && state !== "G") return "meter-fault";
   // E: the energy is disturbed; t: the clock is.
-  const errors = String(field("EF") ?? "");
+  const errors = text("EF");
   if (errors.includes("E")) return "meter-fault";
   const quantity = direction === "1" ? "activeEnergyImport" : "activeEnergyExport";
-  const exponent = unitExponent(quantity, String(field("RU")));
+  const exponent = unitExponent(quantity, text("RU"));
   if (exponent === undefined) return "unknown-unit";
   const result = scaledInteger(field("RV"), exponent);
   if ("reason" in result) return result.reason;
@@ -127,9 +131,9 @@ function readOne(
 }
 
 /** "2019-08-13T10:03:15,000+0000 S": S and R follow a clock that was set, I and U say nothing of it. */
-function parseTime(json: ExactJson | undefined): { readonly ms: number; readonly isSynchronised: boolean } | undefined {
-  const [, text = "", state = ""] = /^(\S+) ([USIR])$/.exec(typeof json === "string" ? json : "") ?? [];
-  const time = parseIsoTime(text);
+function parseTime(text: string): { readonly ms: number; readonly isSynchronised: boolean } | undefined {
+  const [, iso = "", state = ""] = /^(\S+) ([USIR])$/.exec(text) ?? [];
+  const time = parseIsoTime(iso);
   return time?.hasZone === true ? { ms: time.ms, isSynchronised: state === "S" || state === "R" } : undefined;
 }
 

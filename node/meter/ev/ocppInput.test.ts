@@ -307,6 +307,16 @@ test("a charger that connects again takes the place of its lost connection, in t
   expect(values(csms.frames).at(-1)).toStrictEqual(["ocpp:CP1/3", 100_000]);
 });
 
+test("a charger that answers no ping is cut off, one that does is not", async () => {
+  await using csms = await start({ pingMs: 40, acceptUnknown: true });
+  using quiet = await connect(csms.port, "CP1");
+  // It has come and gone: its network is down, and its end of the connection does not know.
+  quiet.socket.pause();
+  using lively = await connect(csms.port, "CP2");
+  await vi.waitFor(() => expect(csms.input.connections).toBe(1));
+  expect((await lively.call("Heartbeat", {}))[0]).toBe(3);
+});
+
 test("a message beyond the limit, and a flood of calls, end the connection", async () => {
   const held = Promise.withResolvers<void>();
   await using csms = await start({}, () => held.promise);

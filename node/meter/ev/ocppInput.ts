@@ -28,6 +28,7 @@ export interface OcppInputOptions {
   readonly acceptUnknown?: boolean;
   readonly idTags?: readonly string[];
   readonly heartbeatS?: number;
+  readonly pingMs?: number;
   readonly maxPowerW?: number;
 }
 
@@ -56,8 +57,6 @@ const MAX_MESSAGE_BYTES = 256 * 1024;
 const MAX_CHARGERS = 4096;
 /** Messages of one charger that wait; OCPP-J 1.6 §4.1.1 allows one call at a time. */
 const MAX_WAITING = 64;
-/** A charger that answers no ping for twice as long has gone without saying so. */
-const PING_MS = 60_000;
 /** Transaction numbers are seconds since then, so that no run gives one that an earlier run has given. */
 const TRANSACTIONS_SINCE_MS = Date.UTC(2020, 0, 1);
 
@@ -134,7 +133,10 @@ export async function startOcppInput(options: OcppInputOptions, { offer, nowMs, 
       // Nothing more is read while this one waits to be on disk.
       webSocket.pause();
       before = before.then(async () => {
-        const answer = await answerTo(session, version, bytesOf(data)).catch(() => undefined);
+        const answer = await answerTo(session, version, bytesOf(data)).catch((error: unknown) => {
+          log.error({ err: error, charger: charger.id }, "Charger message failed");
+          return undefined;
+        });
         waiting -= 1;
         if (answer !== undefined && webSocket.readyState === webSocket.OPEN) webSocket.send(answer);
         if (waiting === 0) webSocket.resume();
@@ -161,12 +163,13 @@ export async function startOcppInput(options: OcppInputOptions, { offer, nowMs, 
     return callResult(message.id, answer);
   }
 
+  // A charger that has not answered the ping before has gone without saying so.
   const pings = setInterval(() => {
     for (const webSocket of sockets.values()) {
       if (!alive.delete(webSocket)) webSocket.terminate();
       else webSocket.ping();
     }
-  }, PING_MS);
+  }, settings.pingMs);
 
   http.listen({ host: settings.host, port: settings.port });
   await once(http, "listening");
@@ -213,7 +216,7 @@ function bytesOf(data: RawData): Buffer {
 }
 
 function readOcppOptions(options: unknown) {
-  const names = ["host", "port", "path", "chargers", "acceptUnknown", "idTags", "heartbeatS", "maxPowerW"];
+  const names = ["host", "port", "path", "chargers", "acceptUnknown", "idTags", "heartbeatS", "pingMs", "maxPowerW"];
   const reader = new OptionReader(options, "ocpp", names);
   const maxPowerW = readPower(reader, DEFAULT_CHARGER_POWER_W);
   const chargers = reader.list("chargers", { min: 0, max: MAX_CHARGERS }, (item, path) =>
@@ -234,6 +237,7 @@ function readOcppOptions(options: unknown) {
     chargers: new Map(chargers.map((charger) => [charger.id, charger])),
     acceptUnknown: reader.boolean("acceptUnknown", false),
     idTags: tags === undefined ? undefined : new Set(tags as string[]),
+    pingMs: reader.integer("pingMs", { min: 10, max: 3_600_000, fallback: 60_000 }),
     heartbeatS: reader.integer("heartbeatS", { min: 1, max: 86_400, fallback: 300 }),
     maxPowerW,
   };
