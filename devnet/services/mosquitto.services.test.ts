@@ -51,72 +51,81 @@ function sensor(number: number): string {
   return `{"Time":"${time}","ENERGY":{"Total":${wattHours.slice(0, -3)}.${wattHours.slice(-3)}}}`;
 }
 
-test("a broker killed five times under load, and the node started anew in between: all that was received is there, once", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "mosquitto-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  const [port = 0] = await freePorts(1);
-  await using broker = createMosquitto(await mosquittoProgram(), folder, port);
-  await broker.start();
-  const disk = createDisk(folder);
-  const ports = { offer: disk.offer, nowMs: () => Date.UTC(2026, 5, 2), log: pino({ level: "silent" }) };
-  const start = (): Promise<MeterInput> =>
-    startMqttInput(
-      {
-        url: `mqtt://127.0.0.1:${port}`,
-        clientId: "home",
-        maxReconnectMs: 50,
-        subscriptions: [{ topic: "tele/+/SENSOR", format: "tasmota", zone: "UTC" }],
-      },
-      ports,
-    );
-  let input = await start();
-  onTestFinished(() => input[Symbol.asyncDispose]());
-  const until = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 30_000, interval: 10 });
-
-  // The meters' side sends again what the broker has not confirmed.
-  const meters = await connectAsync(`mqtt://127.0.0.1:${port}`, {
-    clientId: "meters",
-    clean: false,
-    reconnectPeriod: 50,
-  });
-  meters.on("error", () => {});
-  onTestFinished(() => meters.endAsync(true));
-  // What is published before the home has subscribed is nobody's.
-  await vi.waitFor(
-    async () => {
-      await meters.publishAsync("tele/first/SENSOR", sensor(0), { qos: 1 });
-      expect(disk.readings.size).toBe(1);
-    },
-    { timeout: 30_000, interval: 10 },
-  );
-
-  let confirmed = 0;
-  const published: Promise<unknown>[] = [];
-  for (let number = 1; number <= MESSAGES; number += 1) {
-    const device = `plug${number % DEVICES}`;
-    published.push(
-      meters.publishAsync(`tele/${device}/SENSOR`, sensor(number), { qos: 1 }).then(() => (confirmed += 1)),
-    );
-    if (number % (MESSAGES / (KILLS + 1)) !== 0 || number === MESSAGES) continue;
-    // By now the broker has saved what it confirmed; it confirms a little before it saves, and what is lost then is lost by it and not by us.
-    const before = disk.readings.size;
-    await until(() => expect(disk.readings.size).toBeGreaterThan(before + 50));
-    await broker.kill();
-    if (number === MESSAGES / 2) {
-      await input[Symbol.asyncDispose]();
-      input = await start();
-    }
+test.each<{ readonly protocolVersion: 4 | 5; readonly name: string }>([
+  { protocolVersion: 4, name: "3.1.1" },
+  { protocolVersion: 5, name: "5" },
+])(
+  "MQTT $name: a broker killed under load, and the node started anew in between: all that was received is there, once",
+  async ({ protocolVersion }) => {
+    const folder = mkdtempSync(join(tmpdir(), "mosquitto-"));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const [port = 0] = await freePorts(1);
+    await using broker = createMosquitto(await mosquittoProgram(), folder, port);
     await broker.start();
-  }
-  await Promise.all(published);
-  expect(confirmed).toBe(MESSAGES);
-  await until(() => expect(disk.readings.size).toBe(MESSAGES + 1));
-  expect(disk.conflicts).toBe(0);
-  for (let number = 1; number <= MESSAGES; number += 1) {
-    const key = `mqtt:plug${number % DEVICES} activeEnergyImport 0 0 register ${Date.UTC(2026, 5, 1) + number * 1000}`;
-    expect(disk.readings.get(key)).toBe(number * 1000);
-  }
-  console.info(
-    `${MESSAGES} messages confirmed by the broker and on disk, ${KILLS} kills, ${disk.again} delivered again`,
-  );
-});
+    const disk = createDisk(folder);
+    const ports = { offer: disk.offer, nowMs: () => Date.UTC(2026, 5, 2), log: pino({ level: "silent" }) };
+    const start = (): Promise<MeterInput> =>
+      startMqttInput(
+        {
+          url: `mqtt://127.0.0.1:${port}`,
+          clientId: "home",
+          protocolVersion,
+          maxReconnectMs: 50,
+          subscriptions: [{ topic: "tele/+/SENSOR", format: "tasmota", zone: "UTC" }],
+        },
+        ports,
+      );
+    let input = await start();
+    onTestFinished(() => input[Symbol.asyncDispose]());
+    const until = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 30_000, interval: 10 });
+
+    // The meters' side sends again what the broker has not confirmed.
+    const meters = await connectAsync(`mqtt://127.0.0.1:${port}`, {
+      clientId: "meters",
+      clean: false,
+      protocolVersion,
+      ...(protocolVersion === 5 ? { properties: { sessionExpiryInterval: 3600 } } : {}),
+      reconnectPeriod: 50,
+    });
+    meters.on("error", () => {});
+    onTestFinished(() => meters.endAsync(true));
+    // What is published before the home has subscribed is nobody's.
+    await vi.waitFor(
+      async () => {
+        await meters.publishAsync("tele/first/SENSOR", sensor(0), { qos: 1 });
+        expect(disk.readings.size).toBe(1);
+      },
+      { timeout: 30_000, interval: 10 },
+    );
+
+    let confirmed = 0;
+    const published: Promise<unknown>[] = [];
+    for (let number = 1; number <= MESSAGES; number += 1) {
+      const device = `plug${number % DEVICES}`;
+      published.push(
+        meters.publishAsync(`tele/${device}/SENSOR`, sensor(number), { qos: 1 }).then(() => (confirmed += 1)),
+      );
+      if (number % (MESSAGES / (KILLS + 1)) !== 0 || number === MESSAGES) continue;
+      // By now the broker has saved what it confirmed; it confirms a little before it saves, and what is lost then is lost by it and not by us.
+      const before = disk.readings.size;
+      await until(() => expect(disk.readings.size).toBeGreaterThan(before + 50));
+      await broker.kill();
+      if (number === MESSAGES / 2) {
+        await input[Symbol.asyncDispose]();
+        input = await start();
+      }
+      await broker.start();
+    }
+    await Promise.all(published);
+    expect(confirmed).toBe(MESSAGES);
+    await until(() => expect(disk.readings.size).toBe(MESSAGES + 1));
+    expect(disk.conflicts).toBe(0);
+    for (let number = 1; number <= MESSAGES; number += 1) {
+      const key = `mqtt:plug${number % DEVICES} activeEnergyImport 0 0 register ${Date.UTC(2026, 5, 1) + number * 1000}`;
+      expect(disk.readings.get(key)).toBe(number * 1000);
+    }
+    console.info(
+      `MQTT ${protocolVersion}: ${MESSAGES} messages confirmed by the broker and on disk, ${KILLS} kills, ${disk.again} delivered again`,
+    );
+  },
+);

@@ -1,12 +1,11 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { connect } from "mqtt";
 import type { Reading } from "#storage/types/reading.ts";
 import type { DecodedFrame } from "../frame.ts";
 import type { InputPorts } from "../input.ts";
 import { OptionReader } from "../inputOptions.ts";
 import { CONNECTION_OPTIONS, type ConnectionOptions, readConnection } from "./connectionOptions.ts";
 import { type DiscoveryTopics, onlineTopic, sensorOf, stateText, stateTopic } from "./discovery.ts";
-import { brokerOptions } from "./mqttReceiver.ts";
+import { createBrokerClient } from "./mqttReceiver.ts";
 
 export interface HomeAssistantOptions extends ConnectionOptions {
   /** Where Home Assistant looks for devices. Default "homeassistant". */
@@ -66,8 +65,7 @@ export async function startHomeAssistantOutput(
   const log = ports.log.child({ part: "home-assistant", url: connection.url });
   const meters = new Map<string, Meter>();
 
-  const client = connect(connection.url, {
-    ...brokerOptions(connection),
+  const client = createBrokerClient(connection, {
     clean: true,
     reconnectPeriod: Math.min(RECONNECT_MS, connection.maxReconnectMs),
   });

@@ -190,6 +190,40 @@ test("what is too long, too much, retained without a time or of another topic is
   await until(() => expect(broker.acked.length).toBeGreaterThanOrEqual(6));
 });
 
+test("a message longer than the memory should hold is cut off on its way in, refused by name and acknowledged", async () => {
+  const broker = await startBroker();
+  const ports = new TestPorts({ nowMs });
+  await startInput(broker.port, ports, { maxMessageBytes: 256 });
+  await subscribed(broker);
+  await broker.publish("tele/plug/SENSOR", Buffer.alloc(3_000_000, 0x20));
+  await broker.publish("tele/plug/SENSOR", sensor(1));
+  await until(() => expect(broker.acked).toHaveLength(2));
+  const [refused, taken] = ports.offers.map(({ frame }) => frame);
+  // What came in is no longer than its limit, with room for a topic of 65 535 bytes.
+  expect(refused?.rejected).toMatchObject([
+    { reason: "too-long", text: expect.stringMatching(/^70\d{3} bytes on tele/) },
+  ]);
+  expect(taken?.readings[0]?.value).toBe(total(1));
+  expect(broker.connections).toBe(1);
+});
+
+test("MQTT 5: the same, with the limits told", async () => {
+  const broker = await startBroker();
+  let asked: unknown;
+  broker.aedes.preConnect = (_client, packet, callback) => {
+    asked = packet.properties;
+    callback(null, true);
+  };
+  await startInput(broker.port, new TestPorts({ nowMs }), {
+    protocolVersion: 5,
+    maxInFlight: 7,
+    maxMessageBytes: 1000,
+  });
+  await until(() =>
+    expect(asked).toMatchObject({ receiveMaximum: 7, maximumPacketSize: 71_000, sessionExpiryInterval: 31 * 86_400 }),
+  );
+});
+
 test("user and password from a file, over TLS with a certificate authority of one's own", async () => {
   const tls = (name: string): Buffer => readFileSync(`${import.meta.dirname}/testdata/tls/${name}`);
   const seen: string[] = [];

@@ -1,8 +1,9 @@
 import type { Duplex } from "node:stream";
 import { setTimeout } from "node:timers/promises";
-import { connect, type IClientOptions, type IPublishPacket, type ISubscriptionGrant } from "mqtt";
+import { type IClientOptions, type IPublishPacket, type ISubscriptionGrant, MqttClient } from "mqtt";
 import type { InputPorts, MeterInput } from "../input.ts";
 import { AckQueue } from "./ackQueue.ts";
+import { HEADER_BYTES, openBrokerStream } from "./brokerStream.ts";
 import type { Connection } from "./connectionOptions.ts";
 
 export interface ReceivedMessage {
@@ -19,8 +20,6 @@ const CONNECT_TIMEOUT_MS = 20_000;
 const CLOSE_WAIT_MS = 2000;
 /** The broker keeps the session for as long as a home may be away. */
 const SESSION_EXPIRY_S = 31 * 86_400;
-/** Room for the topic and the header beside the payload. */
-const HEADER_BYTES = 70_000;
 
 /** The library's answer to a message that is not acknowledged yet: it goes on with the next one. */
 const NOT_YET = new Error("acknowledged when it is on disk");
@@ -39,7 +38,7 @@ export async function startMqttReceiver(
   const { maxInFlight, protocolVersion, url, clientId } = connection;
   const log = ports.log.child({ part: "mqtt", url });
   const firstPauseMs = Math.min(MIN_RECONNECT_MS, connection.maxReconnectMs);
-  const client = connect(url, { ...brokerOptions(connection), reconnectPeriod: firstPauseMs });
+  const client = createBrokerClient(connection, { reconnectPeriod: firstPauseMs });
   let inFlight = 0;
   let acks: AckQueue | undefined;
   /** Takes the message that waits for room, and then those behind it. */
@@ -138,34 +137,31 @@ export async function startMqttReceiver(
   };
 }
 
-/** Options of the library, for a connection that the caller opens with `connect()`. */
-export function brokerOptions(connection: Connection): IClientOptions {
-  const { protocolVersion, maxInFlight, maxMessageBytes, username, password, ca, cert, key } = connection;
-  return {
+/** A client of the library that does not connect before `connect()`. */
+export function createBrokerClient(connection: Connection, change: IClientOptions): MqttClient {
+  const { protocolVersion, maxInFlight, maxMessageBytes, username, password } = connection;
+  const limits = {
+    sessionExpiryInterval: SESSION_EXPIRY_S,
+    receiveMaximum: maxInFlight,
+    maximumPacketSize: maxMessageBytes + HEADER_BYTES,
+  };
+  // The library asks for its own type of stream, which has nothing that a Duplex of Node does not have.
+  const open = () => openBrokerStream(connection) as unknown as MqttClient["stream"];
+  return new MqttClient(open, {
     clientId: connection.clientId,
     clean: false,
+    protocolId: "MQTT",
     protocolVersion,
     keepalive: connection.keepaliveS,
     connectTimeout: CONNECT_TIMEOUT_MS,
     reconnectOnConnackError: true,
     resubscribe: false,
     manualConnect: true,
-    rejectUnauthorized: true,
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
-    ...(protocolVersion === 5
-      ? {
-          properties: {
-            sessionExpiryInterval: SESSION_EXPIRY_S,
-            receiveMaximum: maxInFlight,
-            maximumPacketSize: maxMessageBytes + HEADER_BYTES,
-          },
-        }
-      : {}),
-  };
+    ...(protocolVersion === 5 ? { properties: limits } : {}),
+    ...change,
+  });
 }
 
 function messageOf({ topic, payload, retain }: IPublishPacket, receivedMs: number): ReceivedMessage {
