@@ -154,10 +154,10 @@ test("a file is offered in parts until all of it is on disk, plain or gzip", asy
   await input.done;
   expect(frames.map(({ readings }) => readings.length)).toStrictEqual([1000, 1000, 500]);
   await expect(startEvSessionsInput({ path: join(folder, "none"), format: "acn" }, ports)).rejects.toMatchObject({
-    details: { option: "evSessions.path" },
+    details: { option: "sessions.path" },
   });
   await expect(startEvSessionsInput({ path, format: "csv" as "acn" }, ports)).rejects.toMatchObject({
-    details: { option: "evSessions.format" },
+    details: { option: "sessions.format" },
   });
 });
 

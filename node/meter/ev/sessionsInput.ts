@@ -29,7 +29,7 @@ export async function startEvSessionsInput(
   options: EvSessionsInputOptions,
   { offer, nowMs, log }: InputPorts,
 ): Promise<EvSessionsInput> {
-  const reader = new OptionReader(options, "evSessions", ["path", "format", "maxPowerW"]);
+  const reader = new OptionReader(options, "sessions", ["path", "format", "maxPowerW"]);
   const path = reader.text("path", { pattern: /^.{1,4096}$/s, form: "the path of a file" });
   const format = reader.choice("format", ["acn", "workplace"]);
   const maxPowerW = reader.integer("maxPowerW", { min: 1, max: MAX_POWER_W, fallback: DEFAULT_CHARGER_POWER_W });

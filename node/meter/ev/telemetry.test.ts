@@ -135,10 +135,10 @@ test("posted telemetry is answered when it is on disk", async () => {
   expect((await post({ authorization: "Bearer t" })).status).toBe(204);
   expect(frames[0]?.readings[0]?.value).toBe(50_500);
   await expect(startEvTelemetryInput({ port: 0, idSecret: "short" }, ports)).rejects.toMatchObject({
-    details: { option: "ev.idSecret" },
+    details: { option: "telemetry.idSecret" },
   });
   await expect(startEvTelemetryInput({ port: 0, idSecret: SECRET, profile: "odb" }, ports)).rejects.toMatchObject({
-    details: { option: "ev.profile" },
+    details: { option: "telemetry.profile" },
   });
 });
 

@@ -21,7 +21,7 @@ export async function startEvTelemetryInput(
   options: EvTelemetryInputOptions,
   ports: InputPorts,
 ): Promise<MeterInput & { readonly port: number }> {
-  const reader = new OptionReader(options, "ev", [...HTTP_RECEIVER_OPTIONS, "profile", "idSecret"]);
+  const reader = new OptionReader(options, "telemetry", [...HTTP_RECEIVER_OPTIONS, "profile", "idSecret"]);
   const receiver = readHttpReceiverOptions(reader, "/ev/telemetry");
   const profile = readProfile(reader);
   const idSecret = reader.text("idSecret", { pattern: /^[\x21-\x7e]{16,256}$/, form: "16 to 256 visible characters" });
@@ -33,7 +33,8 @@ export async function startEvTelemetryInput(
 }
 
 function readProfile(reader: OptionReader): TelemetryProfile {
-  if (typeof reader.raw("profile") === "object") return readTelemetryProfile(reader.raw("profile"), "ev.profile");
+  if (typeof reader.raw("profile") === "object")
+    return readTelemetryProfile(reader.raw("profile"), "telemetry.profile");
   const name = reader.choice(
     "profile",
     TELEMETRY_PROFILES.map((profile) => profile.name),
