@@ -7,7 +7,7 @@ import { createChannelSource } from "../meter/channelSource.ts";
 import { type ChannelCounts, createChannels } from "../meter/channels.ts";
 import { createLiveSource, type LiveSource } from "../meter/liveSource.ts";
 import { createEventLog } from "../meter/meterEvents.ts";
-import { startInputs } from "../meter/meterInputs.ts";
+import { startMeters } from "../meter/meterInputs.ts";
 import type { MetersFile } from "../meter/metersFile.ts";
 import { createPipeline, type PipelineStats } from "../meter/pipeline.ts";
 import type { MeterSource, SourceAccount } from "../meter/source.ts";
@@ -102,8 +102,7 @@ export async function startMetering(
     metering.abort();
     await running;
   });
-  if (live !== undefined)
-    opening.use(await startInputs(owner.metersFile.inputs, { offer: live.offer, nowMs: Date.now, log }));
+  if (live !== undefined) opening.use(await startMeters(owner.metersFile, { offer: live.offer, nowMs: Date.now, log }));
 
   const resources = opening.move();
   return {

@@ -64,6 +64,14 @@ test("everything that can be said is read, and written again as it was", () => {
   expect(formatMetersFile(parsed)).toBe(text);
 });
 
+test("what Home Assistant is told by is kept as it is", () => {
+  const homeAssistant = { url: "mqtt://192.168.1.2", clientId: "ledger" };
+  const text = `${JSON.stringify({ version: 1, inputs: [INPUT], devices: [], homeAssistant }, null, 2)}\n`;
+  const parsed = parseMetersFile(text, "meters.json");
+  expect(parsed.homeAssistant).toEqual(homeAssistant);
+  expect(formatMetersFile(parsed)).toBe(text);
+});
+
 test.each<[string, string, RegExp]>([
   ["no JSON", "{", /^METER_FILE_MALFORMED/],
   ["no object", "[]", /^meters.json must be an object/],

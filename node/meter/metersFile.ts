@@ -22,6 +22,8 @@ export interface InputEntry {
 export interface MetersFile {
   readonly inputs: readonly InputEntry[];
   readonly devices: readonly DeviceRule[];
+  /** Options of mqtt/homeAssistant.ts, which checks them when it starts; none: Home Assistant is told nothing. */
+  readonly homeAssistant?: unknown;
 }
 
 /** A device as it stands in the file: what is left out has its default. */
@@ -64,14 +66,16 @@ export function parseMetersFile(text: string, path: string): MetersFile {
   } catch (error) {
     throw new MeterSourceError({ code: "METER_FILE_MALFORMED", path, reason: (error as Error).message });
   }
-  const reader = new OptionReader(json, "meters.json", ["version", "inputs", "devices"]);
+  const reader = new OptionReader(json, "meters.json", ["version", "inputs", "devices", "homeAssistant"]);
   reader.integer("version", { min: 1, max: 1 });
   const inputs = reader.list("inputs", { min: 0, max: MAX_INPUTS }, readInput);
   const devices = reader.list("devices", { min: 0, max: MAX_RULES }, readDevice);
   const repeated = firstRepeated(inputs.map(({ name }) => name)) ?? firstRepeated(devices.map(({ device }) => device));
   if (repeated !== undefined)
     throw new MeterSourceError({ code: "METER_FILE_MALFORMED", path, reason: `${repeated} is there twice` });
-  return { inputs, devices };
+  return reader.has("homeAssistant")
+    ? { inputs, devices, homeAssistant: reader.raw("homeAssistant") }
+    : { inputs, devices };
 }
 
 function readInput(item: unknown, path: string): InputEntry {
@@ -155,9 +159,11 @@ function firstRepeated(names: readonly string[]): string | undefined {
 export function formatMetersFile({
   inputs,
   devices,
+  homeAssistant,
 }: {
   readonly inputs: readonly InputEntry[];
   readonly devices: readonly DeviceEntry[];
+  readonly homeAssistant?: unknown;
 }): string {
   const entries = devices.map(
     ({ device, zone, fuseW, everyMs, latenessMs, channels = {}, registers = {}, retention }) => ({
@@ -169,7 +175,7 @@ export function formatMetersFile({
       registers: Object.keys(registers).length === 0 ? undefined : registers,
     }),
   );
-  return `${JSON.stringify({ version: 1, inputs, devices: entries }, null, 2)}\n`;
+  return `${JSON.stringify({ version: 1, inputs, devices: entries, homeAssistant }, null, 2)}\n`;
 }
 
 /** Replaces the file as a whole, so that a node that starts meanwhile, or after a power cut, reads the old or the new one. */

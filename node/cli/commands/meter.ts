@@ -64,6 +64,7 @@ export function meterCommand(program: Command, io: CliIo): void {
       const { key, isNew } = await meterKeyOf(context);
       const enrolments = meterIds.map((meterId) => enrolmentOf(context, key, meterId, flags.owner));
       await saveMetersFile(context.paths.meters, {
+        ...file,
         inputs: [...file.inputs, entry],
         devices: [...file.devices.filter(({ device }) => !devices.some((each) => each.device === device)), ...devices],
       });
@@ -155,6 +156,7 @@ export function meterCommand(program: Command, io: CliIo): void {
           throw cliError("notFound", "METER_DEVICE_UNKNOWN", `meters.json has no device ${device}`, hint);
         }
       await saveMetersFile(paths.meters, {
+        ...file,
         inputs: file.inputs.filter((each) => each.name !== removed),
         devices: file.devices.filter(({ device }) => !flags.device.includes(device)),
       });

@@ -1,6 +1,8 @@
 import { connectAsync } from "mqtt";
 import { expect, onTestFinished, test, vi } from "vitest";
 import type { Reading } from "#storage/types/reading.ts";
+import { startMeters } from "../meterInputs.ts";
+import { parseMetersFile } from "../metersFile.ts";
 import { MeterSourceError } from "../source.ts";
 import { sensorOf, stateText, topicName } from "./discovery.ts";
 import { type HomeAssistantOptions, startHomeAssistantOutput } from "./homeAssistant.ts";
@@ -184,6 +186,38 @@ test("states at most every so often, and offline after a silence and at the end"
   expect(told.filter((text) => text === "online online")).toHaveLength(2);
   await output[Symbol.asyncDispose]();
   expect(told.at(-1)).toBe("online offline");
+});
+
+test("out of meters.json: told of the home's own meters once their readings are on disk", async () => {
+  const broker = await startTestBroker();
+  onTestFinished(() => broker[Symbol.asyncDispose]());
+  const url = `mqtt://127.0.0.1:${broker.port}`;
+  const subscriptions = [{ topic: "tele/+/SENSOR", format: "tasmota", zone: "UTC" }];
+  const file = parseMetersFile(
+    JSON.stringify({
+      version: 1,
+      inputs: [{ name: "plugs", type: "mqtt", options: { url, clientId: "home", subscriptions } }],
+      devices: [{ device: "mqtt:plug", channels: { power: "ignored" } }],
+      homeAssistant: { url, clientId: "home-out", everyMs: 0 },
+    }),
+    "meters.json",
+  );
+  const ports = new TestPorts({ isOpen: false, nowMs: () => Date.UTC(2026, 5, 1, 12) });
+  const meters = await startMeters(file, ports);
+  onTestFinished(() => meters[Symbol.asyncDispose]());
+  const told: string[] = [];
+  broker.aedes.on("publish", ({ topic, payload }) => {
+    if (topic.startsWith("eledger/") || topic.startsWith("homeassistant/")) told.push(`${topic} ${payload.toString()}`);
+  });
+  await until(() => expect([broker.subscriptions, broker.aedes.connectedClients]).toEqual([1, 2]));
+  const message = '{"Time":"2026-06-01T11:59:59","ENERGY":{"Total":1.5,"Power":7}}';
+  for (const plug of ["neighbour", "plug"]) await broker.publish(`tele/${plug}/SENSOR`, message);
+  await until(() => expect(ports.offers).toHaveLength(2));
+  expect(told).toEqual([]);
+  for (const { resolve } of ports.offers) resolve();
+  const id = topicName("mqtt:plug");
+  await until(() => expect(told).toContain(`eledger/${id}/state {"import_kwh":1.5}`));
+  expect(told.every((text) => text.includes(id))).toBe(true);
 });
 
 test("options are checked", async () => {
