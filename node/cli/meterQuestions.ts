@@ -59,7 +59,18 @@ const QUESTIONS: Readonly<Record<string, readonly Question[]>> = {
     { path: "devices.0.map", ask: "Register map: a built-in name like eastron-sdm630, or a file" },
   ],
   ngsi: [{ path: "port", ask: "Port at which notifications arrive", fallback: "1028" }],
-  ocpp: [{ path: "port", ask: "Port at which chargers connect", fallback: "8887" }],
+  ocpp: [
+    { path: "port", ask: "Port at which chargers connect", fallback: "8887" },
+    { path: "chargers.0.id", ask: "Identity of the charger" },
+  ],
+  telemetry: [
+    { path: "port", ask: "Port at which the cars' server posts", fallback: "1029" },
+    { path: "idSecret", ask: "A secret from which the ids of cars are made: keep it, other ids are other meters" },
+  ],
+  sessions: [
+    { path: "path", ask: "File" },
+    { path: "format", ask: "Its form", choices: ["acn", "workplace"] },
+  ],
   csv: [{ path: "path", ask: "File" }],
   simulator: [],
 };

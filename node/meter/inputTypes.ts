@@ -36,6 +36,18 @@ export const INPUT_TYPES: Readonly<Record<string, InputType>> = {
     "FIWARE: notifications of a context broker",
     async () => (await import("./ngsi/ngsiInput.ts")).startNgsiInput,
   ),
+  ocpp: type(
+    "chargers of electric cars: OCPP 1.6 and 2.0.1",
+    async () => (await import("./ev/ocppInput.ts")).startOcppInput,
+  ),
+  telemetry: type(
+    "electric cars that post their state",
+    async () => (await import("./ev/telemetryInput.ts")).startEvTelemetryInput,
+  ),
+  sessions: type(
+    "a file of charging sessions",
+    async () => (await import("./ev/sessionsInput.ts")).startEvSessionsInput,
+  ),
   csv: type(
     "a file of half-hourly readings (Low Carbon London)",
     async () => (await import("./csvInput.ts")).startCsvInput,

@@ -47,7 +47,7 @@ test("several inputs feed one pipeline, each with the ids of its devices", async
   const inputs = await startInputs(
     [
       { name: "file", type: "csv", options: { path: CSV } },
-      { name: "homes", type: "simulator", options: { readingMs: 100 } },
+      { name: "homes", type: "simulator", options: { households: 50, readingMs: 100 } },
     ],
     to,
   );
