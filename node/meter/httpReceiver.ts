@@ -16,7 +16,7 @@ export interface HttpReceiverOptions {
   /** Needed as `authorization: Bearer <token>` or `x-auth-token` when defined. */
   readonly token: string | undefined;
   readonly maxBodyBytes: number;
-  /** Messages that wait to be on disk; beyond it the sender is told to come again. */
+  /** Messages that come in or wait to be on disk; beyond it the sender is told to come again. */
   readonly maxPending: number;
 }
 
@@ -92,13 +92,17 @@ export async function startHttpReceiver(
       // Before the body is read: what cannot be kept is not taken in.
       if (pending >= maxPending)
         return reply.code(503).header("retry-after", RETRY_AFTER_S).send({ code: "BUSY", message: "too much waits" });
+      pending += 1;
+      // Comes in the end whatever becomes of the request.
+      reply.raw.once("close", () => {
+        pending -= 1;
+      });
     },
     handler: async (request, reply) => {
       const body = request.body;
       if (!(body instanceof Buffer))
         return reply.code(415).send({ code: "UNSUPPORTED_MEDIA_TYPE", message: "JSON is needed" });
       const frame = decode(body, request.headers);
-      pending += 1;
       try {
         await offer(frame);
       } catch (error) {
@@ -107,8 +111,6 @@ export async function startHttpReceiver(
           .code(503)
           .header("retry-after", RETRY_AFTER_S)
           .send({ code: "STOPPING", message: "send it again" });
-      } finally {
-        pending -= 1;
       }
       const [first] = frame.rejected;
       const isForeign = frame.readings.length === 0 && first?.reason === "unknown-format";
