@@ -1,9 +1,11 @@
 import { expect, test } from "vitest";
+import { bucketKey } from "#storage/db/buckets.ts";
 import { createMemoryStore } from "#storage/db/memoryStore.ts";
 import type { ClosedAmendment } from "../meter/amendments.ts";
 import type { ClosedInterval } from "../meter/intervalBuilder.ts";
 import { deviceKeyOf, meterSecretOf } from "./meterKeys.ts";
 import { openOutbox } from "./outbox.ts";
+import { leavesKey } from "./outboxRows.ts";
 
 const HOUR_MS = 3_600_000;
 const METER = "sim:H0001/import";
@@ -61,6 +63,24 @@ test("amendments stand beside their interval, and are queued when no interval is
   expect(await again.queuedOf(METER, 0, 1)).toEqual([amendment(1)]);
   await again.settle([amendment(1), amendment(2)], { state: "rejected", code: "61" }, undefined);
   expect((await openOutbox(store)).totals()).toMatchObject({ intervals: 3, queued: 0, finalised: 1, rejected: 2 });
+});
+
+test("leaves and transactions are kept beside intervals and amendments, and not read back with them", async () => {
+  const store = createMemoryStore();
+  const outbox = await openOutbox(store);
+  const leaves = new Uint8Array(64).map((_, index) => index);
+  const amendment = { ...closed, amendment: 1, previousFingerprint: bytes(1), timestampsMs: [5], count: 1 };
+  await outbox.add([{ ...closed, leaves }]);
+  await outbox.addAmendments([{ ...amendment, leaves: bytes(9) }]);
+  expect(await outbox.amendedInterval(METER, HOUR_MS)).toEqual({ interval: closed, amendments: [amendment] });
+  expect(await store.get(leavesKey(closed))).toEqual(leaves);
+  expect(await store.get(leavesKey(amendment))).toEqual(bytes(9));
+  const inclusion = { index: 0, total: 1, leafHash: bytes(7), aunts: [] };
+  const proof = { txId: bytes(8), height: 3, inclusion, result: undefined };
+  const final = { state: "final", txId: "08".repeat(32), height: 3, index: 0 } as const;
+  await outbox.settle([closed], final, proof, Uint8Array.of(1, 2, 3));
+  expect(await store.get(bucketKey("ownTransaction", bytes(8)))).toEqual(Uint8Array.of(1, 2, 3));
+  expect(await store.get(leavesKey(closed))).toEqual(leaves);
 });
 
 test("every meter has its own device key and secret, and they are the same at every start", () => {

@@ -3,19 +3,21 @@ import type { Store } from "#storage/db/store.ts";
 import type { AmendedInterval, ClosedAmendment } from "../meter/amendments.ts";
 import type { ClosedInterval } from "../meter/intervalBuilder.ts";
 import { encodeTxProofs, type TxProof } from "../serve/messages.ts";
+import {
+  amendmentRange,
+  decodeRow,
+  encodeRow,
+  endKey,
+  type IntervalState,
+  intervalRange,
+  isAmendment,
+  type KeyRange,
+  leavesKey,
+  rowKey,
+  type Sealable,
+} from "./outboxRows.ts";
 
-/** What became of a closed interval. */
-export type IntervalState =
-  | { readonly state: "queued" }
-  | { readonly state: "final"; readonly txId: string; readonly height: number; readonly index: number }
-  | { readonly state: "rejected"; readonly code: string };
-
-/** What is put onto the ledger. */
-export type Sealable = ClosedInterval | ClosedAmendment;
-
-export function isAmendment(item: Sealable): item is ClosedAmendment {
-  return "amendment" in item;
-}
+export { type IntervalState, isAmendment, type Sealable } from "./outboxRows.ts";
 
 /** Sums over everything this node ever closed. An amendment counts like an interval. */
 export interface OutboxTotals {
@@ -60,7 +62,13 @@ export interface Outbox {
   addAmendments(amendments: readonly ClosedAmendment[]): Promise<void>;
   /** A closed interval and its amendments. */
   amendedInterval(meterId: string, endMs: number): Promise<AmendedInterval | undefined>;
-  settle(items: readonly Sealable[], outcome: IntervalState, proof: TxProof | undefined): Promise<void>;
+  /** tx: TxRaw that sealed them; with its proof it shows what the ledger has of them (node/audit). */
+  settle(
+    items: readonly Sealable[],
+    outcome: IntervalState,
+    proof: TxProof | undefined,
+    tx?: Uint8Array,
+  ): Promise<void>;
   /**
    * Of the meter's intervals that are final, by end, and of their amendments that are. Whole intervals: at most `limit`, unless the first one
    * has more amendments than that.
@@ -101,7 +109,10 @@ export async function openOutbox(store: Store): Promise<Outbox> {
 
   async function addQueued(items: readonly Sealable[]): Promise<void> {
     const outcome: IntervalState = { state: "queued" };
-    const rows = items.map((item) => ({ type: "put", key: keyOf(item), value: encodeRow(item, outcome) }) as const);
+    const rows = items.flatMap((item) => [
+      { type: "put", key: rowKey(item), value: encodeRow(item, outcome) } as const,
+      ...(item.leaves === undefined ? [] : [{ type: "put", key: leavesKey(item), value: item.leaves } as const]),
+    ]);
     await store.batch(rows, { sync: true });
     for (const item of items) count(item, outcome);
   }
@@ -131,14 +142,18 @@ export async function openOutbox(store: Store): Promise<Outbox> {
       return { interval: decodeRow(row).item, amendments };
     },
 
-    async settle(items, outcome, proof) {
-      const rows = items.map((item) => ({ type: "put", key: keyOf(item), value: encodeRow(item, outcome) }) as const);
+    async settle(items, outcome, proof, tx) {
+      const rows = items.map((item) => ({ type: "put", key: rowKey(item), value: encodeRow(item, outcome) }) as const);
       const kept =
         proof === undefined
           ? []
           : [{ type: "put", key: bucketKey("ownProof", proof.txId), value: encodeTxProofs([proof]) } as const];
+      const sent =
+        proof === undefined || tx === undefined
+          ? []
+          : [{ type: "put", key: bucketKey("ownTransaction", proof.txId), value: tx } as const];
       // A crash before the next sync leaves these queued; asking for their proofs again settles them again.
-      await store.batch([...rows, ...kept], { sync: false });
+      await store.batch([...rows, ...kept, ...sent], { sync: false });
       for (const item of items) {
         totals.queued -= 1;
         settleCount(item, outcome);
@@ -184,68 +199,4 @@ async function finalOpenings(store: Store, range: KeyRange, limit: number): Prom
     openings.push(isAmendment(item) ? { ...opening, amendment: item.amendment } : opening);
   }
   return openings;
-}
-
-interface KeyRange {
-  readonly gte: Uint8Array;
-  readonly lt: Uint8Array;
-}
-
-/** Of ends from `fromMs` to `toMs`, both included. */
-function intervalRange(meterId: string, fromMs: number, toMs = Number.MAX_SAFE_INTEGER - 1): KeyRange {
-  return { gte: endKey("ownInterval", meterId, fromMs), lt: endKey("ownInterval", meterId, toMs + 1) };
-}
-
-function amendmentRange(meterId: string, fromMs: number, toMs = Number.MAX_SAFE_INTEGER - 1): KeyRange {
-  return { gte: endKey("ownAmendment", meterId, fromMs), lt: endKey("ownAmendment", meterId, toMs + 1) };
-}
-
-/** Meter id, zero, end of the interval: a meter's intervals lie together in order of time; behind it the number of an amendment. */
-function keyOf(item: Sealable): Uint8Array {
-  if (!isAmendment(item)) return endKey("ownInterval", item.meterId, item.endMs);
-  const number = Buffer.alloc(4);
-  number.writeUInt32BE(item.amendment);
-  return Buffer.concat([endKey("ownAmendment", item.meterId, item.endMs), number]);
-}
-
-function endKey(bucket: "ownInterval" | "ownAmendment", meterId: string, endMs: number): Uint8Array {
-  const end = Buffer.alloc(8);
-  end.writeBigUInt64BE(BigInt(endMs));
-  return bucketKey(bucket, Buffer.from(`${meterId}\0`), end);
-}
-
-function encodeRow(item: Sealable, outcome: IntervalState): Uint8Array {
-  const fields = Object.entries(item).map(([name, value]) => [name, plain(value as unknown)]);
-  return Buffer.from(JSON.stringify({ interval: Object.fromEntries(fields), outcome }));
-}
-
-function plain(value: unknown): unknown {
-  if (value instanceof Uint8Array) return Buffer.from(value).toString("hex");
-  return typeof value === "bigint" ? value.toString() : value;
-}
-
-function decodeRow(value: Uint8Array): { readonly item: Sealable; readonly outcome: IntervalState } {
-  const { interval, outcome } = JSON.parse(Buffer.from(value).toString()) as {
-    interval: Record<string, string | number>;
-    outcome: IntervalState;
-  };
-  const bytes = (name: string) => Uint8Array.from(Buffer.from(String(interval[name]), "hex"));
-  const { registerEnd, amendment, timestampsMs } = interval;
-  const common = {
-    meterId: String(interval.meterId),
-    startMs: Number(interval.startMs),
-    endMs: Number(interval.endMs),
-    periodStartMs: Number(interval.periodStartMs),
-    count: Number(interval.count),
-    sum: BigInt(String(interval.sum)),
-    fingerprint: bytes("fingerprint"),
-    readingsRoot: bytes("readingsRoot"),
-    salt: bytes("salt"),
-    commitment: bytes("commitment"),
-  };
-  if (amendment === undefined)
-    return { outcome, item: { ...common, ...(registerEnd === undefined ? {} : { registerEnd: BigInt(registerEnd) }) } };
-  const previousFingerprint = bytes("previousFingerprint");
-  const times = timestampsMs as unknown as readonly number[];
-  return { outcome, item: { ...common, amendment: Number(amendment), previousFingerprint, timestampsMs: times } };
 }

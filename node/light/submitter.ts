@@ -175,7 +175,8 @@ export function createSubmitter(
       const id = Buffer.from(flight.id).toString("hex");
       lane.sequence += 1n;
       stats.finalised += 1;
-      await outbox.settle(flight.intervals, { state: "final", txId: id, height, index: inclusion.index }, found.proof);
+      const outcome = { state: "final", txId: id, height, index: inclusion.index } as const;
+      await outbox.settle(flight.intervals, outcome, found.proof, flight.tx);
       return;
     }
     await refuse(lane, flight, found.code, "");
@@ -295,9 +296,10 @@ export function createSubmitter(
  * 4096 waiting intervals would hold up to 32 MB for 1 MB of hashes.
  */
 function compact(item: Sealable): Sealable {
-  const { fingerprint, readingsRoot, salt, commitment } = item;
+  // Its leaves are on disk, and nothing here needs them.
+  const { fingerprint, readingsRoot, salt, commitment, leaves: _, ...rest } = item;
   return {
-    ...item,
+    ...rest,
     fingerprint: new Uint8Array(fingerprint),
     readingsRoot: new Uint8Array(readingsRoot),
     salt: new Uint8Array(salt),

@@ -16,6 +16,8 @@ export interface ClosedAmendment extends Omit<Interval, "registerEnd"> {
   readonly commitment: Uint8Array;
   /** Which readings they are: increasing. */
   readonly timestampsMs: readonly number[];
+  /** As those of a ClosedInterval. */
+  readonly leaves?: Uint8Array;
 }
 
 /** A closed interval of the outbox with its amendments, in order. */
@@ -156,7 +158,7 @@ export function amendmentOf(
   const position = { startMs, endMs, amendment };
   const previousFingerprint = (amendments.at(-1) ?? interval).fingerprint;
   const chain = new FingerprintChain(amendmentSeed(periodSeed(owner, periodStartMs), position, previousFingerprint));
-  const root = new ReadingsRootStream();
+  const root = new ReadingsRootStream({ keepLeaves: true });
   const saltOf = readingSalts(amendmentSaltKey(owner, position));
   const timestampsMs: number[] = [];
   for (const { value, timestampMs } of late.toSorted(compareReadings)) {
@@ -171,11 +173,13 @@ export function amendmentOf(
   }
   const sum = BigInt(chain.sum);
   const salt = amendmentSumSalt(owner, position);
+  const leaves = root.leaves();
   return {
     ...{ meterId, startMs, endMs, periodStartMs, amendment, previousFingerprint, timestampsMs, salt, sum },
     count: chain.count,
     fingerprint: chain.fingerprint(),
     readingsRoot: root.root(),
     commitment: commitSum({ sum, count: chain.count, salt }),
+    ...(leaves === undefined ? {} : { leaves }),
   };
 }

@@ -58,6 +58,12 @@ export const BUCKETS = {
   ownProof: 0x44,
   /** meter id, end of the interval, number -> amendment a light node closed, and what became of it */
   ownAmendment: 0x45,
+  /** meter id, end of the interval, for an amendment its number -> leaf hashes of its readings, 32 bytes each */
+  ownLeaves: 0x46,
+  /** tx id -> TxRaw of the light node's own transaction that is in a block */
+  ownTransaction: 0x47,
+  /** meter id, timestamp -> leaf hash of a reading that was erased from the light node's log */
+  ownTombstone: 0x48,
 
   /** name -> value, for what the process itself remembers */
   nodeMeta: 0x50,

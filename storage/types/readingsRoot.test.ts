@@ -176,3 +176,16 @@ test("an index outside the interval, a short leaf hash and a short salt are refu
   expect(codeOf(() => readingLeafHash(KEY.subarray(1), 0, 0))).toBe("INTERVAL_BYTES_LENGTH");
   expect(codeOf(() => readingLeafHash(KEY, 0.5, 0))).toBe("INTERVAL_NUMBER_OUT_OF_RANGE");
 });
+
+test("a stream that keeps its leaves has them all, in order, for every count", () => {
+  const readings = saltedReadings(100);
+  const stream = new ReadingsRootStream({ keepLeaves: true });
+  const expected = leafHashesOf(readings);
+  for (const [index, { salt, value, timestampMs }] of readings.entries()) {
+    expect(stream.leaves()).toEqual(new Uint8Array(Buffer.concat(expected.slice(0, index))));
+    if (index % 2 === 0) stream.append(salt, value, timestampMs);
+    else stream.appendLeafHash(expected[index] as Uint8Array);
+  }
+  expect(stream.leaves()).toEqual(new Uint8Array(Buffer.concat(expected)));
+  expect(new ReadingsRootStream().leaves()).toBeUndefined();
+});

@@ -6,6 +6,12 @@ import { writeSafeInt64 } from "./reading.ts";
 
 /** Layouts: the table in interval.ts. Hashes in flight are binary strings (one character a byte), 3 times as fast as Buffers (research/limits.md §2). */
 
+/** Bytes of a leaf's hash. */
+export const LEAF_HASH_BYTES = 32;
+
+/** 32 leaves. */
+const FIRST_LEAVES_BYTES = 1024;
+
 const LEAF = Buffer.alloc(49);
 const INNER = Buffer.alloc(65);
 INNER[0] = 1;
@@ -37,12 +43,24 @@ export function readingLeafHash(salt: Uint8Array, value: number, timestampMs: nu
  * root of all leaves so far. 2 hashes per reading on average.
  */
 export class ReadingsRootStream {
+  /** Undefined: not kept. */
+  #leaves: Buffer | undefined;
   /** Roots of full subtrees, largest first; their sizes are the set bits of the count, highest first. */
   readonly #peaks: string[] = [];
   #count = 0;
 
+  /** keepLeaves: holds all leaf hashes too, 32 bytes each and up to as much again for growing. */
+  constructor({ keepLeaves = false } = {}) {
+    if (keepLeaves) this.#leaves = Buffer.alloc(FIRST_LEAVES_BYTES);
+  }
+
   get count(): number {
     return this.#count;
+  }
+
+  /** Leaf hashes in their order, 32 bytes each; a copy. Undefined unless they are kept. */
+  leaves(): Uint8Array | undefined {
+    return this.#leaves && new Uint8Array(this.#leaves.subarray(0, LEAF_HASH_BYTES * this.#count));
   }
 
   /** Hashes held, at most log2 of the count plus one. */
@@ -68,12 +86,23 @@ export class ReadingsRootStream {
   }
 
   #appendHash(leaf: string): void {
+    if (this.#leaves !== undefined) this.#keep(this.#leaves, leaf);
     let node = leaf;
     // Every trailing one bit of the old count is a subtree as large as the one in hand.
     for (let rest = this.#count; rest % 2 === 1; rest = Math.floor(rest / 2))
       node = innerHash(this.#peaks.pop()!, node);
     this.#peaks.push(node);
     this.#count += 1;
+  }
+
+  #keep(leaves: Buffer, leaf: string): void {
+    let kept = leaves;
+    if (LEAF_HASH_BYTES * this.#count === kept.length) {
+      kept = Buffer.alloc(2 * leaves.length);
+      leaves.copy(kept);
+      this.#leaves = kept;
+    }
+    kept.write(leaf, LEAF_HASH_BYTES * this.#count, "latin1");
   }
 }
 
