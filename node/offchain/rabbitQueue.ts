@@ -32,6 +32,8 @@ export interface RabbitQueueOptions {
   readonly maxWaitingPublishes?: number;
   /** Default 60 s. */
   readonly confirmTimeoutMs?: number;
+  /** A queue that had to be made is published to after this time only, see NEW_QUEUE_MS. */
+  readonly newQueueMs?: number;
   readonly logger?: Pick<Logger, "info" | "warn">;
   /** In place of amqplib's `connect`. */
   readonly connect?: ConnectBroker;
@@ -40,6 +42,12 @@ export interface RabbitQueueOptions {
 const SILENT = { info: () => undefined, warn: () => undefined };
 const HEARTBEAT_SECONDS = 10;
 const CHANNEL_RETRY_MS = 100;
+
+/**
+ * RabbitMQ writes the name of a new quorum queue's Raft server to disk some time after it answered: a broker killed 140 ms after making the queue
+ * came back with the queue and without its messages' server, for good (3.10.8); one killed after 3 s did not.
+ */
+const NEW_QUEUE_MS = 5000;
 const REASON_HEADER = "reason";
 
 /**
@@ -93,8 +101,11 @@ class RabbitQueue implements ReadingQueue {
       connect: dial,
       logger,
       onUp: async (connection) => {
+        const isNew = !(await hasQueue(connection, name));
         const channel = await openChannel(connection, (reason) => this.#publisherLink.reset(reason));
         await assertTopology(channel, this.#topology);
+        if (isNew && queueType === "quorum")
+          await delay(options.newQueueMs ?? NEW_QUEUE_MS, undefined, { signal: this.#closing.signal });
         this.#publisher.use(channel);
       },
       onDown: () => this.#publisher.lose(),
@@ -357,6 +368,19 @@ async function openChannel(connection: BrokerConnection, onGone: (reason: string
   channel.on("error", (error: Error) => onGone(error.message));
   channel.on("close", () => onGone("the channel was closed"));
   return channel;
+}
+
+async function hasQueue(connection: BrokerConnection, name: string): Promise<boolean> {
+  const gone = Promise.withResolvers<void>();
+  const channel = await openChannel(connection, () => gone.resolve());
+  try {
+    await channel.checkQueue(name);
+  } catch {
+    // The broker closes the channel on which it was asked for a queue it does not have.
+    return false;
+  }
+  await Promise.race([channel.close().catch(() => undefined), gone.promise]);
+  return true;
 }
 
 function* lettersIn({ content, properties }: GetMessage): Generator<DeadLetter> {

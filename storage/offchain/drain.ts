@@ -12,7 +12,7 @@ export interface DrainParts {
 }
 
 export interface DrainOptions {
-  /** Deliveries put together, so that a store has more than one at a time to work on. Default 8. */
+  /** Deliveries put together, so that a store has more than one at a time to work on. Default 128. */
   readonly maxDeliveries?: number;
   /** Readings put together; one delivery may have more. Default 20 000. */
   readonly maxReadings?: number;
@@ -40,7 +40,7 @@ export function createDrain(
   options: DrainOptions = {},
 ): { run(signal: AbortSignal): Promise<void>; counts(): DrainCounts } {
   const { queue, store, wait, onStoreDown } = parts;
-  const { maxDeliveries = 8, maxReadings = 20_000 } = options;
+  const { maxDeliveries = 128, maxReadings = 20_000 } = options;
   const counts = { stored: 0, duplicates: 0, conflicts: 0, erased: 0, refused: 0, attempts: 0 };
 
   function add(put: PutCounts): void {

@@ -38,6 +38,8 @@ export interface EmbeddedQueueReport extends ReadingLogReport {
 
 const DEFAULTS = { maxBytes: 2 ** 30, maxWaitingPublishes: 1024, maxDeadLetterBytes: 64 * 2 ** 20 };
 const SEGMENT_BYTES = 16 * 2 ** 20;
+/** Readings handed out and not acknowledged, whatever the prefetch: batches are large under load, and this bounds their memory to some 20 MB. */
+const MAX_UNACKNOWLEDGED_READINGS = 50_000;
 /** Before each record in a batch. */
 const LENGTH_BYTES = 2;
 
@@ -82,6 +84,7 @@ interface Consumer {
   readonly prefetch: number;
   /** Batches, in order. */
   readonly unacknowledged: Set<number>;
+  unacknowledgedReadings: number;
   /** The first batch that it was not handed yet. */
   nextBatch: number;
 }
@@ -165,7 +168,12 @@ export class EmbeddedQueue implements ReadingQueue {
   async *consume({ signal, prefetch = DEFAULT_PREFETCH }: ConsumeOptions): AsyncGenerator<Delivery> {
     this.#checkOpen();
     if (this.#consumer !== undefined) throw new ReadingQueueError({ code: "READING_QUEUE_HAS_CONSUMER" });
-    const consumer: Consumer = { prefetch, unacknowledged: new Set(), nextBatch: this.#nextBatch };
+    const consumer: Consumer = {
+      prefetch,
+      unacknowledged: new Set(),
+      unacknowledgedReadings: 0,
+      nextBatch: this.#nextBatch,
+    };
     this.#consumer = consumer;
     const reader = this.#log.readerFrom(this.#nextBatch);
     const wake = (): void => this.#wake.resolve();
@@ -173,7 +181,9 @@ export class EmbeddedQueue implements ReadingQueue {
     try {
       await this.#save(prefetch);
       while (!signal.aborted && this.#closing === undefined) {
-        const next = consumer.unacknowledged.size < prefetch ? await reader.next() : undefined;
+        const mayHaveMore =
+          consumer.unacknowledged.size < prefetch && consumer.unacknowledgedReadings < MAX_UNACKNOWLEDGED_READINGS;
+        const next = mayHaveMore ? await reader.next() : undefined;
         if (next === undefined) {
           await this.#wake.promise;
           this.#wake = Promise.withResolvers();
@@ -278,6 +288,7 @@ export class EmbeddedQueue implements ReadingQueue {
 
   #deliver(consumer: Consumer, { batch, readings }: LogBatch): Delivery {
     consumer.unacknowledged.add(batch);
+    consumer.unacknowledgedReadings += readings.length;
     consumer.nextBatch = batch + 1;
     const isRedelivered = batch < this.#freshBatch;
     this.#freshBatch = Math.max(this.#freshBatch, batch + 1);
@@ -308,6 +319,7 @@ export class EmbeddedQueue implements ReadingQueue {
       this.#checkConsuming(consumer);
     }
     consumer.unacknowledged.delete(batch);
+    consumer.unacknowledgedReadings -= readings.length;
     this.#counts.acknowledged += readings.length;
     this.#counts.refused += refused.length;
     this.#wake.resolve();

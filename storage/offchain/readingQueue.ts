@@ -1,8 +1,8 @@
 import { LedgerError } from "../error.ts";
 import type { Reading } from "../types/reading.ts";
 
-/** Deliveries handed out and not yet acknowledged, unless `consume` says otherwise: enough to keep a store busy while one is being put. */
-export const DEFAULT_PREFETCH = 8;
+/** Deliveries handed out and not yet acknowledged, unless `consume` says otherwise: enough that the way to a broker and back is not what counts. */
+export const DEFAULT_PREFETCH = 64;
 
 /**
  * The way of readings to the store (D5.1 §4.2.2's asynchronous messaging layer). Whoever publishes is told when its readings are on disk;
