@@ -5,6 +5,9 @@ export type ArchiveStoreErrorDetails =
   /** A file on disk is not what was written; an archive made of it is not given out. */
   | { readonly code: "ARCHIVE_BLOCK_CORRUPT"; readonly cid: string; readonly file: string }
   | { readonly code: "ARCHIVE_RECORD_CORRUPT"; readonly file: string; readonly reason: string }
+  /** No full node answers with a proof, or the transaction is in no block yet. */
+  | { readonly code: "ARCHIVE_LEDGER_AWAY"; readonly what: string }
+  | { readonly code: "ARCHIVE_SEAL_REFUSED"; readonly ledgerCode: string; readonly reason: string }
   | { readonly code: "KUBO_UNREACHABLE"; readonly url: string; readonly reason: string }
   | { readonly code: "KUBO_REFUSED"; readonly status: number; readonly reason: string }
   | { readonly code: "KUBO_ANSWER_MALFORMED"; readonly reason: string }

@@ -9,6 +9,7 @@ import { timestampToMs } from "#storage/types/time.ts";
 import { hashValidatorSet, newValidatorSet } from "#storage/types/validatorSet.ts";
 import type { NodeEvent, NodeStatus } from "../api/ports.ts";
 import type { formatMetrics } from "../api/smallMetrics.ts";
+import type { ArchiveJob } from "../archive/archiveJob.ts";
 import { loadKey } from "../cli/keyStore.ts";
 import { homePaths } from "../configurationHome.ts";
 import { loadMetersFile } from "../meter/metersFile.ts";
@@ -17,8 +18,9 @@ import type { NodeOptions } from "../options.ts";
 import type { RunningNode } from "../runningNode.ts";
 import { VERSION } from "../version.ts";
 import { createHeaders, type Headers } from "./headers.ts";
+import { startLightArchives } from "./lightArchives.ts";
 import { type Metering, startMetering } from "./metering.ts";
-import { openOutbox, type Sealable } from "./outbox.ts";
+import { isAmendment, openOutbox, type Sealable } from "./outbox.ts";
 import { createProofs } from "./proofs.ts";
 import { createSubmitter } from "./submitter.ts";
 
@@ -174,14 +176,27 @@ export async function startLightNode(
 
   let meters: Metering | undefined;
   const stopMetering = new AbortController();
+  let archives: ArchiveJob | undefined;
   if (meterKey !== undefined && submitter !== undefined) {
     const enqueue = (items: readonly Sealable[]) => {
       submitter.enqueue(items);
       wake();
+      for (const item of items) if (isAmendment(item)) archives?.markStale(item.meterId, item.endMs).catch(fail);
     };
     meters = await startMetering(options, { chainId, meterKey, metersFile }, { outbox, enqueue, fail, log });
     opening.use(meters);
     stopMetering.signal.addEventListener("abort", () => meters?.stop());
+    if (options.archiveEvery !== "") {
+      archives = await startLightArchives(
+        options,
+        { chainId, meterKey, keyFolder, passphrase: keys.passphrase },
+        {
+          ...{ network: net, peers: verified.peers, proofs, log },
+          isSealed: (meterId) => outbox.closedUntilMs(meterId) > 0,
+        },
+      );
+      opening.use(archives);
+    }
   }
 
   const status = (): NodeStatus => {
