@@ -130,6 +130,19 @@ test("Actility: numbers as texts, and a time with the offset of a zone", () => {
   });
 });
 
+test("Actility: the driver names brand and model, and a payload that it could not read is not decoded", () => {
+  const text = (encryption: number): string =>
+    '{"DevEUI_uplink":{"Time":"2030-01-01T01:00:07.123+01:00","DevEUI":"A8404106C1873A28","FPort":85,"FCntUp":3,"payload_hex":"0498b80b",' +
+    `"DriverCfg":{"mod":{"pId":"milesight","mId":"ct101","ver":"1"}},"CustomerData":{"alr":{"pro":"MS/CT","ver":"1"}},"PayloadEncryption":${encryption}}}`;
+  const clear = decodeText(text(0), "milesight-ct101");
+  expect(clear.uplink.profiles).toEqual(["milesight/ct101", "MS/CT"]);
+  expect(shown(clear.readings)).toEqual(["current instant 30000"]);
+  expect(decodeText(text(1), "milesight-ct101")).toMatchObject({
+    readings: [],
+    rejected: [{ reason: "undecryptable" }],
+  });
+});
+
 test.each([
   ["no JSON", "{", "unknown-format"],
   ["another JSON", '{"a":1}', "unknown-format"],

@@ -104,16 +104,17 @@ export function decodeUplink(codecs: readonly ReadCodecRule[], uplink: Uplink, m
       : deviceTime(uplink.networkMs, "", receivedMs, "synced", "network");
   if ("rejected" in networkTime) return rejectedFrame(networkTime.rejected, networkTime.text);
   const plain = decipher(rule, uplink);
-  if (plain === undefined) return rejectedFrame("undecryptable", `${uplink.devEui}: no address beside the payload`);
+  if (plain === undefined)
+    return rejectedFrame("undecryptable", `${uplink.devEui}: ciphered, without its key or its address`);
   const frame = new MessageReadings(message.payload, receivedMs, uplink.fCnt);
   const meterId = `lora:${uplink.devEui}`;
   rule.decode(frame, { uplink: plain, meterId, networkTime, receivedMs, zone: rule.zone });
   return frame.frame();
 }
 
-/** undefined: there is a key, and the body does not say the address that deciphering needs. */
+/** undefined: ciphered and no key for it, or a body without the address that deciphering needs. */
 function decipher({ appSKey }: ReadCodecRule, uplink: Uplink): Uplink | undefined {
-  if (appSKey === undefined) return uplink;
+  if (appSKey === undefined) return uplink.isCiphered === true ? undefined : uplink;
   const { devAddr, fCnt, payload } = uplink;
   return devAddr === undefined
     ? undefined

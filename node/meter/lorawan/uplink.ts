@@ -16,6 +16,8 @@ export interface Uplink {
   readonly payload: Uint8Array;
   /** The network server's clock, Unix ms; undefined when the body has none that is a time. */
   readonly networkMs: number | undefined;
+  /** The network server says that it could not read the payload. */
+  readonly isCiphered?: boolean;
   /** Names under which a codec can be registered: of the device profile, or "brand/model". */
   readonly profiles: readonly string[];
 }
@@ -127,6 +129,8 @@ function readThingsStack(body: ExactJson, topic: string, text: string): UplinkRe
 function readActility(body: ExactJson | undefined, text: string): UplinkResult {
   const data = member(body, "payload_hex");
   if (data === undefined || data === "") return OTHER;
+  const driver = member(member(body, "DriverCfg"), "mod");
+  const [brand, model] = [textOf(driver, "pId"), textOf(driver, "mId")];
   return uplinkOf(text, {
     devEui: textOf(body, "DevEUI") ?? "",
     session: textOf(body, "DevAddr"),
@@ -135,7 +139,11 @@ function readActility(body: ExactJson | undefined, text: string): UplinkResult {
     fPort: countOr(member(body, "FPort")),
     payload: hex(data),
     networkMs: instant(textOf(body, "Time")),
-    profiles: [textOf(member(body, "CustomerData"), "profile"), textOf(body, "ModelCfg")],
+    profiles: [
+      brand === undefined || model === undefined ? undefined : `${brand}/${model}`,
+      textOf(member(member(body, "CustomerData"), "alr"), "pro"),
+    ],
+    isCiphered: countOr(member(body, "PayloadEncryption"), 0) === 1,
   });
 }
 
@@ -190,6 +198,7 @@ function uplinkOf(text: string, parts: UplinkParts): UplinkResult {
       fPort,
       payload,
       networkMs: parts.networkMs,
+      ...(parts.isCiphered === true ? { isCiphered: true } : {}),
       profiles,
     },
   };
