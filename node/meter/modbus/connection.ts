@@ -48,6 +48,7 @@ export async function openModbusConnection(endpoint: ModbusEndpoint, signal: Abo
 
   function close(): void {
     isOpen = false;
+    signal.removeEventListener("abort", close);
     client.destroy(() => {});
     socket.destroy();
   }
@@ -105,6 +106,7 @@ function openSocket({ host, port, timeoutMs }: ModbusEndpoint, signal: AbortSign
   const { promise, resolve, reject } = Promise.withResolvers<Socket>();
   const socket = connect({ host, port, noDelay: true, timeout: timeoutMs });
   const give = (error: Error): void => {
+    signal.removeEventListener("abort", stop);
     socket.destroy();
     reject(error);
   };

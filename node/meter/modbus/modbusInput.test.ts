@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import modbus from "modbus-serial";
 import { pino } from "pino";
 import { expect, test, vi } from "vitest";
@@ -5,7 +6,7 @@ import type { Reading } from "#storage/types/reading.ts";
 import type { DecodedFrame } from "../frame.ts";
 import type { MeterInput } from "../input.ts";
 import { MeterSourceError } from "../source.ts";
-import type { Framing } from "./connection.ts";
+import { type Framing, openModbusConnection } from "./connection.ts";
 import { type ModbusInputOptions, startModbusInput } from "./modbusInput.ts";
 import { startTestMeter, type TestMeter } from "./testMeter.ts";
 
@@ -199,6 +200,21 @@ test("a meter that cannot be reached at first is polled once it is there; closin
   const running = await start(gone, "tcp");
   await running.input[Symbol.asyncDispose]();
   expect(running.frames).toStrictEqual([]);
+});
+
+test("connections that end, and those that never came to be, leave nothing behind", async () => {
+  const meter = await sdm120("rtu");
+  const { signal } = new AbortController();
+  const endpoint = { host: "127.0.0.1", port: meter.port, framing: "rtu", timeoutMs: 1000 } as const;
+  for (let count = 0; count < 12; count++) {
+    const connection = await openModbusConnection(endpoint, signal);
+    expect((await connection.read(1, 4, VOLTAGE, 2)).raw).toHaveLength(9);
+    connection.close();
+    await expect(connection.read(1, 4, VOLTAGE, 2)).rejects.toThrow("closed");
+  }
+  await meter[Symbol.asyncDispose]();
+  await expect(openModbusConnection(endpoint, signal)).rejects.toThrow("ECONNREFUSED");
+  expect(getEventListeners(signal, "abort")).toStrictEqual([]);
 });
 
 test.each([
