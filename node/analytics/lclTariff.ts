@@ -36,9 +36,9 @@ export function readLclTariff(text: string, zone: Zone, file: string): LclTariff
     if (match === null) throw refuse(i + 1, "not YYYY-MM-DD HH:MM:00,BAND");
     const [year, month, day, hour, minute] = match.slice(1, 6).map(Number) as [number, number, number, number, number];
     const localMs = Date.UTC(year, month - 1, day, hour, minute);
-    const isReal =
-      new Date(localMs).getUTCDate() === day && month >= 1 && month <= 12 && hour < 24 && minute % 30 === 0;
-    if (!isReal || minute > 59) throw refuse(i + 1, "not a half hour of the calendar");
+    const isTime = hour < 24 && minute < 60 && minute % 30 === 0;
+    const isDay = year >= 1970 && month >= 1 && month <= 12 && new Date(localMs).getUTCDate() === day;
+    if (!isTime || !isDay) throw refuse(i + 1, "not a half hour of the calendar");
     const band = (match[6] as string).trim();
     if (!isBand(band)) throw refuse(i + 1, "the band is not 1 to 32 letters, digits, - _ .");
     if ((bands.get(localMs) ?? band) !== band) throw refuse(i + 1, "a half hour has two bands");

@@ -5,7 +5,8 @@ import { momentsOf, weekdayOf, type Zone } from "./zone.ts";
 const DAY_MS = 86_400_000;
 const QUARTER_MS = 900_000;
 const MAX_WINDOWS = 64;
-const MAX_DAYS = 3660;
+/** Three years: deriving a day takes 96 looks at the windows. */
+const MAX_DAYS = 1100;
 const DAY_NAMES = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"] as const;
 
 interface Window {
@@ -70,5 +71,5 @@ function timeMs(text: unknown): number | undefined {
 function dateMs(text: unknown): number | undefined {
   if (typeof text !== "string" || !/^\d{4}-\d\d-\d\d$/.test(text)) return undefined;
   const ms = Date.parse(`${text}T00:00:00Z`);
-  return Number.isNaN(ms) || new Date(ms).toISOString().slice(0, 10) !== text ? undefined : ms;
+  return ms >= 0 && new Date(ms).toISOString().slice(0, 10) === text ? ms : undefined;
 }
