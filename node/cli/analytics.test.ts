@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, expect, test } from "vitest";
 import { openLevelStore } from "#storage/db/levelStore.ts";
 import { createLevelReadingStore } from "#storage/offchain/levelReadingStore.ts";
+import { openReadingLog } from "#storage/offchain/readingLog.ts";
 import { csvReadings } from "../analytics/readingsInput.ts";
 import { createTestCli } from "./testIo.ts";
 
@@ -70,7 +71,7 @@ test("profile: typical days in local time, one meter beside all, and a picture",
   expect((json.profile as { weekday: unknown[] }).weekday).toHaveLength(24);
 });
 
-test("fleet: completeness, and readings of a store as those of a file", async () => {
+test("fleet: completeness, and readings of a store and of an open log as those of a file", async () => {
   const folder = join(cli.folder, "readings");
   const database = await openLevelStore(folder);
   const store = createLevelReadingStore(database);
@@ -87,6 +88,13 @@ test("fleet: completeness, and readings of a store as those of a file", async ()
     expect.objectContaining({ meterId: "lcl:MAC000320", expected: 3600, present: 3600 }),
   ]);
   expect(fromStore.json).toEqual(fromFile.json);
+
+  const logFolder = join(cli.folder, "log");
+  const log = await openReadingLog(logFolder);
+  for (let at = 0; at < all.length; at += 1000) await log.append(all.slice(at, at + 1000));
+  const fromLog = await cli.run("analytics", "fleet", "--log", logFolder, "--json");
+  await log.close();
+  expect(fromLog.json).toEqual(fromFile.json);
 });
 
 test("people who watch see progress, scripts do not", async () => {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { openLevelStore } from "#storage/db/levelStore.ts";
 import { createLevelReadingStore } from "#storage/offchain/levelReadingStore.ts";
+import { scanReadingLog } from "#storage/offchain/readingLogScan.ts";
 import { QUANTITIES, type Quantity, type Reading } from "#storage/types/reading.ts";
 import { csvReadings, storeReadings } from "../../analytics/readingsInput.ts";
 import { newSlotCounts, type Slot, type SlotCounts, slotsOf } from "../../analytics/slots.ts";
@@ -21,6 +22,7 @@ export interface InputFlags {
   readonly from?: string;
   readonly to?: string;
   readonly store?: string;
+  readonly log?: string;
 }
 
 /** Readings between two drawings of the progress bar. */
@@ -32,6 +34,10 @@ export function withInputFlags(command: Command, defaultZone: string): Command {
   return command
     .argument("[files...]", "Low Carbon London files, plain or gzip")
     .option("--store <folder>", "read a LevelDB of readings instead, such as a stopped node's")
+    .option(
+      "--log <folder>",
+      "read a light node's log of readings instead: data/readings of its home, also while it runs",
+    )
     .option("--meter <id>", "only this meter; may be given several times", collect)
     .option("--meters-file <file>", "only the meters in this file, one id per line")
     .option("--from <time>", "readings after this time: RFC 3339 with zone, or Unix ms")
@@ -51,16 +57,22 @@ export interface AnalyticsInput {
 
 /** @throws CliError ANALYTICS_INPUT_MISSING and what the flags' readers throw; AnalyticsError ANALYTICS_ZONE_UNKNOWN, ANALYTICS_OPTION_INVALID */
 export function openInput(io: CliIo, files: readonly string[], flags: InputFlags, isQuiet: boolean): AnalyticsInput {
-  if ((files.length === 0) === (flags.store === undefined))
-    throw cliError("usage", "ANALYTICS_INPUT_MISSING", "name files of readings, or one --store", "add --help");
-  for (const file of [...files, ...(flags.store === undefined ? [] : [flags.store])])
+  const folders = [flags.store, flags.log].filter((folder) => folder !== undefined);
+  if ((files.length > 0 ? 1 : 0) + folders.length !== 1)
+    throw cliError("usage", "ANALYTICS_INPUT_MISSING", "name files of readings, or one --store or --log", "add --help");
+  for (const file of [...files, ...folders])
     if (!existsSync(file)) throw cliError("notFound", "FILE_NOT_FOUND", `there is no ${file}`, "name an existing file");
   const quantity = QUANTITIES.find((name) => name === flags.quantity);
   if (quantity === undefined)
     throw cliError("usage", "QUANTITY_UNKNOWN", `${flags.quantity} is no quantity`, `one of ${QUANTITIES.join(", ")}`);
   const counts = newSlotCounts();
   const slotMs = parseDuration(flags.slot);
-  const raw = flags.store === undefined ? readFiles(io, files) : readStore(flags.store);
+  const raw =
+    flags.store !== undefined
+      ? readStore(flags.store)
+      : flags.log !== undefined
+        ? scanReadingLog(flags.log)
+        : readFiles(io, files);
   const readings = withProgress(filtered(raw, quantity, flags), io, isQuiet, counts);
   return { zone: createZone(flags.zone), slotMs, quantity, counts, slots: slotsOf(readings, { slotMs, counts }) };
 }
