@@ -80,6 +80,7 @@ test("a meter is added by flags alone: heard, written down, with its keys and ho
     direction: meterId.includes("export") ? "export" : "import",
     owner: expect.stringMatching(/^edream1/),
   });
+  expect(json.note).toContain("only light nodes read meters");
   expect((json.enrol as readonly string[])[0]).toContain(`meters enrol ${meterId} --owner edream1`);
   const file = JSON.parse(readFileSync(join(cli.home, "meters.json"), "utf8"));
   expect(file.devices).toMatchObject([
@@ -198,4 +199,16 @@ test("with the key of a grid operator the ledger accepts the meter at once", asy
   const listed = await cli.run("meters", "list", "--node", node.url, "--json");
   const enrolled = (listed.json.meters as readonly { meterId: string }[]).map(({ meterId }) => meterId);
   expect(enrolled).toEqual(expect.arrayContaining([`${DEVICE}/import.t1`, `${DEVICE}/export.t2`]));
+});
+
+test("a light node's home whose configuration names another source is told so", async () => {
+  const cli = await home();
+  const path = join(cli.home, "config.json");
+  const add = (name: string) =>
+    cli.run("meter", "add", "--type", "simulator", "--name", name, "--no-listen", "--device", `sim:${name}`, "--json");
+  const config = JSON.parse(readFileSync(path, "utf8"));
+  writeFileSync(path, JSON.stringify({ ...config, role: "light", meterSource: "simulator" }));
+  expect((await add("a")).json.note).toContain("meterSource simulator");
+  writeFileSync(path, JSON.stringify({ ...config, role: "light" }));
+  expect((await add("b")).json).not.toHaveProperty("note");
 });

@@ -3,7 +3,7 @@ import { DEFAULT_FUSE_W } from "../../meter/deviceRules.ts";
 import { INPUT_TYPES } from "../../meter/inputTypes.ts";
 import { type InputEntry, loadMetersFile, saveMetersFile } from "../../meter/metersFile.ts";
 import { cliError } from "../cliError.ts";
-import { commandContext, example } from "../context.ts";
+import { type CommandContext, commandContext, example } from "../context.ts";
 import type { CliIo } from "../io.ts";
 import { type AddFlags, enrol, ledgerMeters, newDevices, newEntry } from "../meterAdd.ts";
 import { enrolCommand, enrolmentOf, meterKeyOf } from "../meterEnrolment.ts";
@@ -69,6 +69,7 @@ export function meterCommand(program: Command, io: CliIo): void {
         devices: [...file.devices.filter(({ device }) => !devices.some((each) => each.device === device)), ...devices],
       });
       const sent = flags.enrolWith === undefined ? undefined : await enrol(context, enrolments, flags.enrolWith);
+      const unread = whyUnread(context);
       const view = {
         input: { name: entry.name, type: entry.type },
         devices: devices.map(({ device }) => device),
@@ -77,6 +78,7 @@ export function meterCommand(program: Command, io: CliIo): void {
         ...(sent === undefined ? { enrol: enrolments.map(enrolCommand) } : { enrolled: sent }),
         keyCreated: isNew,
         file: context.paths.meters,
+        ...(unread === undefined ? {} : { note: unread }),
       };
       show(io, context.json, view, () => {
         const nothing = "this meter shows nothing that is counted: its values are kept, and nothing is sealed";
@@ -91,6 +93,7 @@ export function meterCommand(program: Command, io: CliIo): void {
           ["note", meterIds.length === 0 && flags.listen ? nothing : undefined],
           ["key", isNew ? `${context.options.meterKey}, made now: keep a copy of ${context.paths.keys}` : undefined],
           ["written to", context.paths.meters],
+          ["note", unread],
           ["next", "start the node again, so that it reads this meter"],
         ])}${enrolments.length === 0 ? "" : next}`;
       });
@@ -175,4 +178,12 @@ function inputNamed(inputs: readonly InputEntry[], name: string): InputEntry {
   const names = inputs.map((each) => each.name).join(", ");
   const hint = names === "" ? "add one with `energy-ledger meter add`" : `there are: ${names}`;
   throw cliError("notFound", "METER_INPUT_UNKNOWN", `there is no connection ${name}`, hint);
+}
+
+/** What in this home keeps a node from reading meters.json. */
+function whyUnread({ options: { role, meterSource } }: CommandContext): string | undefined {
+  if (role !== "light")
+    return `this home is of a ${role} node: only light nodes read meters; \`init --role light\` makes one`;
+  if (meterSource === "inputs") return undefined;
+  return `config.json says meterSource ${meterSource}: take it out, or this meter is not read`;
 }
