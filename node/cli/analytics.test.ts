@@ -2,11 +2,13 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, expect, test } from "vitest";
+import { accountOf, createTestLedger, EXPORT_METER } from "#consensus/application/testLedger.ts";
 import { openLevelStore } from "#storage/db/levelStore.ts";
 import { createLevelReadingStore } from "#storage/offchain/levelReadingStore.ts";
 import { openReadingLog } from "#storage/offchain/readingLog.ts";
 import { csvReadings } from "../analytics/readingsInput.ts";
 import { createTestCli } from "./testIo.ts";
+import { homeOf, startLedgerNode } from "./testLedgerNode.ts";
 
 const cli = createTestCli();
 afterAll(() => cli[Symbol.dispose]());
@@ -134,4 +136,51 @@ test("what is not there or cannot be read is named", async () => {
   const tariff = await cli.run("analytics", "cost", TOU, "--tariff", PEAKS, "--json");
   expect([tariff.exit, tariff.json.code]).toEqual(["failure", "TARIFF_MALFORMED"]);
   expect(existsSync(join(cli.folder, "CURRENT"))).toBe(false);
+});
+
+test("what was found goes on the ledger as signed flags, and the readings stay as they are", async () => {
+  const ledger = createTestLedger();
+  const node = await startLedgerNode(ledger);
+  using dso = await homeOf("dso");
+  try {
+    const file = join(dso.folder, "peak.csv");
+    const slots = Array.from({ length: 40 * 48 }, (_, i) => new Date(Date.UTC(2013, 0, 7) + i * 1_800_000));
+    const peakMs = Date.UTC(2013, 1, 13, 7);
+    const rows = slots.map(
+      (at) => `MAC000002,${at.toISOString().slice(0, 19).replace("T", " ")},${at.getTime() === peakMs ? 4 : 0.2}`,
+    );
+    writeFileSync(file, `LCLid,tstp,energy(kWh/hh)\n${rows.join("\n")}\n`);
+    const at = ["--node", node.url, "--json"];
+    const { json } = await dso.run("analytics", "anomalies", file, ...at);
+    const [anomaly] = json.anomalies as { flag: { detailsHash: string }; score: number }[];
+    const sent = await dso.run("analytics", "anomalies", file, "--sign", ...at);
+    expect(sent.exit, sent.err).toBe("ok");
+    const flags = await dso.run("query", "flags", EXPORT_METER, ...at);
+    expect(flags.json.flags).toMatchObject([
+      {
+        kind: "spike",
+        severity: "warning",
+        score: anomaly?.score,
+        detector: "spike/1",
+        detailsHash: anomaly?.flag.detailsHash,
+        intervalEndMs: `${peakMs}`,
+        flaggedBy: accountOf("dso"),
+      },
+    ]);
+    const none = await dso.run("analytics", "anomalies", file, "--kind", "leak", "--sign", ...at);
+    expect([none.exit, none.json.code]).toEqual(["notFound", "FLAGS_NONE"]);
+    const foreign = await dso.run(
+      "analytics",
+      "anomalies",
+      PEAKS,
+      ...["--kind", "suspect,spike", "--limit", "600"],
+      "--sign",
+      ...at,
+    );
+    expect(foreign.exit).toBe("refused");
+    const tooMany = await dso.run("analytics", "anomalies", file, "--fuse-kw", "0", "--limit", "600", "--sign", ...at);
+    expect([tooMany.exit, tooMany.json.code]).toEqual(["usage", "FLAGS_TOO_MANY"]);
+  } finally {
+    await node.close();
+  }
 });

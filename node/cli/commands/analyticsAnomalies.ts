@@ -1,18 +1,23 @@
 import type { Command } from "commander";
+import { MAX_TX_MESSAGES } from "#storage/limits.ts";
+import { ledgerMessage } from "#storage/types/transactionMessages.ts";
 import { createAnomalyDetectors, SINGLE_PHASE_MILLIWATTS } from "../../analytics/anomalies.ts";
 import { ANOMALY_KINDS, type Anomaly, type AnomalyKind, flagFields } from "../../analytics/anomaly.ts";
 import { FleetDetector, fleetAnomalies } from "../../analytics/fleet.ts";
 import { anomalyJson, fleetJson, timeJson } from "../../analytics/views.ts";
 import { cliError } from "../cliError.ts";
-import { example } from "../context.ts";
+import { type CommandContext, commandContext, example } from "../context.ts";
 import type { CliIo } from "../io.ts";
 import { facts, printable, show, table } from "../output.ts";
+import { type SubmitFlags, signAndSubmit, signingAccount } from "../submit.ts";
 import { type InputFlags, openInput, withInputFlags } from "./analyticsInput.ts";
+import { withSubmitFlags } from "./submitFlags.ts";
 
 /** Lines of a table, unless told otherwise; `--json` and `--limit` show more. */
 const DEFAULT_LIMIT = "40";
 
-interface AnomalyFlags extends InputFlags {
+interface AnomalyFlags extends InputFlags, SubmitFlags {
+  readonly sign?: boolean;
   readonly kind?: string;
   readonly fuseKw: string;
   readonly limit: string;
@@ -20,11 +25,12 @@ interface AnomalyFlags extends InputFlags {
 }
 
 export function anomaliesCommand(analytics: Command, io: CliIo): void {
-  withInputFlags(analytics.command("anomalies"), "UTC")
+  withSubmitFlags(withInputFlags(analytics.command("anomalies"), "UTC"))
     .description("Spikes, leaks, zero runs, steps of the base load and readings over the fuse limit")
     .option("--kind <names>", `only these, separated by commas: ${ANOMALY_KINDS.join(", ")}`)
     .option("--fuse-kw <number>", "most power of the connection", String(SINGLE_PHASE_MILLIWATTS / 1_000_000))
     .option("--limit <number>", "rows to show; 0 shows the counts alone", DEFAULT_LIMIT)
+    .option("--sign", "sign what is shown as flags and send them to the ledger, beside the readings")
     .addHelpText("after", example("analytics anomalies readings.csv.gz --kind spike,zero-run --zone Europe/London"))
     .action(async (files: readonly string[], _flags: object, command: Command) => {
       const flags = command.optsWithGlobals<AnomalyFlags>();
@@ -45,6 +51,10 @@ export function anomaliesCommand(analytics: Command, io: CliIo): void {
       };
       for await (const slot of slots) note(detectors.put(slot));
       note(detectors.end());
+      if (flags.sign === true) {
+        await sendFlags(commandContext(io, command), kept, flags);
+        return;
+      }
       show(io, flags.json === true, { counts, found, anomalies: kept.map(withFlag) }, () => {
         const rows = kept.map(anomalyRow);
         const head = facts([
@@ -109,6 +119,21 @@ export function fleetCommand(analytics: Command, io: CliIo): void {
         return `${head}\n${table(["FROM (UTC)", "UNTIL", "EVENT", "SEEN"], events)}\n${table(["METER", "MISSING", "EXPECTED"], missing)}`;
       });
     });
+}
+
+/** One transaction, a flag per anomaly. @throws CliError FLAGS_NONE, FLAGS_TOO_MANY, and as signAndSubmit */
+async function sendFlags(context: CommandContext, anomalies: readonly Anomaly[], flags: SubmitFlags): Promise<void> {
+  if (anomalies.length === 0)
+    throw cliError("notFound", "FLAGS_NONE", "nothing was found that could be flagged", "look without --sign first");
+  if (anomalies.length > MAX_TX_MESSAGES) {
+    const message = `${anomalies.length} flags are more than the ${MAX_TX_MESSAGES} of one transaction`;
+    throw cliError("usage", "FLAGS_TOO_MANY", message, "choose with --kind, --meter, --from and --to");
+  }
+  const { name, account: signer } = signingAccount(context, flags.key);
+  const messages = anomalies.map((anomaly) =>
+    ledgerMessage("MsgFlagReadings", { signer, ...flagFields(anomaly, anomaly.meterId as string) }),
+  );
+  await signAndSubmit(context, messages, [name], flags);
 }
 
 /** The anomaly with what a member would sign to put it on the ledger. */
