@@ -24,6 +24,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   prove: async () => (await import("./commands/prove.ts")).proveCommand,
   verify: async () => (await import("./commands/prove.ts")).verifyCommand,
   analytics: async () => (await import("./commands/analytics.ts")).analyticsCommand,
+  archive: async () => (await import("./commands/archive.ts")).archiveCommand,
+  export: async () => (await import("./commands/export.ts")).exportCommand,
   validators: async () => (await import("./commands/validators.ts")).validatorsCommand,
 };
 

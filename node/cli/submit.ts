@@ -117,6 +117,25 @@ export function showFile(io: CliIo, json: boolean, path: string, file: CheckedFi
   });
 }
 
+/** A transaction with these messages, signed with the named keys under their accounts' next sequences. */
+export async function signMessages(
+  context: CommandContext,
+  messages: readonly LedgerMessage[],
+  keyNames: readonly string[],
+  memo?: string,
+): Promise<Uint8Array> {
+  const client = context.client();
+  const { chainId } = await client.get<{ chainId: string }>("/status");
+  const passphrase = await readPassphrase(context.io, context.options.passphraseFile);
+  const signers = [];
+  for (const name of keyNames) {
+    const privateKey = await loadKey(context.paths.keys, name, passphrase);
+    signers.push({ privateKey, ...(await accountState(client, `key ${name}`, publicKeyOf(privateKey))) });
+  }
+  const unsigned = { messages, chainId, signers };
+  return signTransaction(memo === undefined ? unsigned : { ...unsigned, memo });
+}
+
 /** Signs the messages with the named keys, sends them and, unless told otherwise, waits until they are in a block. */
 export async function signAndSubmit(
   context: CommandContext,
@@ -125,16 +144,7 @@ export async function signAndSubmit(
   flags: SubmitFlags,
 ): Promise<void> {
   const { io, json } = context;
-  const client = context.client();
-  const { chainId } = await client.get<{ chainId: string }>("/status");
-  const passphrase = await readPassphrase(io, context.options.passphraseFile);
-  const signers = [];
-  for (const name of keyNames) {
-    const privateKey = await loadKey(context.paths.keys, name, passphrase);
-    signers.push({ privateKey, ...(await accountState(client, `key ${name}`, publicKeyOf(privateKey))) });
-  }
-  const unsigned = { messages, chainId, signers };
-  const tx = signTransaction(flags.memo === undefined ? unsigned : { ...unsigned, memo: flags.memo });
+  const tx = await signMessages(context, messages, keyNames, flags.memo);
   const id = Buffer.from(txId(tx)).toString("hex");
   if (flags.dryRun === true) {
     const view = { txId: id, sizeBytes: tx.length, ...transactionJson(tx), tx: Buffer.from(tx).toString("base64") };
