@@ -115,6 +115,7 @@ export async function startRabbitmq(home: string): Promise<RunningRabbitmq> {
       cwd: home,
       env,
       readyWhen: /Server startup complete/,
+      port,
     });
   };
   try {

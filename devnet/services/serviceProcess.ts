@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { connect } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import { ServiceError } from "./serviceError.ts";
 
 /** A program of others that runs in a process group of its own, so that what it starts ends with it. */
@@ -22,10 +24,13 @@ export interface ServiceCommand {
   readonly env: Readonly<Record<string, string>>;
   /** What it says when it is ready; without it, it is ready when it runs. */
   readonly readyWhen?: RegExp;
+  /** TCP port on loopback where it listens when it is ready: some say so a moment before. */
+  readonly port?: number;
 }
 
 const LOG_CHARS = 20_000;
 const STOP_MS = 20_000;
+const LOOK_MS = 50;
 
 /** @throws ServiceError SERVICE_START_FAILED with the end of its log, SERVICE_TOOL_NOT_FOUND */
 export async function startService(command: ServiceCommand): Promise<ServiceProcess> {
@@ -58,7 +63,20 @@ export async function startService(command: ServiceCommand): Promise<ServiceProc
     ready.reject(new ServiceError({ code: "SERVICE_START_FAILED", what, reason }));
   });
   await ready.promise;
-  return overProcess(child, () => log);
+  const service = overProcess(child, () => log);
+  while (command.port !== undefined && service.isRunning() && !(await accepts(command.port))) await delay(LOOK_MS);
+  return service;
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.once("error", () => resolve(false));
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+  });
 }
 
 function overProcess(child: ChildProcess, log: () => string): ServiceProcess {
