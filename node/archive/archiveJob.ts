@@ -59,9 +59,12 @@ export function deliveriesOf(
   );
 }
 
+/** Between hearing of an interval of a period that is over and making its archive. */
+const GATHER_MS = 10_000;
+
 export interface ArchiveJob extends AsyncDisposable {
-  /** See Archiver. */
-  markStale(meterId: string, timestampMs: number): Promise<void>;
+  /** An interval of the meter that ends then was closed or amended. */
+  note(meterId: string, endMs: number): void;
 }
 
 /**
@@ -77,6 +80,7 @@ export function startArchiveJob(
   const log = ports.log.child({ part: "archive" });
   const stopping = new AbortController();
   const wait = (ms: number) => waitFor(ms, stopping.signal);
+  let waking = new AbortController();
   const { blocks, records } = archiveFolders(data);
   const archiver = createArchiver(
     { ledgerId, every: parseArchiveEvery(options.archiveEvery), graceMs: options.archiveGraceMs },
@@ -94,11 +98,23 @@ export function startArchiveJob(
       log,
     },
   );
-  const running = runArchiver(archiver, { nowMs: Date.now, wait }, stopping.signal).catch((error: unknown) => {
+  const waitOrWake = async (ms: number): Promise<"passed" | "woken"> => {
+    await waitFor(ms, AbortSignal.any([stopping.signal, waking.signal]));
+    if (!waking.signal.aborted) return "passed";
+    waking = new AbortController();
+    // What closed one interval closes others: they go into the same archive.
+    await wait(GATHER_MS);
+    return "woken";
+  };
+  const failed = (error: unknown) =>
     log.error({ err: error }, "No more archives are made until this node starts again");
-  });
+  const running = runArchiver(archiver, { nowMs: Date.now, wait: waitOrWake }, stopping.signal).catch(failed);
   return {
-    markStale: archiver.markStale,
+    note(meterId, endMs) {
+      archiver.note(meterId, endMs).then((isDue) => {
+        if (isDue) waking.abort();
+      }, failed);
+    },
     async [Symbol.asyncDispose]() {
       stopping.abort();
       await running;

@@ -199,6 +199,22 @@ test("late readings make a new version, and only they", async () => {
   ]);
 });
 
+test("an interval that is closed or amended when its period is over leads to a new version; one of the present period to nothing", async () => {
+  const readings = [...minuteReadings(METER, dayOf(0), 100)];
+  const { clock, records, start } = createNode(readings);
+  clock.nowMs = dayOf(1).fromMs + GRACE_MS;
+  const archiver = start();
+  expect(await archiver.note(METER, dayOf(0).untilMs)).toBe(true);
+  expect(await archiver.note(METER, dayOf(0).fromMs + 1)).toBe(false);
+  expect(await archiver.note(METER, dayOf(0).untilMs + 1)).toBe(false);
+  await archiver.step();
+  readings.push({ ...readings[99]!, timestampMs: readings[99]!.timestampMs + 60_000 });
+  expect(await archiver.note(METER, dayOf(0).untilMs)).toBe(true);
+  expect((await records.list())[0]?.isStale).toBe(true);
+  await archiver.step();
+  expect(summary(await records.list()).at(-1)).toEqual([0, 2, 101, true]);
+});
+
 test("a version that was never sealed is replaced when readings came meanwhile, and its file is gone", async () => {
   const readings = [...minuteReadings(METER, dayOf(0), 100)];
   const { ledger, clock, blocks, records, start } = createNode(readings);
@@ -311,7 +327,7 @@ test("an archive may be made of any span, and of none where there are no reading
 
 test("the job steps at once, less and less often while something fails, and then when the next period is over", async () => {
   const clock = { nowMs: dayOf(0).untilMs };
-  const results = [1, 1, 1, 1, 1, 1, 1, 1, 0, 0];
+  const results = [1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0];
   const waits: number[] = [];
   const stop = new AbortController();
   await runArchiver(
@@ -328,9 +344,10 @@ test("the job steps at once, less and less often while something fails, and then
       wait: async (ms) => {
         waits.push(ms / 60_000);
         clock.nowMs += ms;
+        return waits.length === 9 ? "woken" : "passed";
       },
     },
     stop.signal,
   );
-  expect(waits).toEqual([1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60]);
+  expect(waits).toEqual([1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60, 60]);
 });

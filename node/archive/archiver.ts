@@ -72,6 +72,11 @@ export interface Archiver {
   make(meterId: string, period: ArchivePeriod): Promise<LocalArchive | undefined>;
   /** Readings of this time came late, or were erased: the archive of their period will be made anew. Resolves when that is on disk. */
   markStale(meterId: string, timestampMs: number): Promise<void>;
+  /**
+   * An interval of the meter that ends then was closed or amended. True where its period is over, so that its archive lacks it or is not made yet:
+   * the next step sees to it, and `step` should come soon. Resolves when that is on disk.
+   */
+  note(meterId: string, endMs: number): Promise<boolean>;
   /** When the next period ends and its grace with it. */
   nextDueMs(): number;
 }
@@ -93,6 +98,8 @@ function highestOf(sealed: readonly LedgerArchive[]): LedgerArchive | undefined 
  */
 export function createArchiver(options: ArchiverOptions, ports: ArchiverPorts): Archiver {
   const { readings, blocks, records, kubo, deliveries = [], keyOf, ledger, nowMs, log } = ports;
+  /** Meters and periods noted since the last step: a file that is read in closes thousands of intervals of one period. */
+  const noted = new Set<string>();
 
   async function write(meterId: string, period: ArchivePeriod): Promise<{ plain: Uint8Array; file: Uint8Array }> {
     const writer = new ArchiveWriter({ ledgerId: options.ledgerId, meterId }, period);
@@ -269,6 +276,13 @@ export function createArchiver(options: ArchiverOptions, ports: ArchiverPorts): 
     return archive.sealed !== undefined && isPinned && isDelivered;
   }
 
+  async function markStale(meterId: string, timestampMs: number): Promise<void> {
+    const latest = (await records.list(meterId)).findLast(
+      ({ fromMs, untilMs }) => timestampMs > fromMs && timestampMs <= untilMs,
+    );
+    if (latest !== undefined && !latest.isStale) await records.save({ ...latest, isStale: true });
+  }
+
   function isOver({ untilMs }: ArchivePeriod): boolean {
     return untilMs + options.graceMs <= nowMs();
   }
@@ -281,6 +295,7 @@ export function createArchiver(options: ArchiverOptions, ports: ArchiverPorts): 
 
     async step(signal) {
       let waiting = 0;
+      noted.clear();
       const meters: string[] = [];
       for await (const meterId of readings.meters()) meters.push(meterId);
       for (const meterId of meters) {
@@ -301,11 +316,16 @@ export function createArchiver(options: ArchiverOptions, ports: ArchiverPorts): 
       return waiting;
     },
 
-    async markStale(meterId, timestampMs) {
-      const latest = (await records.list(meterId)).findLast(
-        ({ fromMs, untilMs }) => timestampMs > fromMs && timestampMs <= untilMs,
-      );
-      if (latest !== undefined && !latest.isStale) await records.save({ ...latest, isStale: true });
+    markStale,
+
+    async note(meterId, endMs) {
+      const period = archivePeriodOf(options.every, endMs);
+      if (!isOver(period)) return false;
+      const name = `${meterId} ${period.fromMs}`;
+      if (noted.has(name)) return false;
+      noted.add(name);
+      await markStale(meterId, endMs);
+      return true;
     },
 
     nextDueMs: () =>
@@ -319,11 +339,11 @@ const MAX_WAIT_MS = 3_600_000;
 
 /**
  * Steps whenever a period has ended, at first for those that ended while the node was away, and again after a minute, two, four … up to an hour
- * while something is not done.
+ * while something is not done. `wait` ends early, with "woken", when there is something to do for a period that ended before.
  */
 export async function runArchiver(
   archiver: Pick<Archiver, "step" | "nextDueMs">,
-  ports: { readonly nowMs: () => number; readonly wait: (ms: number) => Promise<void> },
+  ports: { readonly nowMs: () => number; readonly wait: (ms: number) => Promise<"passed" | "woken"> },
   signal: AbortSignal,
 ): Promise<void> {
   let retryMs = FIRST_RETRY_MS;
@@ -336,6 +356,6 @@ export async function runArchiver(
     retryMs = FIRST_RETRY_MS;
     const dueMs = archiver.nextDueMs();
     for (let leftMs = dueMs - ports.nowMs(); leftMs > 0 && !signal.aborted; leftMs = dueMs - ports.nowMs())
-      await ports.wait(Math.min(leftMs, MAX_WAIT_MS));
+      if ((await ports.wait(Math.min(leftMs, MAX_WAIT_MS))) === "woken") break;
   }
 }

@@ -20,7 +20,7 @@ import { VERSION } from "../version.ts";
 import { createHeaders, type Headers } from "./headers.ts";
 import { startLightArchives } from "./lightArchives.ts";
 import { type Metering, startMetering } from "./metering.ts";
-import { isAmendment, openOutbox, type Sealable } from "./outbox.ts";
+import { openOutbox, type Sealable } from "./outbox.ts";
 import { createProofs } from "./proofs.ts";
 import { createSubmitter } from "./submitter.ts";
 
@@ -181,7 +181,7 @@ export async function startLightNode(
     const enqueue = (items: readonly Sealable[]) => {
       submitter.enqueue(items);
       wake();
-      for (const item of items) if (isAmendment(item)) archives?.markStale(item.meterId, item.endMs).catch(fail);
+      for (const { meterId, endMs } of items) archives?.note(meterId, endMs);
     };
     meters = await startMetering(options, { chainId, meterKey, metersFile }, { outbox, enqueue, fail, log });
     opening.use(meters);
