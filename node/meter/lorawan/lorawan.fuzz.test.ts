@@ -1,12 +1,15 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { changedJson } from "#storage/fuzz/decoder.ts";
 import { byteMutation, mutateBytes } from "#storage/fuzz/mutateBytes.ts";
 import { jsonMutation, mutateJson } from "#storage/fuzz/mutateJson.ts";
 import { FUZZ_TIMEOUT_MS, fuzz } from "#storage/fuzz/runs.ts";
 import { validateReading } from "#storage/types/reading.ts";
+import { parseExactJson } from "../exactJson.ts";
 import { type DecodedFrame, MAX_REJECTED_CHARS } from "../frame.ts";
 import { REJECTION_REASONS } from "../source.ts";
+import { decodeBridge, isBridgeBody } from "./bridge.ts";
 import { LORA_CODECS, type LoraCodecName, readCodecRule } from "./codecRegistry.ts";
 import { decodeUplink } from "./lorawanInput.ts";
 import { readUplink, type Uplink } from "./uplink.ts";
@@ -109,6 +112,31 @@ test(
     });
     expect(readings).toBeGreaterThan(50);
     expect(rejections).toBeGreaterThan(50);
+  },
+  FUZZ_TIMEOUT_MS,
+);
+
+const BRIDGES = ["lora", "zigbee"].map((radio) =>
+  JSON.stringify({
+    sensor_radio_type: radio,
+    sensor_data: { packet_count: 5, modbus_condition_code: 3, electric_kwh: 13678 },
+    packet_creation_timestamp: RECEIVED_MS / 1000,
+    header: { lora: { frame_count_uplink: 13154, port: 2 }, common: { serial_number: "A8404106C1873A28-5" } },
+  }),
+);
+
+test(
+  "a changed packet of a bridge is readings that are valid, or refused by name",
+  () => {
+    let readings = 0;
+    fuzz("bridge packet", changedJson(BRIDGES), 400, (text) => {
+      const body = parseExactJson(text);
+      if (body === undefined || !isBridgeBody(body)) return;
+      const frame = decodeBridge(Buffer.from(text), body, RECEIVED_MS);
+      checkFrame(frame);
+      readings += frame.readings.length;
+    });
+    expect(readings).toBeGreaterThan(20);
   },
   FUZZ_TIMEOUT_MS,
 );
