@@ -1,9 +1,11 @@
 import { once } from "node:events";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { pipeline } from "node:stream/promises";
 import type { Logger } from "pino";
 import { MAX_METER_ID_CHARS } from "#storage/limits.ts";
 import { formatProofFile } from "#storage/types/proofFileJson.ts";
 import { MAX_READING_TIME_MS } from "#storage/types/reading.ts";
+import type { OwnAudit } from "../audit/ownAudit.ts";
 import type { OpeningsRequest, SumOpening } from "../light/outbox.ts";
 import type { NodeOptions } from "../options.ts";
 import { readToken, serverUrl } from "./access.ts";
@@ -29,6 +31,8 @@ export type SmallApiPorts = Pick<
 > & {
   /** What opens the committed sums of this node's own intervals; absent where it meters nothing. */
   readonly openings?: ((request: OpeningsRequest) => Promise<readonly SumOpening[]>) | undefined;
+  /** What an audit of this node's own meters needs; loaded when it is first asked for. */
+  readonly audit?: (() => Promise<OwnAudit>) | undefined;
   /** Prometheus text. */
   readonly metrics: () => string | Promise<string>;
 };
@@ -99,14 +103,18 @@ function routesOf(
   events: EventStream,
   isTokenValid: ((token: string) => boolean) | undefined,
 ): readonly (readonly [RegExp, Route])[] {
+  /** Sums and readings are the prosumer's secret: whoever may not write may not read them either. */
+  const checkToken = ({ headers }: IncomingMessage): void => {
+    const token = /^Bearer (\S+)$/i.exec(headers.authorization ?? "")?.[1];
+    if (isTokenValid !== undefined && (token === undefined || !isTokenValid(token)))
+      throw apiError("UNAUTHORIZED", "this request needs the API token");
+  };
   return [
+    ...auditRoutes(ports, checkToken),
     [
       /^\/ledger\/v1\/openings$/,
       async (_match, url, request) => {
-        // Sums are the prosumer's secret: whoever may not write may not read them either.
-        const token = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? "")?.[1];
-        if (isTokenValid !== undefined && (token === undefined || !isTokenValid(token)))
-          throw apiError("UNAUTHORIZED", "this request needs the API token");
+        checkToken(request);
         if (ports.openings === undefined) throw apiError("NOT_SERVED_BY_ROLE", "this node meters nothing");
         const openings = await ports.openings(readOpeningsRequest(url.searchParams));
         return {
@@ -183,6 +191,56 @@ function routesOf(
 const MAX_OPENINGS = 1000;
 
 function readOpeningsRequest(query: URLSearchParams): OpeningsRequest {
+  return { ...readMeterRange(query), limit: MAX_OPENINGS };
+}
+
+/** Intervals of one answer: with a transaction each about 3 MB, and their leaves. */
+const MAX_AUDITED_INTERVALS = 500;
+
+/** What stands on node/audit: what a light node sealed with its proofs, its readings, and the erasures that the ledger knows. */
+function auditRoutes(
+  ports: SmallApiPorts,
+  checkToken: (request: IncomingMessage) => void,
+): readonly (readonly [RegExp, Route])[] {
+  const open = async (request: IncomingMessage): Promise<OwnAudit> => {
+    checkToken(request);
+    if (ports.audit === undefined) throw apiError("NOT_SERVED_BY_ROLE", "this node meters nothing");
+    return ports.audit();
+  };
+  return [
+    [
+      /^\/ledger\/v1\/audit\/seals$/,
+      async (_match, url, request) => {
+        const audit = await open(request);
+        return audit.seals({ ...readMeterRange(url.searchParams), limit: MAX_AUDITED_INTERVALS });
+      },
+    ],
+    [
+      /^\/ledger\/v1\/audit\/erasures$/,
+      async (_match, url, request) => {
+        const audit = await open(request);
+        const records = await audit.erasures(readMeterRange(url.searchParams).meterId);
+        if (records === undefined) throw apiError("NOT_READY", "no full node proves them now");
+        const receiptHash = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
+        return { erasures: records.map((record) => ({ ...record, receiptHash: receiptHash(record.receiptHash) })) };
+      },
+    ],
+    [
+      /^\/ledger\/v1\/audit\/readings$/,
+      async (_match, url, request, response) => {
+        const audit = await open(request);
+        const { encodeRows } = await import("../audit/auditRows.ts");
+        const { meterId, fromMs, toMs } = readMeterRange(url.searchParams);
+        const rows = encodeRows(audit.rows({ meterId, afterMs: fromMs, untilMs: toMs }));
+        response.writeHead(200, { "content-type": "application/octet-stream" });
+        // Its end is in the stream: a client that misses it knows that something went wrong here.
+        await pipeline(rows, response).catch(() => response.destroy());
+      },
+    ],
+  ];
+}
+
+function readMeterRange(query: URLSearchParams): Omit<OpeningsRequest, "limit"> {
   const time = (name: string, otherwise: number): number => {
     const text = query.get(name);
     if (text === null) return otherwise;
@@ -191,7 +249,7 @@ function readOpeningsRequest(query: URLSearchParams): OpeningsRequest {
   };
   const meterId = query.get("meter") ?? "";
   if (meterId === "" || meterId.length > MAX_METER_ID_CHARS) throw apiError("BAD_REQUEST", "meter is a meter id");
-  return { meterId, fromMs: time("from", 0), toMs: time("to", MAX_READING_TIME_MS), limit: MAX_OPENINGS };
+  return { meterId, fromMs: time("from", 0), toMs: time("to", MAX_READING_TIME_MS) };
 }
 
 const EVENT_TYPES: readonly EventType[] = ["block", "tx", "status"];

@@ -269,6 +269,11 @@ export async function startLightNode(
         header: (height) => verified.load(height),
         light: lightView,
         openings: (request) => outbox.openings(request),
+        audit: async () => {
+          const { createOwnAudit } = await import("../audit/ownAudit.ts");
+          const header = (height: number) => verified.load(height);
+          return createOwnAudit(chainId, { store, readings: join(data, "readings"), header, proofs });
+        },
         metrics: async () => {
           const { headers: count, headerBytes } = await verified.report();
           return formatMetrics({

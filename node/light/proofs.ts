@@ -107,7 +107,7 @@ export function createProofs(parts: {
 }
 
 /** The result stands at the same position among the results as the transaction among the transactions. */
-function verifyResult(next: Header, { inclusion, result }: TxProof): Verdict {
+export function verifyResult(next: Header, { inclusion, result }: TxProof): Verdict {
   if (result === undefined) return rejected("RESULT_MISSING", "no result");
   if (result.proof.index !== inclusion.index || result.proof.total !== inclusion.total)
     return rejected("RESULT_MISPLACED", `result ${result.proof.index} for transaction ${inclusion.index}`);
