@@ -1,41 +1,49 @@
-import type { ArchivePeriod } from "#storage/archive/archivePeriods.ts";
-import { type ReadingStore, type StoredReading, seriesName, seriesOf } from "#storage/offchain/readingStore.ts";
+import { type ArchiveEvery, type ArchivePeriod, archivePeriodOf } from "#storage/archive/archivePeriods.ts";
+import {
+  type ReadingSeries,
+  type ReadingStore,
+  type StoredReading,
+  seriesName,
+  seriesOf,
+} from "#storage/offchain/readingStore.ts";
 import type { Reading } from "#storage/types/reading.ts";
 
 /** Where the readings of an archive come from. */
 export interface ArchiveReadings {
-  /** Meters that have readings, each once. */
-  meters(): AsyncIterable<string>;
-  /** Timestamp of the meter's oldest reading; undefined without any. */
-  firstMs(meterId: string): Promise<number | undefined>;
+  /** Every meter and period that has readings, or tombstones, once. */
+  periods(every: ArchiveEvery): AsyncIterable<{ readonly meterId: string; readonly period: ArchivePeriod }>;
   /** Of (fromMs, untilMs]; every series in order of time, no measurement twice. */
   read(meterId: string, period: ArchivePeriod): AsyncIterable<StoredReading>;
 }
 
-export function readingsOfStore(store: ReadingStore): ArchiveReadings {
+export function readingsOfStore(store: Pick<ReadingStore, "series" | "read">): ArchiveReadings {
   return {
-    async *meters() {
-      const seen = new Set<string>();
-      for await (const { meterId } of store.series()) {
-        if (seen.has(meterId)) continue;
-        seen.add(meterId);
-        yield meterId;
-      }
-    },
-    async firstMs(meterId) {
-      let first: number | undefined;
-      for await (const series of store.series(meterId))
-        for await (const item of store.read(series)) {
-          const timestampMs = item.type === "reading" ? item.reading.timestampMs : item.timestampMs;
-          first = Math.min(first ?? timestampMs, timestampMs);
-          break;
+    async *periods(every) {
+      const found = new Map<string, { readonly meterId: string; readonly period: ArchivePeriod }>();
+      for await (const series of store.series())
+        for (let afterMs = 0; ; ) {
+          const timestampMs = await firstAfter(store, series, afterMs);
+          if (timestampMs === undefined) break;
+          const period = archivePeriodOf(every, timestampMs);
+          found.set(`${series.meterId} ${period.fromMs}`, { meterId: series.meterId, period });
+          afterMs = period.untilMs;
         }
-      return first;
+      yield* found.values();
     },
     async *read(meterId, { fromMs, untilMs }) {
       for await (const series of store.series(meterId)) yield* store.read(series, { afterMs: fromMs, untilMs });
     },
   };
+}
+
+async function firstAfter(
+  store: Pick<ReadingStore, "read">,
+  series: ReadingSeries,
+  afterMs: number,
+): Promise<number | undefined> {
+  for await (const item of store.read(series, { afterMs }))
+    return item.type === "reading" ? item.reading.timestampMs : item.timestampMs;
+  return undefined;
 }
 
 /**
@@ -44,16 +52,17 @@ export function readingsOfStore(store: ReadingStore): ArchiveReadings {
  */
 export function readingsOfLog(log: { scan(): AsyncIterable<Reading> }): ArchiveReadings {
   return {
-    async *meters() {
-      const seen = new Set<string>();
-      for await (const { meterId } of log.scan()) seen.add(meterId);
-      yield* seen;
-    },
-    async firstMs(meterId) {
-      let first: number | undefined;
-      for await (const reading of log.scan())
-        if (reading.meterId === meterId) first = Math.min(first ?? reading.timestampMs, reading.timestampMs);
-      return first;
+    async *periods(every) {
+      const found = new Map<string, { readonly meterId: string; readonly period: ArchivePeriod }>();
+      const last = new Map<string, ArchivePeriod>();
+      for await (const { meterId, timestampMs } of log.scan()) {
+        const before = last.get(meterId);
+        if (timestampMs === 0 || (before && timestampMs > before.fromMs && timestampMs <= before.untilMs)) continue;
+        const period = archivePeriodOf(every, timestampMs);
+        last.set(meterId, period);
+        found.set(`${meterId} ${period.fromMs}`, { meterId, period });
+      }
+      yield* found.values();
     },
     async *read(meterId, { fromMs, untilMs }) {
       const series = new Map<string, Map<number, Reading>>();

@@ -10,7 +10,7 @@ import { writeFileDurably } from "./durableFile.ts";
 /** What this node knows of one archive it made. It is written before the archive is sealed, so that no crash makes a second one. */
 export interface LocalArchive extends ArchivePeriod {
   readonly meterId: string;
-  /** From 1; 0: there were no readings, and there is no file. */
+  /** From 1. */
   readonly version: number;
   readonly cid: string;
   readonly fileBytes: number;
@@ -104,7 +104,6 @@ function faultIn(value: unknown): string | undefined {
   for (const name of ["isEncrypted", "isStale", "isRemoved"]) if (typeof record[name] !== "boolean") return name;
   for (const name of ["pinnedBy", "deliveredTo"])
     if (!Array.isArray(record[name]) || record[name].some((each) => typeof each !== "string")) return name;
-  if (record.version === 0) return undefined;
   if (typeof record.fileHash !== "string" || !/^[0-9a-f]{64}$/.test(record.fileHash)) return "fileHash";
   try {
     CID.parse(String(record.cid));

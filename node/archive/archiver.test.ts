@@ -4,15 +4,15 @@ import { join } from "node:path";
 import { CID } from "multiformats/cid";
 import pino from "pino";
 import { afterAll, expect, test } from "vitest";
-import type { ArchivePeriod } from "#storage/archive/archivePeriods.ts";
+import { type ArchivePeriod, archivePeriodOf } from "#storage/archive/archivePeriods.ts";
 import { openArchive } from "#storage/archive/archiveReader.ts";
 import { archiveKeyOf } from "#storage/archive/encryptArchive.ts";
 import { minuteReadings } from "#storage/archive/testArchive.ts";
 import { openAnyArchive, verifyArchiveContents, verifyArchiveFile } from "#storage/archive/verifyArchive.ts";
-import type { StoredReading } from "#storage/offchain/readingStore.ts";
+import { type ReadingSeries, type StoredReading, seriesOf, type TimeRange } from "#storage/offchain/readingStore.ts";
 import type { Reading } from "#storage/types/reading.ts";
 import { openArchiveBlocks } from "./archiveBlocks.ts";
-import { type ArchiveReadings, readingsOfLog } from "./archiveReadings.ts";
+import { type ArchiveReadings, readingsOfLog, readingsOfStore } from "./archiveReadings.ts";
 import { type LocalArchive, openArchiveRecords } from "./archiveRecords.ts";
 import { type ArchiverPorts, createArchiver, runArchiver, type SealRequest } from "./archiver.ts";
 import { createKubo } from "./kubo.ts";
@@ -70,10 +70,11 @@ function createNode(readings: (Reading | StoredReading)[], change: Partial<Archi
   const blocks = openArchiveBlocks(join(home, "blocks"));
   const records = openArchiveRecords(join(home, "records"));
   const source: ArchiveReadings = {
-    async *meters() {
-      yield METER;
+    async *periods(every) {
+      const found = readings.map((each) => archivePeriodOf(every, timeOf(each) ?? 0));
+      for (const period of found.filter(({ fromMs }, at) => found.findIndex((each) => each.fromMs === fromMs) === at))
+        yield { meterId: METER, period };
     },
-    firstMs: async () => timeOf(readings[0]),
     async *read(_meterId, { fromMs, untilMs }) {
       for (const each of readings.toSorted((a, b) => (timeOf(a) ?? 0) - (timeOf(b) ?? 0)))
         if ((timeOf(each) ?? 0) > fromMs && (timeOf(each) ?? 0) <= untilMs)
@@ -137,7 +138,10 @@ test("a node that was away makes up for every period, the empty ones not", async
   clock.nowMs = dayOf(5).untilMs;
   expect(await start().step()).toBe(0);
   expect(ledger.sealed.map(({ fromMs }) => (fromMs - START_MS) / DAY_MS)).toEqual([0, 3]);
-  expect(summary(await records.list()).filter(([, version]) => version === 0).length).toBe(3);
+  expect(summary(await records.list())).toEqual([
+    [0, 1, 10, true],
+    [3, 1, 10, true],
+  ]);
   await start().step();
   expect(ledger.sealed.length).toBe(2);
 });
@@ -296,6 +300,64 @@ test("a version whose file shares blocks with the next one is removed without th
   expect([ledger.sealed.length, (await records.list())[0]?.isRemoved]).toEqual([2, true]);
   expect((await blocks.get(CID.parse(second!.cid))).length).toBe(second!.fileBytes);
   await expect(blocks.get(CID.parse(first!.cid))).rejects.toMatchObject({ code: "ARCHIVE_NOT_FOUND" });
+});
+
+test("an archive is not given up for a file with fewer readings; it is when all of them were erased", async () => {
+  const readings: (Reading | StoredReading)[] = [...minuteReadings(METER, dayOf(0), 3)];
+  const { ledger, clock, blocks, records, start } = createNode(readings);
+  clock.nowMs = dayOf(1).fromMs + GRACE_MS;
+  await start().step();
+  const [reading] = readings.splice(0, 1) as Reading[];
+  await start().markStale(METER, reading!.timestampMs);
+  expect(await start().step()).toBe(0);
+  expect([ledger.sealed.length, (await records.list())[0]?.isStale]).toEqual([1, false]);
+  const { meterId, quantity, kind, phase, tariff } = reading!;
+  const series = { meterId, quantity, kind, phase, tariff };
+  const graves = [1, 2, 3].map((minute) => dayOf(0).fromMs + minute * 60_000);
+  readings.splice(
+    0,
+    2,
+    ...graves.map((timestampMs) => ({ type: "erased", series, timestampMs, leafHash: undefined }) as const),
+  );
+  await start().markStale(METER, reading!.timestampMs);
+  expect(await start().step()).toBe(0);
+  expect([ledger.sealed.length, (await records.list())[0]?.isRemoved]).toEqual([1, true]);
+  await expect(blocks.get(CID.decode(ledger.sealed[0]!.cid))).rejects.toMatchObject({ code: "ARCHIVE_NOT_FOUND" });
+});
+
+test("periods with readings are the same of a store and of a log", async () => {
+  const all = [
+    ...minuteReadings(METER, dayOf(3), 3),
+    ...minuteReadings(METER, dayOf(0), 3),
+    ...minuteReadings("sim:B", dayOf(1), 2),
+  ];
+  const store = {
+    async *series(meterId?: string) {
+      for (const each of [METER, "sim:B"])
+        if (meterId === undefined || each === meterId) yield seriesOf({ ...all[0]!, meterId: each });
+    },
+    async *read({ meterId }: ReadingSeries, { afterMs = -1, untilMs = Number.MAX_SAFE_INTEGER }: TimeRange = {}) {
+      for (const reading of all
+        .filter((each) => each.meterId === meterId)
+        .toSorted((a, b) => a.timestampMs - b.timestampMs))
+        if (reading.timestampMs > afterMs && reading.timestampMs <= untilMs)
+          yield { type: "reading", reading } as const;
+    },
+  };
+  const log = readingsOfLog({
+    async *scan() {
+      yield* all;
+    },
+  });
+  for (const source of [readingsOfStore(store), log]) {
+    const found: string[] = [];
+    for await (const { meterId, period } of source.periods("day"))
+      found.push(`${meterId} ${(period.fromMs - START_MS) / DAY_MS}`);
+    expect(found.toSorted()).toEqual([`${METER} 0`, `${METER} 3`, "sim:B 1"]);
+    const items: StoredReading[] = [];
+    for await (const item of source.read(METER, dayOf(0))) items.push(item);
+    expect(items).toEqual(all.slice(3, 6).map((reading) => ({ type: "reading", reading })));
+  }
 });
 
 test("one meter's failure does not keep the others from their archives", async () => {

@@ -108,30 +108,28 @@ export function createArchiver(options: ArchiverOptions, ports: ArchiverPorts): 
     return { plain, file: keyOf === undefined ? plain : encryptArchive(keyOf(meterId, period), plain) };
   }
 
-  /** The record of the period's readings as they are now: the latest one, or that of a new version. */
-  async function record(meterId: string, period: ArchivePeriod): Promise<LocalArchive> {
+  /** The record of the period's readings as they are now: the latest one, or that of a new version; undefined where there never were any. */
+  async function record(meterId: string, period: ArchivePeriod): Promise<LocalArchive | undefined> {
     const versions = await versionsOf(meterId, period);
     const latest = versions.at(-1);
     const { plain, file } = await write(meterId, period);
     const { header } = openArchive(plain);
     const erasedCount = header.series.reduce((sum, { erased }) => sum + erased, 0);
     const readingCount = readingCountOf(header);
-    const nothing = {
-      ...period,
-      meterId,
-      erasedCount,
-      isStale: false,
-      isRemoved: false,
-      pinnedBy: [],
-      deliveredTo: [],
-    };
+    if (latest !== undefined && readingCount + erasedCount < latest.readingCount + latest.erasedCount) {
+      // Raw samples that an edge let go to make room are no reason to give up the file that has them.
+      log.warn(
+        { meter: meterId, ...period, readings: readingCount },
+        "Fewer readings than are archived: the archive stays",
+      );
+      await records.save({ ...latest, isStale: false });
+      return { ...latest, isStale: false };
+    }
     if (readingCount === 0) {
       // Nothing to seal. What was sealed before is a file of readings that are all gone now.
-      const empty = { ...nothing, version: 0, cid: "", fileBytes: 0, readingCount, fileHash: "", isEncrypted: false };
-      if (latest === undefined || latest.version === 0) await records.save(empty);
-      else await records.save({ ...latest, isStale: false });
+      if (latest !== undefined) await records.save({ ...latest, isStale: false });
       await removeErased(await versionsOf(meterId, period), erasedCount);
-      return (await versionsOf(meterId, period)).at(-1) ?? empty;
+      return (await versionsOf(meterId, period)).at(-1);
     }
     const cid = (await archiveCid(file)).toString();
     if (latest !== undefined && latest.cid === cid) {
@@ -143,7 +141,7 @@ export function createArchiver(options: ArchiverOptions, ports: ArchiverPorts): 
     const version = await nextVersion(latest, meterId, period);
     await blocks.add(file);
     const made: LocalArchive = {
-      ...nothing,
+      ...{ meterId, ...period, erasedCount, pinnedBy: [], deliveredTo: [], isStale: false, isRemoved: false },
       version,
       cid,
       fileBytes: file.length,
@@ -152,8 +150,7 @@ export function createArchiver(options: ArchiverOptions, ports: ArchiverPorts): 
       isEncrypted: keyOf !== undefined,
     };
     await records.save(made);
-    if (latest?.version === 0) await records.remove(latest);
-    else if (latest?.isStale && latest.version !== version) await records.save({ ...latest, isStale: false });
+    if (latest?.isStale && latest.version !== version) await records.save({ ...latest, isStale: false });
     log.info(
       { meter: meterId, ...period, version, readings: readingCount, bytes: file.length, cid },
       "Archive written",
@@ -178,8 +175,8 @@ export function createArchiver(options: ArchiverOptions, ports: ArchiverPorts): 
     return (highest?.version ?? 0) + 1;
   }
 
-  async function finish(archive: LocalArchive): Promise<LocalArchive> {
-    if (archive.version === 0) return archive;
+  async function finish(archive: LocalArchive | undefined): Promise<LocalArchive | undefined> {
+    if (archive === undefined) return undefined;
     let now = archive;
     const update = async (change: Partial<LocalArchive>): Promise<void> => {
       now = { ...now, ...change };
@@ -221,7 +218,7 @@ export function createArchiver(options: ArchiverOptions, ports: ArchiverPorts): 
   /** Older files have what was erased since. Their records stay: they are what the ledger speaks of. */
   async function removeErased(versions: readonly LocalArchive[], erasedCount: number): Promise<void> {
     for (const version of versions) {
-      if (version.version === 0 || version.isRemoved || version.erasedCount >= erasedCount) continue;
+      if (version.isRemoved || version.erasedCount >= erasedCount) continue;
       await discard(version);
       await records.save({ ...version, isRemoved: true, isStale: false });
       log.info(
@@ -234,9 +231,7 @@ export function createArchiver(options: ArchiverOptions, ports: ArchiverPorts): 
   async function discard(archive: LocalArchive): Promise<void> {
     const cid = CID.parse(archive.cid);
     if (kubo !== undefined && archive.pinnedBy.includes(kubo.url)) await kubo.unpin(cid);
-    const others = (await records.list(archive.meterId)).filter(
-      (each) => each.version > 0 && !each.isRemoved && each.cid !== archive.cid,
-    );
+    const others = (await records.list(archive.meterId)).filter((each) => !each.isRemoved && each.cid !== archive.cid);
     await blocks.remove(
       cid,
       others.map((each) => CID.parse(each.cid)),
@@ -254,23 +249,20 @@ export function createArchiver(options: ArchiverOptions, ports: ArchiverPorts): 
     return all.filter((each) => each.fromMs === fromMs && each.untilMs === untilMs);
   }
 
-  /** Ended periods of a meter, oldest first, that are not made, not finished or stale. */
-  async function dueOf(meterId: string): Promise<readonly ArchivePeriod[]> {
-    const firstMs = await readings.firstMs(meterId);
-    if (firstMs === undefined || firstMs === 0) return [];
-    const latest = new Map<number, LocalArchive>();
-    for (const archive of await records.list(meterId)) latest.set(archive.fromMs, archive);
-    const due: ArchivePeriod[] = [];
-    for (let period = archivePeriodOf(options.every, firstMs); isOver(period); ) {
-      const archive = latest.get(period.fromMs);
-      if (archive === undefined || archive.isStale || !isDone(archive)) due.push(period);
-      period = archivePeriodOf(options.every, period.untilMs + 1);
+  /** Ended periods that are not made, not finished or stale, oldest first. */
+  async function due(): Promise<readonly { readonly meterId: string; readonly period: ArchivePeriod }[]> {
+    const latest = new Map<string, LocalArchive>();
+    const nameOf = (meterId: string, period: ArchivePeriod) => `${meterId} ${period.fromMs}-${period.untilMs}`;
+    for (const archive of await records.list()) latest.set(nameOf(archive.meterId, archive), archive);
+    const found: { readonly meterId: string; readonly period: ArchivePeriod }[] = [];
+    for await (const each of readings.periods(options.every)) {
+      const archive = latest.get(nameOf(each.meterId, each.period));
+      if (isOver(each.period) && (archive === undefined || archive.isStale || !isDone(archive))) found.push(each);
     }
-    return due;
+    return found.sort((a, b) => a.period.fromMs - b.period.fromMs);
   }
 
   function isDone(archive: LocalArchive): boolean {
-    if (archive.version === 0) return true;
     const isPinned = kubo === undefined || archive.isRemoved || archive.pinnedBy.includes(kubo.url);
     const isDelivered = archive.isRemoved || deliveries.every(({ name }) => archive.deliveredTo.includes(name));
     return archive.sealed !== undefined && isPinned && isDelivered;
@@ -288,29 +280,22 @@ export function createArchiver(options: ArchiverOptions, ports: ArchiverPorts): 
   }
 
   return {
-    async make(meterId, period) {
-      const made = await finish(await record(meterId, period));
-      return made.version === 0 ? undefined : made;
-    },
+    make: async (meterId, period) => finish(await record(meterId, period)),
 
     async step(signal) {
       let waiting = 0;
       noted.clear();
-      const meters: string[] = [];
-      for await (const meterId of readings.meters()) meters.push(meterId);
-      for (const meterId of meters) {
-        for (const period of await dueOf(meterId)) {
-          if (signal?.aborted) return waiting + 1;
-          try {
-            await finish(await record(meterId, period));
-          } catch (error) {
-            waiting += 1;
-            const code = error instanceof LedgerError ? error.code : undefined;
-            log.warn(
-              { meter: meterId, ...period, code, err: error },
-              "Archive not finished; it goes on at the next step",
-            );
-          }
+      for (const { meterId, period } of await due()) {
+        if (signal?.aborted) return waiting + 1;
+        try {
+          await finish(await record(meterId, period));
+        } catch (error) {
+          waiting += 1;
+          const code = error instanceof LedgerError ? error.code : undefined;
+          log.warn(
+            { meter: meterId, ...period, code, err: error },
+            "Archive not finished; it goes on at the next step",
+          );
         }
       }
       return waiting;

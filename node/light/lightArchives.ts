@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { Logger } from "pino";
+import type { ArchiveEvery } from "#storage/archive/archivePeriods.ts";
 import type { PrivateKey } from "#storage/crypto/keys.ts";
 import { scanReadingLog } from "#storage/offchain/readingLogScan.ts";
 import type { ArchiveJob } from "../archive/archiveJob.ts";
@@ -49,8 +50,8 @@ export async function startLightArchives(
   const all = readingsOfLog({ scan: () => scanReadingLog(join(data, "readings")) });
   const readings = {
     ...all,
-    async *meters() {
-      for await (const meterId of all.meters()) if (ports.isSealed(meterId)) yield meterId;
+    async *periods(every: ArchiveEvery) {
+      for await (const each of all.periods(every)) if (ports.isSealed(each.meterId)) yield each;
     },
   };
   return startArchiveJob(

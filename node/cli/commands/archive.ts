@@ -194,12 +194,10 @@ async function list(context: CommandContext, flags: { meter?: string; ledger?: b
   show(io, json, { archives }, () =>
     table(
       ["METER", "FROM", "UNTIL", "VERSION", "READINGS", "STATE", "CID"],
-      archives
-        .filter(({ version }) => version > 0)
-        .map((each) => [
-          ...[printable(each.meterId), time(each.fromMs), time(each.untilMs), each.version, each.readingCount],
-          ...[stateOf(each), each.cid],
-        ]),
+      archives.map((each) => [
+        ...[printable(each.meterId), time(each.fromMs), time(each.untilMs), each.version, each.readingCount],
+        ...[stateOf(each), each.cid],
+      ]),
     ),
   );
 }
