@@ -18,9 +18,11 @@ import { createApi } from "./api/createApi.ts";
 import type { ApiPorts, NodeEvent, NodeStatus } from "./api/ports.ts";
 import { homePaths } from "./configurationHome.ts";
 import type { ConsensusDriver, DriverParts } from "./consensusDriver.ts";
+import type { Collector } from "./light/collector.ts";
 import { createMempool } from "./mempool.ts";
 import { decideTxGossip } from "./mempoolGossip.ts";
 import type { TxVerdict } from "./mempoolTypes.ts";
+import type { MetersFile } from "./meter/metersFile.ts";
 import { createNetwork, type Network } from "./network/network.ts";
 import { createBlockMetrics, keepMetrics } from "./nodeMetrics.ts";
 import type { NodeParts } from "./nodeParts.ts";
@@ -51,7 +53,12 @@ const FORGED = new Set<number>(
 export async function startFullNode(
   options: NodeOptions,
   genesis: Genesis,
-  keys: { readonly node: PrivateKey; readonly validator: PrivateKey | undefined },
+  keys: {
+    readonly node: PrivateKey;
+    readonly validator: PrivateKey | undefined;
+    /** With meters.json: of the meters that this node reads. */
+    readonly meters?: { readonly meterKey: PrivateKey; readonly metersFile: MetersFile } | undefined;
+  },
   { log, metrics }: NodeParts,
 ): Promise<RunningNode> {
   const { chainId } = genesis;
@@ -90,6 +97,7 @@ export async function startFullNode(
 
   let network: Network | undefined;
   let driver: ConsensusDriver | undefined;
+  let collector: Collector | undefined;
   const mempool = createMempool(
     {
       maxTxs: options.mempoolMaxTxs,
@@ -188,6 +196,7 @@ export async function startFullNode(
       countBlock(committed);
       apiEvents(committed);
       happenings.tell({ type: "block", committed });
+      collector?.onBlock();
       log.info(
         { height: header.height, round: committed.commit.round, txs: txs.length, hash: hex(committed.blockId.hash) },
         "Committed block",
@@ -204,6 +213,15 @@ export async function startFullNode(
   opening.defer(() => running.stop());
   await serveRequests(net, { blocks, reader, app, mempool, addEvidence: (found) => running.addEvidence(found) });
   await running.start();
+  if (keys.meters !== undefined) {
+    const { startCollector } = await import("./light/collector.ts");
+    const fail = (error: unknown) => {
+      log.fatal({ err: error }, "Meters cannot be read any more: look at the cause before this node is started again");
+      done.reject(error);
+    };
+    const own = { reader, app, mempool, network: net, log, fail };
+    collector = opening.use(await startCollector(options, { chainId, ...keys.meters }, own));
+  }
 
   const status = (): NodeStatus => {
     const { round, isCatchingUp } = running.status();

@@ -171,7 +171,7 @@ export const OPTIONS = {
     choice("inputs", "none", "csv", "simulator"),
     "inputs",
     "",
-    "Where a light node's readings come from; inputs are those of meters.json in the home, where there is one",
+    "Where readings come from; inputs are those of meters.json in the home, where there is one; csv and simulator are for light nodes",
   ),
   meterCsvFile: option(FILE_PATH, "", "", "CSV file with readings (Low Carbon London dialects)"),
   meterKey: option(TEXT, "meter", "", "Name of the key that signs the sealed intervals"),

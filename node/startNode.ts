@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import type { Logger } from "pino";
 import { ed25519Implementation } from "#storage/crypto/ed25519.ts";
 import { nativeCrypto } from "#storage/crypto/keys.ts";
@@ -34,7 +34,18 @@ export async function startNode(
     import("./fullNode.ts"),
     import("./api/metrics.ts"),
   ]);
-  return startFullNode(options, genesis, { node, validator }, { log, metrics: createMetrics() });
+  const meters = await metersOf(options, passphrase);
+  return startFullNode(options, genesis, { node, validator, meters }, { log, metrics: createMetrics() });
+}
+
+/** What a full node that reads meters needs; undefined for all others. */
+async function metersOf(options: NodeOptions, passphrase: string) {
+  const paths = homePaths(options.home);
+  if (options.meterSource !== "inputs" || !existsSync(paths.meters)) return undefined;
+  const { loadMetersFile } = await import("./meter/metersFile.ts");
+  const metersFile = await loadMetersFile(paths.meters);
+  if (metersFile.inputs.length === 0) return undefined;
+  return { metersFile, meterKey: await loadKey(paths.keys, options.meterKey, passphrase) };
 }
 
 /** A light node's keys and its validators' are Ed25519: asking for the other kind would only load it. */

@@ -80,7 +80,7 @@ test("a meter is added by flags alone: heard, written down, with its keys and ho
     direction: meterId.includes("export") ? "export" : "import",
     owner: expect.stringMatching(/^edream1/),
   });
-  expect(json.note).toContain("only light nodes read meters");
+  expect(json).not.toHaveProperty("note");
   expect((json.enrol as readonly string[])[0]).toContain(`meters enrol ${meterId} --owner edream1`);
   const file = JSON.parse(readFileSync(join(cli.home, "meters.json"), "utf8"));
   expect(file.devices).toMatchObject([
@@ -201,14 +201,14 @@ test("with the key of a grid operator the ledger accepts the meter at once", asy
   expect(enrolled).toEqual(expect.arrayContaining([`${DEVICE}/import.t1`, `${DEVICE}/export.t2`]));
 });
 
-test("a light node's home whose configuration names another source is told so", async () => {
+test("a home whose configuration names another source is told so", async () => {
   const cli = await home();
   const path = join(cli.home, "config.json");
   const add = (name: string) =>
     cli.run("meter", "add", "--type", "simulator", "--name", name, "--no-listen", "--device", `sim:${name}`, "--json");
   const config = JSON.parse(readFileSync(path, "utf8"));
-  writeFileSync(path, JSON.stringify({ ...config, role: "light", meterSource: "simulator" }));
+  writeFileSync(path, JSON.stringify({ ...config, meterSource: "simulator" }));
   expect((await add("a")).json.note).toContain("meterSource simulator");
-  writeFileSync(path, JSON.stringify({ ...config, role: "light" }));
+  writeFileSync(path, JSON.stringify(config));
   expect((await add("b")).json).not.toHaveProperty("note");
 });

@@ -114,7 +114,7 @@ export function createFullNodePeers(network: Network): FullNodePeers {
 }
 
 /** What a full node answered; bytes that are no such answer cost it points. @throws as `decode` */
-export function decodeAnswer<T>(network: Network, peer: string, decode: () => T): T {
+export function decodeAnswer<T>(network: Pick<Network, "penalise">, peer: string, decode: () => T): T {
   try {
     return decode();
   } catch (error) {

@@ -85,8 +85,8 @@ export interface Submitter {
 export function createSubmitter(
   options: { readonly chainId: string; readonly meterKey: PrivateKey; readonly clearSums: boolean },
   parts: {
-    readonly network: Network;
-    readonly peers: FullNodePeers;
+    readonly network: Pick<Network, "publishTxs" | "protocols" | "penalise">;
+    readonly peers: Pick<FullNodePeers, "ask" | "askAll" | "rotate">;
     readonly proofs: Proofs;
     readonly outbox: Outbox;
     readonly log: Logger;

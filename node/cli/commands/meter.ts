@@ -181,9 +181,7 @@ function inputNamed(inputs: readonly InputEntry[], name: string): InputEntry {
 }
 
 /** What in this home keeps a node from reading meters.json. */
-function whyUnread({ options: { role, meterSource } }: CommandContext): string | undefined {
-  if (role !== "light")
-    return `this home is of a ${role} node: only light nodes read meters; \`init --role light\` makes one`;
+function whyUnread({ options: { meterSource } }: CommandContext): string | undefined {
   if (meterSource === "inputs") return undefined;
   return `config.json says meterSource ${meterSource}: take it out, or this meter is not read`;
 }

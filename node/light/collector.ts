@@ -1,0 +1,101 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Logger } from "pino";
+import type { Application } from "#consensus/abci.ts";
+import type { PrivateKey } from "#storage/crypto/keys.ts";
+import { openLevelStore } from "#storage/db/levelStore.ts";
+import { homePaths } from "../configurationHome.ts";
+import type { Mempool } from "../mempoolTypes.ts";
+import type { MetersFile } from "../meter/metersFile.ts";
+import type { Network } from "../network/network.ts";
+import type { NodeOptions } from "../options.ts";
+import type { ChainReader } from "../serve/chainReader.ts";
+import { decodeSubmission, encodeSubmitVerdicts, resultCodeOf } from "../serve/messages.ts";
+import { submitVerdictOf } from "../serve/serve.ts";
+import { startMetering } from "./metering.ts";
+import { openOutbox } from "./outbox.ts";
+import type { Answer } from "./peers.ts";
+import { createSubmitter } from "./submitter.ts";
+
+/** Between two blocks, for what waits for nothing but time. */
+const STEP_MS = 1000;
+
+/** Meters that a full node reads: those of a grid operator, which runs one. */
+export interface Collector extends AsyncDisposable {
+  /** A block was committed. */
+  onBlock(): void;
+}
+
+/**
+ * The way of a light node's intervals, at a full node: what a light node asks others for, with proofs, this node looks up in its own chain, and its
+ * transactions go into its own mempool. Readings, intervals and outbox are in the same places of the home.
+ * @throws MeterSourceError, ReadingLogError
+ */
+export async function startCollector(
+  options: NodeOptions,
+  owner: { readonly chainId: string; readonly meterKey: PrivateKey; readonly metersFile: MetersFile },
+  ports: {
+    readonly reader: ChainReader;
+    readonly app: Application;
+    readonly mempool: Mempool;
+    readonly network: Network;
+    readonly log: Logger;
+    readonly fail: (error: unknown) => void;
+  },
+): Promise<Collector> {
+  const { reader, app, mempool, network, log, fail } = ports;
+  const { data } = homePaths(options.home);
+  mkdirSync(data, { recursive: true });
+  await using opening = new AsyncDisposableStack();
+  const store = await openLevelStore(join(data, "light"));
+  opening.defer(() => store.close());
+  const outbox = await openOutbox(store);
+
+  const ask = async (_protocol: unknown, bytes: Uint8Array): Promise<Answer> => {
+    const verdicts = await mempool.addBatch(decodeSubmission(bytes));
+    return { peer: network.peerId, answer: encodeSubmitVerdicts(verdicts.map(submitVerdictOf)) };
+  };
+  const submitter = createSubmitter(
+    { chainId: owner.chainId, meterKey: owner.meterKey, clearSums: options.meterClearSums },
+    {
+      network: {
+        protocols: network.protocols,
+        penalise: network.penalise,
+        publishTxs: (txs) => void mempool.addBatch(txs).catch(fail),
+      },
+      peers: { ask, askAll: async (protocol, bytes) => [await ask(protocol, bytes)], rotate: () => undefined },
+      proofs: {
+        counts: { verified: 0, failed: 0 },
+        async transactions(txIds) {
+          const proofs = (await Promise.all(txIds.map((id) => reader.txProof(id)))).filter(
+            (proof) => proof !== undefined,
+          );
+          return proofs.map((proof) => ({
+            proof,
+            code: proof.result === undefined ? undefined : resultCodeOf(proof.result.bytes),
+          }));
+        },
+        async state(path, bytes) {
+          // Records as they stand in the state come with a proof only.
+          const { code, value, height } = await app.query({ path, data: bytes, height: 0, prove: true });
+          return { value: code === 0 && value.length > 0 ? value : undefined, height };
+        },
+      },
+      ...{ outbox, log, nowMs: Date.now },
+    },
+  );
+
+  const step = (): void => void submitter.step().catch(fail);
+  const timer = setInterval(step, STEP_MS);
+  opening.defer(() => clearInterval(timer));
+  const metering = await startMetering(options, owner, {
+    ...{ outbox, fail, log },
+    enqueue(items) {
+      submitter.enqueue(items);
+      step();
+    },
+  });
+  opening.use(metering);
+  const resources = opening.move();
+  return { onBlock: step, [Symbol.asyncDispose]: () => resources.disposeAsync() };
+}
