@@ -77,7 +77,7 @@ export async function startCollector(
         },
         async state(path, bytes) {
           // Records as they stand in the state come with a proof only.
-          const { code, value, height } = await app.query({ path, data: bytes, height: 0, prove: true });
+          const { code, value, height } = app.query({ path, data: bytes, height: 0, prove: true });
           return { value: code === 0 && value.length > 0 ? value : undefined, height };
         },
       },

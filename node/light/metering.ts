@@ -22,6 +22,9 @@ const PERIOD_MS = 24 * 3600 * 1000;
 
 const MAX_SEGMENT_BYTES = 16 * 1024 * 1024;
 
+/** A meter that no longer shows its register has no intervals that could be waited for. */
+const SILENT_MS = 7 * 24 * 3600 * 1000;
+
 /** The meters of a node, from their inputs to the outbox. */
 export interface Metering extends AsyncDisposable {
   stats(): PipelineStats;
@@ -72,6 +75,7 @@ export async function startMetering(
       ...{ readings, directory, log, nowMs: Date.now },
       isRaw: (reading) => channels?.isRaw(reading) ?? false,
       isSealed: ({ meterId, timestampMs }) =>
+        timestampMs < Date.now() - SILENT_MS ||
         (channels?.sealedBeside(meterId) ?? []).every((beside) => timestampMs <= outbox.closedUntilMs(beside)),
     },
   );
