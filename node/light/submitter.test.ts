@@ -116,5 +116,9 @@ test("what an earlier run left in the outbox goes out before what comes now, ame
     await submitter.step();
     net.settle();
   }
-  expect(net.sent.flatMap(({ messages }) => messages)).toEqual(["MsgSealInterval", "MsgSealInterval", "MsgAmendInterval"]);
+  expect(net.sent.flatMap(({ messages }) => messages)).toEqual([
+    "MsgSealInterval",
+    "MsgSealInterval",
+    "MsgAmendInterval",
+  ]);
 });

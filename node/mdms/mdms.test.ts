@@ -370,12 +370,13 @@ test("a file appears in a folder whole, under a name of its own, once", async ()
 async function startMdms(answer: (request: IncomingMessage, response: ServerResponse, body: string) => void) {
   const bodies: string[] = [];
   const keys: string[] = [];
-  const server = createServer(async (request, response) => {
+  const take = async (request: IncomingMessage, response: ServerResponse) => {
     const body = Buffer.concat(await request.toArray()).toString();
     bodies.push(body);
     keys.push(String(request.headers["idempotency-key"]));
     answer(request, response, body);
-  });
+  };
+  const server = createServer((request, response) => void take(request, response));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/readings`;
