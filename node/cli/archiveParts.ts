@@ -70,9 +70,13 @@ export async function periodKey(
   keyFile?: string,
 ): Promise<Uint8Array> {
   if (keyFile !== undefined) return parseHex(readText(keyFile).trim(), ARCHIVE_KEY_BYTES, "--key-file");
-  const passphrase = await readPassphrase(context.io, context.options.passphraseFile);
-  const meterKey = await loadKey(context.paths.keys, context.options.meterKey, passphrase);
-  return archiveKeyOf({ ledgerId, meterId, secret: meterSecretOf(meterKey, meterId) }, period);
+  return archiveKeyOf({ ledgerId, meterId, secret: await meterSecret(context, meterId) }, period);
+}
+
+/** The meter's secret, from the meter key of the home. @throws CliError KEY_UNKNOWN */
+export async function meterSecret({ io, options, paths }: CommandContext, meterId: string): Promise<Uint8Array> {
+  const passphrase = await readPassphrase(io, options.passphraseFile);
+  return meterSecretOf(await loadKey(paths.keys, options.meterKey, passphrase), meterId);
 }
 
 interface ArchiveAnswer {

@@ -3,7 +3,15 @@ import type { Command } from "commander";
 import type { CID } from "multiformats/cid";
 import { readingCountOf } from "#storage/archive/archiveFormat.ts";
 import { isEncryptedArchive } from "#storage/archive/archiveReader.ts";
-import { openAnyArchive, verifyArchiveContents, verifyArchiveFile } from "#storage/archive/verifyArchive.ts";
+import {
+  compareWithIntervals,
+  openAnyArchive,
+  sealedSeriesOf,
+  verifyArchiveContents,
+  verifyArchiveFile,
+} from "#storage/archive/verifyArchive.ts";
+import { seriesName, seriesOf } from "#storage/offchain/readingStore.ts";
+import { readingSaltKey } from "#storage/types/intervalSecrets.ts";
 import { MAX_FILE_BYTES, openArchiveBlocks } from "../../archive/archiveBlocks.ts";
 import { archiveFolders, kuboOf } from "../../archive/archiveJob.ts";
 import { type LocalArchive, openArchiveRecords } from "../../archive/archiveRecords.ts";
@@ -11,11 +19,14 @@ import { createArchiver } from "../../archive/archiver.ts";
 import { ArchiveStoreError } from "../../archive/archiveStoreError.ts";
 import { createKubo, type Kubo } from "../../archive/kubo.ts";
 import { exportText, type MdmsFormat } from "../../mdms/mdmsExport.ts";
+import { sealedRoots } from "../archiveIntervals.ts";
 import {
+  meterSecret,
   parseCid,
   periodKey,
   QUIET,
   restLedger,
+  type SealedArchiveView,
   type SpanFlags,
   sealedArchives,
   spanOf,
@@ -46,6 +57,7 @@ interface VerifyFlags {
   readonly ipfs?: string;
   readonly file?: string;
   readonly sealedOnly?: boolean;
+  readonly intervals?: boolean;
 }
 
 const MONTH = "--from 2026-10-01T00:00:00Z --to 2026-11-01T00:00:00Z";
@@ -97,6 +109,7 @@ export function archiveCommand(program: Command, io: CliIo): void {
     .requiredOption("--meter <id>", "whose archive it is")
     .option("--file <path>", "verify this file instead of fetching it")
     .option("--sealed-only", "size, SHA-256 and CID alone: needs no key")
+    .option("--intervals", "compare the readings with the meter's sealed intervals too; needs this home's meter key")
     .option("--key-file <path>", "key of the period, from `archive key`; without it this home's meter key")
     .option("--ipfs <url>", "RPC API of an IPFS node (default: archiveIpfs of config.json)")
     .addHelpText("after", example(`archive verify ${CID_EXAMPLE} --meter lcl:MAC000002`))
@@ -264,23 +277,73 @@ async function verify(context: CommandContext, cid: CID, flags: VerifyFlags): Pr
     cliError("verificationFailed", code, reason, "this is not the file that was sealed");
   const file = await verifyArchiveFile(bytes, record);
   if (!file.accepted) throw failed(file.code, file.reason);
+  let intervals: IntervalSummary | undefined;
   if (!flags.sealedOnly) {
     const key = isEncryptedArchive(bytes)
       ? await periodKey(context, record.ledgerId, record, flags.keyFile)
       : undefined;
     const contents = verifyArchiveContents(bytes, record, key);
     if (!contents.accepted) throw failed(contents.code, contents.reason);
+    if (flags.intervals) intervals = await compareIntervals(context, bytes, key, record);
+    if (intervals !== undefined && intervals.altered > 0)
+      throw failed(
+        "ARCHIVE_INTERVAL_ALTERED",
+        `${intervals.altered} sealed intervals have other readings than the archive`,
+      );
   }
   const { fromMs, untilMs, version, readingCount, fileBytes, sealedBy } = record;
-  const view = { intact: true, cid: cid.toString(), fromMs, untilMs, version, readingCount, fileBytes, sealedBy };
+  const view = {
+    intact: true,
+    cid: cid.toString(),
+    fromMs,
+    untilMs,
+    version,
+    readingCount,
+    fileBytes,
+    sealedBy,
+    intervals,
+  };
   show(io, json, view, () =>
     facts([
       ["archive", "intact: the file is the one that was sealed"],
       ["contents", flags.sealedOnly ? "not looked at" : `${readingCount} readings, every one read`],
+      ["intervals", intervals && INTERVAL_WORDS.map((word) => `${intervals[word]} ${word}`).join(", ")],
       ["version", version],
       ["sealed by", printable(sealedBy)],
     ]),
   );
+}
+
+const INTERVAL_WORDS = ["intact", "altered", "incomplete", "more"] as const;
+type IntervalSummary = Readonly<Record<(typeof INTERVAL_WORDS)[number], number>>;
+
+/** How many of the period's sealed intervals the archived readings lead to the roots of (storage/archive/verifyArchive.ts). */
+async function compareIntervals(
+  context: CommandContext,
+  bytes: Uint8Array,
+  key: Uint8Array | undefined,
+  record: SealedArchiveView,
+): Promise<IntervalSummary> {
+  const { header, items } = openAnyArchive(bytes, key);
+  const series = sealedSeriesOf(header);
+  if (series === undefined)
+    throw cliError(
+      "failure",
+      "ARCHIVE_SERIES_UNCLEAR",
+      "the archive has several series that may be the sealed one",
+      "leave --intervals out",
+    );
+  const name = seriesName(series.series);
+  const own = [...items()].filter(
+    (item) => seriesName(item.type === "reading" ? seriesOf(item.reading) : item.series) === name,
+  );
+  const { ledgerId, meterId } = record;
+  const secret = await meterSecret(context, meterId);
+  const roots = await sealedRoots(context.client(), meterId, record);
+  const counts = { intact: 0, altered: 0, incomplete: 0, more: 0 };
+  const saltKeyOf = (startMs: number, endMs: number) => readingSaltKey({ ledgerId, meterId, secret }, startMs, endMs);
+  for (const { finding } of compareWithIntervals(own, roots, saltKeyOf)) counts[finding] += 1;
+  return counts;
 }
 
 /** From this home's blocks, else from the IPFS node. @throws ArchiveStoreError */
