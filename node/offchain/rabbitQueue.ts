@@ -13,6 +13,7 @@ import {
   type RefusedReading,
 } from "#storage/offchain/readingQueue.ts";
 import { encodeReading, type Reading } from "#storage/types/reading.ts";
+import { RabbitAcks } from "./rabbitAcks.ts";
 import { type BrokerConnection, type ConnectBroker, RabbitLink } from "./rabbitLink.ts";
 import { type DecodedMessage, decodeMessage, encodeMessage, READINGS_CONTENT_TYPE } from "./rabbitMessage.ts";
 import { CONFIRMED_HEADER, RabbitPublisher } from "./rabbitPublisher.ts";
@@ -37,6 +38,13 @@ export interface RabbitQueueOptions {
   readonly logger?: Pick<Logger, "info" | "warn">;
   /** In place of amqplib's `connect`. */
   readonly connect?: ConnectBroker;
+}
+
+/** One channel of a consumer. */
+interface Session {
+  readonly channel: ConfirmChannel;
+  readonly acks: RabbitAcks;
+  readonly session: { readonly isOver: boolean };
 }
 
 const SILENT = { info: () => undefined, warn: () => undefined };
@@ -225,6 +233,7 @@ class RabbitQueue implements ReadingQueue {
       gone.resolve();
       end();
     });
+    const acks = new RabbitAcks(channel);
     stop.addEventListener("abort", end);
     const before = this.#unacknowledged;
     try {
@@ -234,6 +243,7 @@ class RabbitQueue implements ReadingQueue {
         // null: the broker has cancelled the consumer, because the queue was deleted.
         if (message === null) return end();
         inbox.push(message);
+        acks.add(message);
         this.#unacknowledged += 1;
         wake.resolve();
       });
@@ -245,24 +255,20 @@ class RabbitQueue implements ReadingQueue {
           continue;
         }
         const decoded = decodeMessage(message.content);
-        if (typeof decoded === "string") this.#refuseDamaged(channel, message, decoded);
-        else yield this.#deliver(channel, session, message, decoded);
+        if (typeof decoded === "string") this.#refuseDamaged(acks, message, decoded);
+        else yield this.#deliver({ channel, acks, session }, message, decoded);
       }
     } finally {
       session.isOver = true;
       this.#unacknowledged = before;
       stop.removeEventListener("abort", end);
+      acks.flush();
       // What is not acknowledged goes back to the head of the queue. The answer never comes when the connection goes first.
       await Promise.race([channel.close().catch(() => undefined), gone.promise]);
     }
   }
 
-  #deliver(
-    channel: ConfirmChannel,
-    session: { readonly isOver: boolean },
-    message: Message,
-    { sequence, readings }: DecodedMessage,
-  ): Delivery {
+  #deliver({ channel, acks, session }: Session, message: Message, { sequence, readings }: DecodedMessage): Delivery {
     const isRedelivered = message.fields.redelivered === true;
     this.#counts.delivered += readings.length;
     if (isRedelivered) this.#counts.redelivered += readings.length;
@@ -288,11 +294,7 @@ class RabbitQueue implements ReadingQueue {
         check();
         await this.#bury(channel, refused);
         check();
-        try {
-          channel.ack(message);
-        } catch (cause) {
-          throw new ReadingQueueError({ code: "READING_QUEUE_DELIVERY_VOID" }, { cause });
-        }
+        acks.acknowledge(message);
         isAcknowledged = true;
         this.#unacknowledged -= 1;
         this.#counts.acknowledged += readings.length;
@@ -302,9 +304,9 @@ class RabbitQueue implements ReadingQueue {
   }
 
   /** Bytes that are no readings: the broker takes them to the dead letters as they are. */
-  #refuseDamaged(channel: ConfirmChannel, message: Message, reason: string): void {
+  #refuseDamaged(acks: RabbitAcks, message: Message, reason: string): void {
     this.#logger.warn({ messageId: message.properties.messageId, reason }, "A message of the queue is not readings");
-    channel.nack(message, false, false);
+    acks.refuse(message);
     this.#unacknowledged -= 1;
     this.#counts.damaged += 1;
   }

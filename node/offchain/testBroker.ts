@@ -191,7 +191,9 @@ class Channel extends EventEmitter {
     return message === undefined ? false : this.#hand(name, message);
   }
 
-  ack(message: { fields: { deliveryTag: number } }): void {
+  ack(message: { fields: { deliveryTag: number } }, allUpTo = false): void {
+    const { deliveryTag } = message.fields;
+    if (allUpTo) for (const tag of this.#unacknowledged.keys()) if (tag < deliveryTag) this.#unacknowledged.delete(tag);
     this.#settle(message, () => undefined);
   }
 
