@@ -62,6 +62,8 @@ export function deliveriesOf(
 /** Between hearing of an interval of a period that is over and making its archive. */
 const GATHER_MS = 10_000;
 
+const READY_LOOK_MS = 1000;
+
 export interface ArchiveJob extends AsyncDisposable {
   /** An interval of the meter that ends then was closed or amended. */
   note(meterId: string, endMs: number): void;
@@ -74,7 +76,13 @@ export interface ArchiveJob extends AsyncDisposable {
 export function startArchiveJob(
   options: ArchiveOptions,
   owner: { readonly ledgerId: string; readonly data: string; readonly secretOf: (meterId: string) => Uint8Array },
-  ports: { readonly readings: ArchiveReadings; readonly ledger: ArchiverPorts["ledger"]; readonly log: Logger },
+  ports: {
+    readonly readings: ArchiveReadings;
+    readonly ledger: ArchiverPorts["ledger"];
+    /** Whether the ledger can be asked yet. */
+    readonly isReady: () => boolean;
+    readonly log: Logger;
+  },
 ): ArchiveJob {
   const { ledgerId, data, secretOf } = owner;
   const log = ports.log.child({ part: "archive" });
@@ -108,7 +116,11 @@ export function startArchiveJob(
   };
   const failed = (error: unknown) =>
     log.error({ err: error }, "No more archives are made until this node starts again");
-  const running = runArchiver(archiver, { nowMs: Date.now, wait: waitOrWake }, stopping.signal).catch(failed);
+  async function run(): Promise<void> {
+    while (!ports.isReady() && !stopping.signal.aborted) await wait(READY_LOOK_MS);
+    await runArchiver(archiver, { nowMs: Date.now, wait: waitOrWake }, stopping.signal);
+  }
+  const running = run().catch(failed);
   return {
     note(meterId, endMs) {
       archiver.note(meterId, endMs).then((isDue) => {

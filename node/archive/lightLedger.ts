@@ -19,6 +19,9 @@ import { ArchiveStoreError } from "./archiveStoreError.ts";
 /** Looks for the transaction in a block, a second apart, before it is left to the next step. */
 const LOOKS = 60;
 
+/** A full node that is asked just when a block comes may not have its state yet; the next one is asked then. */
+const STATE_ASKS = 5;
+
 /** A record of an archive: a CID, a hash, an account, a few numbers. */
 const MAX_RECORD_BYTES = 512;
 
@@ -40,9 +43,12 @@ export function createLightLedger(
   const account = accountOfKey(publicKeyOf(options.key));
 
   async function provedState(path: string, data: string, key: Uint8Array): Promise<Uint8Array | undefined> {
-    const answer = await proofs.state(path, Buffer.from(data), key);
-    if (answer === undefined) throw new ArchiveStoreError({ code: "ARCHIVE_LEDGER_AWAY", what: path });
-    return answer.value;
+    for (let ask = 0; ask < STATE_ASKS; ask++) {
+      if (ask > 0) await parts.wait();
+      const answer = await proofs.state(path, Buffer.from(data), key);
+      if (answer !== undefined) return answer.value;
+    }
+    throw new ArchiveStoreError({ code: "ARCHIVE_LEDGER_AWAY", what: path });
   }
 
   async function sealed(meterId: string, { fromMs, untilMs }: ArchivePeriod): Promise<readonly LedgerArchive[]> {

@@ -34,6 +34,8 @@ export async function startLightArchives(
     readonly proofs: Proofs;
     /** Meters of the ledger; the log has readings of devices too, which belong to none. */
     readonly isSealed: (meterId: string) => boolean;
+    /** Headers to prove something under are there. */
+    readonly isReady: () => boolean;
     readonly log: Logger;
   },
 ): Promise<ArchiveJob> {
@@ -57,6 +59,11 @@ export async function startLightArchives(
   return startArchiveJob(
     options,
     { ledgerId, data, secretOf: (meterId) => meterSecretOf(meterKey, meterId) },
-    { readings, ledger: createLightLedger({ chainId: ledgerId, key }, { network, peers, proofs, wait }), log },
+    {
+      readings,
+      ledger: createLightLedger({ chainId: ledgerId, key }, { network, peers, proofs, wait }),
+      isReady: ports.isReady,
+      log,
+    },
   );
 }

@@ -193,6 +193,7 @@ export async function startLightNode(
         {
           ...{ network: net, peers: verified.peers, proofs, log },
           isSealed: (meterId) => outbox.closedUntilMs(meterId) > 0,
+          isReady: () => net.peers.length > 0 && (verified.trusted()?.signedHeader.header.height ?? 0) >= 2,
         },
       );
       opening.use(archives);
