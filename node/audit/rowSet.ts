@@ -54,7 +54,10 @@ export async function gatherRows(
   };
   const addReading = (reading: Reading): void => {
     const { value, timestampMs, quality } = reading;
-    if (isAhead(reading) || (quality & QUALITY.REPLACED) !== 0) return addCopy(reading);
+    if (isAhead(reading) || (quality & QUALITY.REPLACED) !== 0) {
+      addCopy(reading);
+      return;
+    }
     const name = seriesName(seriesOf(reading));
     let gathered = bySeries.get(name);
     if (gathered === undefined) {

@@ -7,6 +7,7 @@ export const EXIT_CODES = {
   refused: 4,
   verificationFailed: 5,
   unreachable: 6,
+  tampered: 7,
 } as const;
 
 export type ExitName = keyof typeof EXIT_CODES;

@@ -1,6 +1,6 @@
 import { API_PREFIX } from "../api/apiPrefix.ts";
 import type { ApiErrorBody } from "../api/errors.ts";
-import { type CliError, cliError } from "./cliError.ts";
+import { CliError, cliError } from "./cliError.ts";
 import type { ExitName } from "./exitCodes.ts";
 
 /** Longest wait for an answer: above the default of apiCommitTimeoutMs, so that the node's own answer comes first. */
@@ -16,6 +16,8 @@ export interface LedgerClient {
   /** GET with the API token, for what only the node's owner may read. */
   readonly getPrivate: <T>(path: string) => Promise<T>;
   readonly getText: (path: string) => Promise<string>;
+  /** As getPrivate, for answers of any length. */
+  readonly getStream: (path: string) => AsyncIterable<Uint8Array>;
   readonly submit: (tx: Uint8Array, wait: "sync" | "commit") => Promise<SubmitAnswer>;
 }
 
@@ -61,6 +63,15 @@ export function createLedgerClient(options: {
     get: async (path) => json(await request(path, {})),
     getPrivate: async (path) => json(await request(path, { headers: authorization })),
     getText: (path) => request(path, {}),
+    async *getStream(path) {
+      try {
+        const response = await options.fetch(url + API_PREFIX + path, { headers: authorization });
+        if (!response.ok) throw answeredError(url, response.status, await readText(response));
+        for await (const chunk of response.body ?? []) yield chunk as Uint8Array;
+      } catch (error) {
+        throw error instanceof CliError ? error : unreachable(url, error);
+      }
+    },
     submit: async (tx, wait) => {
       const headers = { "content-type": "application/octet-stream", ...authorization };
       return json(await request(`/transactions?wait=${wait}`, { method: "POST", headers, body: new Uint8Array(tx) }));

@@ -23,6 +23,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   query: async () => (await import("./commands/query.ts")).queryCommand,
   prove: async () => (await import("./commands/prove.ts")).proveCommand,
   verify: async () => (await import("./commands/prove.ts")).verifyCommand,
+  audit: async () => (await import("./commands/audit.ts")).auditCommand,
   analytics: async () => (await import("./commands/analytics.ts")).analyticsCommand,
   archive: async () => (await import("./commands/archive.ts")).archiveCommand,
   export: async () => (await import("./commands/export.ts")).exportCommand,
@@ -58,7 +59,7 @@ export async function createProgram(io: CliIo, names: readonly string[] = Object
   program.addHelpText(
     "after",
     `
-Exit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 refused by the ledger, 5 verification failed, 6 cannot reach node
+Exit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 refused by the ledger, 5 verification failed, 6 cannot reach node, 7 tampered
 
 Example:
   $ ${PROGRAM_NAME} init --chain-id my-ledger && ${PROGRAM_NAME} start`,

@@ -179,7 +179,7 @@ export async function createHeaders(
 }
 
 /** Compact headers in the store, decoded through the last whole one below; new ones wait here until the trusted block is saved with them. */
-function createHeaderKeeper(files: HeaderStore, store: Store) {
+export function createHeaderKeeper(files: HeaderStore, store: Store) {
   const cache = new Map<number, Header>();
   const proposers: Uint8Array[] = [];
   const proposersKey = bucketKey("nodeMeta", Buffer.from("proposers"));

@@ -8,6 +8,9 @@ import type { PrivateKey } from "#storage/crypto/keys.ts";
 const DEVICE_KEY_LABEL = "edream device key";
 const SECRET_LABEL = "edream meter secret";
 
+/** D5.1's period P, whose seeds a light node's fingerprints begin with: 24 hours. */
+export const SEED_PERIOD_MS = 24 * 3600 * 1000;
+
 /** Ed25519 key that signs the meter's intervals. */
 export function deviceKeyOf(meterKey: PrivateKey, meterId: string): PrivateKey {
   return { type: "ed25519", bytes: derive(meterKey, DEVICE_KEY_LABEL, meterId) };

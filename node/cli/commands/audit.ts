@@ -1,0 +1,156 @@
+import { writeFileSync } from "node:fs";
+import type { Command } from "commander";
+import { makeAuditKeyFile } from "../../audit/auditKeys.ts";
+import { collectSeals } from "../../audit/collectSeals.ts";
+import { auditMeter } from "../../audit/meterAudit.ts";
+import { gatherRows } from "../../audit/rowSet.ts";
+import { SEED_PERIOD_MS } from "../../light/meterKeys.ts";
+import { type AuditView, formatAudit, isBad, number, timeOf } from "../auditReport.ts";
+import { meterKeysOf, openAuditedNode, ownerOf, rowsOfStore } from "../auditSources.ts";
+import { cliError } from "../cliError.ts";
+import { commandContext, example } from "../context.ts";
+import type { CliIo } from "../io.ts";
+import { facts, show } from "../output.ts";
+import { createProgress } from "../progress.ts";
+import { parseTimeMs } from "../quantities.ts";
+
+export interface RangeFlags {
+  readonly meter?: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly offline?: boolean;
+}
+
+interface AuditFlags extends RangeFlags {
+  readonly keyFile?: string;
+  readonly store?: string;
+}
+
+export function auditCommand(program: Command, io: CliIo): void {
+  const audit = withRangeFlags(
+    program
+      .command("audit")
+      .description("Compare a meter's stored readings with what the ledger has of them, down to the reading"),
+  )
+    .option("--key-file <file>", "keys that the meter's owner gave for an audit (default: the meter key of this home)")
+    .option("--store <folder>", "audit the readings of this LevelDB of readings; the light node's log is the copy")
+    .addHelpText(
+      "after",
+      example("audit --meter lcl:MAC000002/import --from 2026-06-01T00:00:00Z --to 2026-07-01T00:00:00Z"),
+    )
+    .action(async (flags: AuditFlags, command: Command) => {
+      const context = commandContext(io, command);
+      const { fromMs, toMs, meterId } = rangeOf(io, flags);
+      const progress = createProgress(io, context.json);
+      await using node = await openNode(context, command, flags);
+      const seals = await collectSeals(node.audit, { meterId, fromMs, toMs }, (count) =>
+        progress.show(`${number(count)} intervals proved`),
+      );
+      const { items, pending, unproved, ledgerId } = seals;
+      if (items.length + pending.length + unproved.length === 0) throw nothingSealed(meterId, node.name);
+      const keys = await meterKeysOf(context, { meterId, ledgerId, keyFile: flags.keyFile });
+      const request = { meterId, afterMs: items[0]?.startMs ?? fromMs, untilMs: toMs };
+      const own = node.audit.rows(request);
+      const [audited, copies] = flags.store === undefined ? [own, undefined] : [rowsOfStore(flags.store, request), own];
+      const rows = await gatherRows(audited, copies, (count) => {
+        if (count % 10_000 === 0) progress.show(`${number(count)} readings read`);
+      });
+      const erasures = await node.audit.erasures(meterId);
+      const result = auditMeter({ meterId, fromMs, toMs, items, rows, keys, erasures }, (done) =>
+        progress.bar(done, items.length, "intervals"),
+      );
+      progress.end();
+      const isTampered = result.items.some(isBad) || result.faults.some(({ isTail }) => !isTail);
+      const verdict = isTampered ? "tampered" : unproved.length > 0 ? "unproved" : "intact";
+      const view: AuditView = { ...result, ledgerId, fromMs, toMs, verdict, pending, unproved };
+      const where = {
+        node: flags.store ?? node.name,
+        keys: flags.keyFile ?? `${context.options.meterKey} in ${context.paths.keys}`,
+      };
+      show(io, context.json, jsonOf(view), () => formatAudit(io, view, where));
+      if (verdict === "tampered")
+        throw cliError(
+          "tampered",
+          "AUDIT_TAMPERED",
+          "stored readings are not what was sealed",
+          "keep the folder as it is, and see the findings above",
+        );
+      if (verdict === "unproved")
+        throw cliError(
+          "verificationFailed",
+          "AUDIT_UNPROVED",
+          "not every interval is proved to be on the ledger",
+          "see the reasons above",
+        );
+    });
+
+  withRangeFlags(
+    audit.command("key").description("Write the keys an auditor needs for one meter and range, and no others"),
+  )
+    .requiredOption("-o, --output <file>", "where to write them; whoever has the file can check and guess the readings")
+    .addHelpText(
+      "after",
+      example("audit key --meter lcl:MAC000002/import --from 2026-06-01T00:00:00Z -o june.key.json"),
+    )
+    .action(async (_flags: object, command: Command) => {
+      // `audit` itself takes what both have.
+      const flags = command.optsWithGlobals<RangeFlags & { readonly output: string }>();
+      const context = commandContext(io, command);
+      const { fromMs, toMs, meterId } = rangeOf(io, flags);
+      await using node = await openNode(context, command, flags);
+      const { items, pending, unproved, ledgerId } = await collectSeals(node.audit, { meterId, fromMs, toMs });
+      const all = [...items, ...pending, ...unproved].toSorted(
+        (a, b) => a.endMs - b.endMs || a.amendment - b.amendment,
+      );
+      if (all.length === 0) throw nothingSealed(meterId, node.name);
+      const owner = await ownerOf(context, meterId, ledgerId);
+      const file = makeAuditKeyFile(owner, { fromMs, toMs, periodMs: SEED_PERIOD_MS }, all);
+      writeFileSync(flags.output, `${JSON.stringify(file, null, 1)}\n`, { mode: 0o600, flag: "wx" });
+      const view = { file: flags.output, meterId, fromMs, toMs, intervals: all.length, seeds: file.seeds.length };
+      show(io, context.json, view, () =>
+        facts([
+          ["file", view.file],
+          ["intervals", number(view.intervals)],
+          ["time", `${timeOf(fromMs)} to ${timeOf(toMs)}`],
+          ["next", `audit --meter ${meterId} --key-file ${flags.output}, by whoever has the readings`],
+        ]),
+      );
+    });
+}
+
+export function withRangeFlags(command: Command): Command {
+  return command
+    .option("--meter <id>", "meter id")
+    .option("--from <time>", "intervals that end after this time: RFC 3339 with zone, or Unix ms (default: all)")
+    .option("--to <time>", "intervals that end up to this time (default: now)")
+    .option("--offline", "read the data of this home, whose node is stopped");
+}
+
+/** @throws CliError METER_MISSING, TIME_MALFORMED, RANGE_EMPTY */
+export function rangeOf(io: CliIo, { meter, from, to }: RangeFlags) {
+  // Not a required option: those of a command are asked of its subcommands too.
+  if (meter === undefined) throw cliError("usage", "METER_MISSING", "which meter?", "name it with --meter");
+  const fromMs = from === undefined ? 0 : parseTimeMs(from);
+  const toMs = to === undefined ? io.nowMs() : parseTimeMs(to);
+  if (fromMs >= toMs) throw cliError("usage", "RANGE_EMPTY", "--from is not before --to", "exchange them");
+  return { meterId: meter, fromMs, toMs };
+}
+
+export function openNode(context: ReturnType<typeof commandContext>, command: Command, flags: RangeFlags) {
+  const isNodeNamed = command.optsWithGlobals<{ node?: string }>().node !== undefined;
+  return openAuditedNode(context, { offline: flags.offline === true, isNodeNamed });
+}
+
+export function nothingSealed(meterId: string, where: string) {
+  const hint = "name the meter's own light node or home, and a time in which it sealed";
+  return cliError("notFound", "AUDIT_NOTHING_SEALED", `${where} has no closed interval of meter ${meterId} then`, hint);
+}
+
+/** Bytes in hex, times as Unix ms. */
+function jsonOf(view: AuditView): unknown {
+  return JSON.parse(
+    JSON.stringify(view, (_key, value: unknown) =>
+      value instanceof Uint8Array ? Buffer.from(value).toString("hex") : value,
+    ),
+  );
+}
