@@ -7,6 +7,7 @@ import { Command } from "commander";
 import { LedgerError } from "#storage/error.ts";
 import { CACHE } from "./cache.ts";
 import { startCassandra } from "./cassandra.ts";
+import { measureSecondTier } from "./measure.ts";
 import { startRabbitmq } from "./rabbitmq.ts";
 import { ServiceError } from "./serviceError.ts";
 
@@ -50,6 +51,12 @@ program
   .option("--json", "one JSON object on standard output", false)
   .action(down);
 
+program
+  .command("measure")
+  .description("start both and measure publishing, consuming and storing, beside the embedded queue and store")
+  .option("--json", "one JSON object on standard output", false)
+  .action(measure);
+
 try {
   await program.parseAsync();
 } catch (error) {
@@ -86,6 +93,14 @@ async function up(names: readonly string[], { home, json }: { home?: string; jso
     await Promise.all(running.map((service) => service.stop()));
     if (home === undefined) rmSync(folder, { recursive: true, force: true });
   }
+}
+
+async function measure({ json }: { json: boolean }): Promise<void> {
+  const measured = await measureSecondTier();
+  if (json) process.stdout.write(`${JSON.stringify({ measured })}\n`);
+  else
+    for (const { what, readingsPerSecond, p50Ms, p99Ms } of measured)
+      process.stdout.write(`${what}: ${readingsPerSecond} readings/s, p50 ${p50Ms} ms, p99 ${p99Ms} ms\n`);
 }
 
 async function down({ json }: { json: boolean }): Promise<void> {
