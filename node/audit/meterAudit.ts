@@ -1,4 +1,10 @@
-import { type AuditRow, auditInterval, type Finding, type IntervalAudit } from "#storage/audit/auditInterval.ts";
+import {
+  type AuditKeys,
+  type AuditRow,
+  auditInterval,
+  type Finding,
+  type IntervalAudit,
+} from "#storage/audit/auditInterval.ts";
 import type { LogFault } from "#storage/offchain/readingLogSalvage.ts";
 import type { MeterKeys } from "./auditKeys.ts";
 import { type RowSet, rowsWithin, type SeriesRows } from "./rowSet.ts";
@@ -76,8 +82,8 @@ export interface MeterAudit {
 /** Compares every sealed interval of a meter with what is stored of it; `onItem` is told how many are done. */
 export function auditMeter(input: MeterAuditInput, onItem: (done: number) => void = () => undefined): MeterAudit {
   const { meterId, items, rows } = input;
-  const usedLate = new Set<AuditRow>();
-  const assigned = { usedLate, amendedMs: new Set(items.flatMap(({ timestampsMs = [] }) => timestampsMs)) };
+  const assigned = newAssigned(items);
+  const { usedLate } = assigned;
   const intervals = new Map(items.filter(({ amendment }) => amendment === 0).map((item) => [item.endMs, item]));
   const audits = items.map((item, index) => {
     const audit = auditItem(input, item, assigned, intervals.get(item.endMs));
@@ -104,6 +110,10 @@ interface Assigned {
   readonly amendedMs: ReadonlySet<number>;
 }
 
+function newAssigned(items: readonly AuditedItem[]): Assigned {
+  return { usedLate: new Set(), amendedMs: new Set(items.flatMap(({ timestampsMs = [] }) => timestampsMs)) };
+}
+
 function auditItem(
   input: MeterAuditInput,
   item: AuditedItem,
@@ -117,11 +127,7 @@ function auditItem(
     const nothing = { rows: 0, erased: 0, unrecorded: 0, checks: undefined, findings: [] };
     return { ...about, ...nothing, verdict: "no-key" };
   }
-  const aids = { leaves: item.leaves, copiesAt: input.rows.copiesAt };
-  const candidates = input.rows.series.map((series) => rowsOf(series, item, assigned));
-  // A meter has one series that is sealed. Where there are more, because a bit was flipped or its kind was changed, it is the one that fits best.
-  const audited = candidates.map((rows) => ({ rows, audit: auditInterval(item, keys, rows, aids) }));
-  const { rows, audit } = audited.reduce((best, each) => (fits(each.audit) < fits(best.audit) ? each : best));
+  const { rows, audit } = bestRows(input.rows, item, keys, assigned);
   for (const row of rows) assigned.usedLate.add(row);
   const unrecorded = rows.filter((row) => "leafHash" in row && !isRecorded(input.erasures, row.timestampMs)).length;
   const isFirst = amendment === 1 && interval !== undefined;
@@ -137,6 +143,36 @@ function auditItem(
     checks: audit.checks,
     findings: isChained ? audit.findings : [...audit.findings, { type: "chain-broken", amendment }],
   };
+}
+
+/** What stands in the place of one item, as `auditMeter` takes it. */
+export function rowsOfItem(
+  { items, rows, keys }: Pick<MeterAuditInput, "items" | "rows" | "keys">,
+  item: AuditedItem,
+): readonly AuditRow[] {
+  const assigned = newAssigned(items);
+  for (const each of items) {
+    const own = keys.of(each);
+    if (own === undefined) continue;
+    const best = bestRows(rows, each, own, assigned);
+    if (each === item) return best.rows;
+    for (const row of best.rows) assigned.usedLate.add(row);
+  }
+  return [];
+}
+
+/** A meter has one series that is sealed. Where there are more, because a bit was flipped or its kind was changed, it is the one that fits best. */
+function bestRows(
+  { series, copiesAt }: RowSet,
+  item: AuditedItem,
+  keys: AuditKeys,
+  assigned: Assigned,
+): { readonly rows: readonly AuditRow[]; readonly audit: IntervalAudit } {
+  const audited = series.map((each) => {
+    const rows = rowsOf(each, item, assigned);
+    return { rows, audit: auditInterval(item, keys, rows, { leaves: item.leaves, copiesAt }) };
+  });
+  return audited.reduce((best, each) => (fits(each.audit) < fits(best.audit) ? each : best));
 }
 
 /** How many findings there are; nothing at all in its place is worst. */

@@ -131,7 +131,7 @@ function findingRow(item: ItemAudit, finding: ItemAudit["findings"][number]): re
   const { found, shouldBe, index } = placesOf(finding);
   const timeMs =
     shouldBe?.timestampMs ?? found?.timestampMs ?? ("timestampMs" in finding ? finding.timestampMs : undefined);
-  return row(index ?? "-", timeMs, WHAT[finding.type], valueOf(found, timeMs), valueOf(shouldBe, timeMs, finding.type));
+  return row(index ?? "-", timeMs, WHAT[finding.type], shownOf(found, timeMs), shownOf(shouldBe, timeMs, finding.type));
 }
 
 const WHAT: Readonly<Record<Finding["type"], string>> = {
@@ -151,7 +151,7 @@ function placesOf(finding: Finding) {
   };
 }
 
-function valueOf(measured: Measured | undefined, timeMs: number | undefined, type?: Finding["type"]): string {
+function shownOf(measured: Measured | undefined, timeMs: number | undefined, type?: Finding["type"]): string {
   if (measured === undefined) return type === "changed" || type === "missing" ? "unknown" : "-";
   const value = number(measured.value);
   return measured.timestampMs === timeMs ? value : `${value} at ${timeOf(measured.timestampMs)}`;

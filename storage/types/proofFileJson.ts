@@ -54,13 +54,13 @@ export function parseProofFile(text: string): { readonly proof: ProofFile } | (V
   return { proof };
 }
 
-class ProofFieldError extends LedgerError<{ code: "PROOF_FIELD_INVALID"; field: string; expected: string }> {}
+export class ProofFieldError extends LedgerError<{ code: "PROOF_FIELD_INVALID"; field: string; expected: string }> {}
 
-function malformed(reason: string): Verdict & { readonly accepted: false } {
+export function malformed(reason: string): Verdict & { readonly accepted: false } {
   return asRejected(rejected("PROOF_MALFORMED", reason));
 }
 
-function asRejected(verdict: Verdict): Verdict & { readonly accepted: false } {
+export function asRejected(verdict: Verdict): Verdict & { readonly accepted: false } {
   return verdict as Verdict & { readonly accepted: false };
 }
 
@@ -78,7 +78,7 @@ function proofFromJson(json: unknown): ProofFile {
   };
 }
 
-function pathStepFromJson(step: Fields): PathStep {
+export function pathStepFromJson(step: Fields): PathStep {
   const side = step.text("side");
   if (side !== "left" && side !== "right") throw invalid("side", "left or right");
   return { side, hash: step.hex("hash", 32) };
@@ -91,7 +91,7 @@ function validatorFromJson(validator: Fields): ProofValidator {
   return { publicKey: { type, bytes }, power: validator.decimal("power") };
 }
 
-function headerToJson(header: Header): object {
+export function headerToJson(header: Header): object {
   return {
     version: { block: header.version.block.toString(), app: header.version.app.toString() },
     chainId: header.chainId,
@@ -110,7 +110,7 @@ function headerToJson(header: Header): object {
   };
 }
 
-function headerFromJson(header: Fields): Header {
+export function headerFromJson(header: Fields): Header {
   const version = header.object("version");
   return {
     version: { block: version.decimal("block"), app: version.decimal("app") },
@@ -181,7 +181,7 @@ const EMPTY = new Uint8Array(0);
 const MAX_INT64 = 2n ** 63n - 1n;
 
 /** Typed access to the fields of one untrusted JSON object. */
-class Fields {
+export class Fields {
   readonly #object: Readonly<Record<string, unknown>>;
 
   constructor(json: unknown, name: string) {
@@ -239,7 +239,7 @@ class Fields {
   }
 }
 
-function invalid(field: string, expected: string): ProofFieldError {
+export function invalid(field: string, expected: string): ProofFieldError {
   return new ProofFieldError({ code: "PROOF_FIELD_INVALID", field, expected });
 }
 

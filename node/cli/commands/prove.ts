@@ -1,22 +1,20 @@
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import type { Command } from "commander";
+import type { Verdict } from "#storage/error.ts";
 import { hashHeader } from "#storage/types/header.ts";
-import {
-  firstFailed,
-  PROOF_CHECKS,
-  type ProofCheck,
-  parseProofFile,
-  verifyProofFile,
-} from "#storage/types/proofFile.ts";
+import { firstFailed, PROOF_CHECKS, parseProofFile, verifyProofFile } from "#storage/types/proofFile.ts";
 import { MAX_PROOF_FILE_CHARS } from "#storage/types/proofFileJson.ts";
+import { READING_PROOF_CHECKS, verifyReadingProofFile } from "#storage/types/readingProofFile.ts";
+import { READING_PROOF_FORMAT } from "#storage/types/readingProofFileJson.ts";
 import { CliError, cliError } from "../cliError.ts";
 import { commandContext, example } from "../context.ts";
 import type { CliIo } from "../io.ts";
 import { facts, paint, show } from "../output.ts";
 import { parseHex } from "../quantities.ts";
+import { proveReadingCommand } from "./proveReading.ts";
 
 export function proveCommand(program: Command, io: CliIo): void {
-  program
+  const prove = program
     .command("prove")
     .description("Fetch the proof that a transaction is in a block, as a file that anyone can verify offline")
     .argument("<txid>", "64 hexadecimal digits")
@@ -51,6 +49,7 @@ export function proveCommand(program: Command, io: CliIo): void {
         ]),
       );
     });
+  proveReadingCommand(prove, io);
 }
 
 export function verifyCommand(program: Command, io: CliIo): void {
@@ -63,9 +62,14 @@ export function verifyCommand(program: Command, io: CliIo): void {
     .action((file: string, flags: { trustedHash: string }, command: Command) => {
       const { json } = commandContext(io, command);
       const trustedHash = parseHex(flags.trustedHash, 32, "--trusted-hash");
-      const checks = verifyProofFile(readProofText(file), trustedHash);
-      const failed = firstFailed(checks);
-      const shown = PROOF_CHECKS.map((name) => describeCheck(name, checks));
+      const text = readProofText(file);
+      const isReading = text.includes(READING_PROOF_FORMAT);
+      const checks: readonly NamedCheck[] = isReading
+        ? verifyReadingProofFile(text, trustedHash)
+        : verifyProofFile(text, trustedHash);
+      const failed = checks.find(({ verdict }) => !verdict.accepted);
+      const names: readonly string[] = isReading ? READING_PROOF_CHECKS : PROOF_CHECKS;
+      const shown = names.map((name) => describeCheck(name, checks));
       show(io, json, { verified: failed === undefined, failed: failed?.name ?? null, checks: shown }, () =>
         shown
           .map(({ name, result, code, reason }) => {
@@ -79,14 +83,19 @@ export function verifyCommand(program: Command, io: CliIo): void {
     });
 }
 
-function describeCheck(name: string, checks: readonly ProofCheck[]) {
+interface NamedCheck {
+  readonly name: string;
+  readonly verdict: Verdict;
+}
+
+function describeCheck(name: string, checks: readonly NamedCheck[]) {
   const verdict = checks.find((check) => check.name === name)?.verdict;
   if (verdict === undefined) return { name, result: "not checked" as const };
   if (verdict.accepted) return { name, result: "ok" as const };
   return { name, result: "failed" as const, code: verdict.code, reason: verdict.reason };
 }
 
-function verificationFailed({ name, verdict }: ProofCheck, hint: string): CliError {
+function verificationFailed({ name, verdict }: NamedCheck, hint: string): CliError {
   const { code, reason } = verdict.accepted ? { code: "", reason: "" } : verdict;
   return new CliError({
     code,
