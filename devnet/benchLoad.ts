@@ -21,7 +21,11 @@ export function loadMeters(count: number): readonly LoadMeter[] {
   });
 }
 
-export function genesisMetersOf(meters: readonly LoadMeter[], owner: string): GenesisMeter[] {
+export function genesisMetersOf(
+  meters: readonly LoadMeter[],
+  owner: string,
+  intervalMs: number = INTERVAL_MS,
+): GenesisMeter[] {
   return meters.map(({ meterId, key }) => ({
     meterId,
     deviceKey: { type: "ed25519", value: Buffer.from(publicKeyOf(key).bytes).toString("base64") },
@@ -29,7 +33,7 @@ export function genesisMetersOf(meters: readonly LoadMeter[], owner: string): Ge
     quantity: "electricity",
     direction: "import",
     seedCommitment: Buffer.from(sha256(Buffer.from(meterId))).toString("hex"),
-    intervalMs: INTERVAL_MS,
+    intervalMs,
   }));
 }
 

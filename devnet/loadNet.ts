@@ -25,6 +25,8 @@ export async function prepareLoadNet(
     readonly meters: readonly LoadMeter[];
     readonly chainId: string;
     readonly config: Partial<NodeOptions>;
+    /** T_i of all meters. Default 15 minutes. */
+    readonly intervalMs?: number;
   },
 ): Promise<{ readonly nodes: readonly LoadNode[] }> {
   const { validators, meters, chainId } = options;
@@ -44,7 +46,7 @@ export async function prepareLoadNet(
   });
   const owner = accountOf(publicKeyOf(plan.nodes[0]?.keys[OPERATOR_KEY_NAME] as PrivateKey)).account;
   const nodes = plan.nodes.map((node) => ({ ...node, config: { ...node.config, ...options.config, passphraseFile } }));
-  const appState = { ...plan.appState, meters: genesisMetersOf(meters, owner) };
+  const appState = { ...plan.appState, meters: genesisMetersOf(meters, owner, options.intervalMs) };
   await writeNetwork({ ...plan, nodes, appState }, directory, passphrase);
   return {
     nodes: nodes.map(({ name }, i) => ({

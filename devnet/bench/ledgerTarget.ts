@@ -42,6 +42,8 @@ export async function startLedgerTarget(options: {
   readonly validators: number;
   /** The engine, and whatever else is different. */
   readonly config?: Partial<NodeOptions>;
+  /** T_i of all meters. Default 15 minutes. */
+  readonly intervalMs?: number;
   readonly signal: AbortSignal;
 }): Promise<LedgerTarget> {
   const { chainId, meters, validators, signal } = options;
@@ -49,7 +51,13 @@ export async function startLedgerTarget(options: {
   await using opening = new AsyncDisposableStack();
   const directory = mkdtempSync(join(tmpdir(), "energy-bench-"));
   opening.defer(() => rmSync(directory, { recursive: true, force: true }));
-  const { nodes } = await prepareLoadNet(directory, { validators, meters, chainId, config });
+  const { nodes } = await prepareLoadNet(directory, {
+    validators,
+    meters,
+    chainId,
+    config,
+    ...(options.intervalMs === undefined ? {} : { intervalMs: options.intervalMs }),
+  });
   const processes: NodeProcess[] = nodes.map(({ name, home }) =>
     startNodeProcess({ name, home, nodeFlags: [], environment: {} }),
   );

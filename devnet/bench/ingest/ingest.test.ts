@@ -1,0 +1,73 @@
+import { expect, test } from "vitest";
+import { decodeTransaction, type Transaction } from "#storage/types/transaction.ts";
+import { createMeterLoad, SAMPLE_MS } from "./meterLoad.ts";
+import { decades, plotSvg } from "./prosumerPlot.ts";
+import { factsOfReadings, READINGS_PER_INTERVAL } from "./realFacts.ts";
+import { percentilesOf } from "./samples.ts";
+import { dueBy, dueMs } from "./schedule.ts";
+import { factsWithoutReadings, groupedMeters, signSealRound } from "./sealLoad.ts";
+
+test("percentiles are of the values, not of their order of arrival", () => {
+  expect(percentilesOf([5, 1, 4, 2, 3])).toStrictEqual({ p50: 3, p99: 5 });
+  expect(percentilesOf(Array.from({ length: 1000 }, (_, i) => 1000 - i))).toStrictEqual({ p50: 501, p99: 991 });
+  expect(percentilesOf([])).toStrictEqual({ p50: 0, p99: 0 });
+});
+
+test("an open loop has everything due by the time it is due, and nothing before", () => {
+  const schedule = { perSecond: 50_000, total: 100_000 };
+  for (const item of [0, 1, 49_999, 99_999]) {
+    const at = dueMs(schedule, item);
+    expect(dueBy(schedule, at + 0.001)).toBe(item + 1);
+    expect(dueBy(schedule, at - 0.001)).toBe(item);
+  }
+  expect(dueBy(schedule, 60_000)).toBe(schedule.total);
+});
+
+test("the load gives each meter its readings in order, and no measurement twice", () => {
+  const readingOf = createMeterLoad(7);
+  const seen = new Map<string, number>();
+  for (let i = 0; i < 70; i++) {
+    const { meterId, timestampMs } = readingOf(i);
+    const before = seen.get(meterId);
+    if (before !== undefined) expect(timestampMs).toBe(before + SAMPLE_MS);
+    seen.set(meterId, timestampMs);
+  }
+  expect(seen.size).toBe(7);
+});
+
+test("a concentrator's transaction seals all of its meters with one signature, and is the next of its account each round", () => {
+  const meters = groupedMeters(5, 2);
+  const options = { chainId: "x", firstNumber: 9n, startMs: 0, intervalMs: 10_000, factsOf: factsWithoutReadings(3) };
+  const rounds = [0, 1].map((round) => signSealRound(meters, round, options).map(decoded));
+  for (const [round, txs] of rounds.entries()) {
+    expect(txs.map(({ messages }) => messages.length)).toStrictEqual([2, 2, 1]);
+    expect(txs.map(({ signers }) => signers.map(({ sequence }) => sequence))).toStrictEqual(
+      Array.from({ length: 3 }, () => [BigInt(round)]),
+    );
+  }
+});
+
+function decoded(bytes: Uint8Array): Transaction {
+  const result = decodeTransaction(bytes);
+  if (!result.accepted) throw new Error(result.reason);
+  return result.tx;
+}
+
+test("what is sealed as real is a quarter hour of readings of that meter", () => {
+  const factsOf = factsOfReadings(2, 900_000);
+  const [a, b] = [factsOf("load:0", 0), factsOf("load:1", 0)];
+  expect([a.count, b.count]).toStrictEqual([READINGS_PER_INTERVAL, READINGS_PER_INTERVAL]);
+  expect(a.fingerprint).not.toStrictEqual(b.fingerprint);
+  expect(a.readingsRoot).not.toStrictEqual(b.readingsRoot);
+});
+
+test("a plot's axes reach over all points, and each point is drawn once", () => {
+  expect(decades([0.2, 2000])).toStrictEqual({ from: -1, to: 4 });
+  expect(decades([10])).toStrictEqual({ from: 1, to: 2 });
+  const series = [{ name: "a < b", colour: "red", points: [100, 2000, 10_000].map((x) => ({ x, y: x / 500 })) }];
+  const svg = plotSvg([{ title: "T", xLabel: "n", yLabel: "s", series }]);
+  expect(svg.match(/<circle/g)).toHaveLength(4);
+  expect(svg).toContain("a &lt; b");
+  // 10 000 is the right end of the axis, 100 its left.
+  expect(svg).toMatch(/<polyline points="70,[\d.]+ [\d.]+,[\d.]+ 440,/);
+});

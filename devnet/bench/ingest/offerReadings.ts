@@ -1,0 +1,115 @@
+import { setTimeout as delay, setImmediate as turn } from "node:timers/promises";
+import type { Reading } from "#storage/types/reading.ts";
+import { type Percentiles, percentilesOf, round } from "./samples.ts";
+import { dueBy, dueMs } from "./schedule.ts";
+
+/** What readings are handed to: resolves when they are acknowledged. */
+export type Publish = (reading: Reading) => Promise<void>;
+
+export interface OfferedReadings {
+  /** Handed over per second. */
+  readonly queuedPerSecond: number;
+  /** Acknowledged per second, from the first hand-over to the last acknowledgement. */
+  readonly durablePerSecond: number;
+  readonly durable: number;
+  /** The queue said that it is full. */
+  readonly refused: number;
+  /** Milliseconds from the hand-over until the acknowledgement. */
+  readonly acknowledgementMs: Percentiles;
+  /** The same from when the reading was due: the generator's own delays are in it. Equal to it in a closed loop. */
+  readonly acknowledgementFromDueMs: Percentiles;
+}
+
+/** Every reading is a publish of its own, at a fixed rate. */
+export async function offerOpenLoop(
+  publish: Publish,
+  readingOf: (item: number) => Reading,
+  options: { readonly perSecond: number; readonly seconds: number; readonly first: number },
+): Promise<OfferedReadings> {
+  const schedule = { perSecond: options.perSecond, total: Math.round(options.perSecond * options.seconds) };
+  const meter = createAckMeter();
+  const beganMs = performance.now();
+  let handedOver = 0;
+  while (handedOver < schedule.total) {
+    const due = dueBy(schedule, performance.now() - beganMs);
+    for (; handedOver < due; handedOver++)
+      meter.send(publish, readingOf(options.first + handedOver), beganMs + dueMs(schedule, handedOver));
+    if (handedOver < schedule.total) await nextTick(beganMs + dueMs(schedule, handedOver));
+  }
+  const queuedSeconds = (performance.now() - beganMs) / 1000;
+  return meter.result(beganMs, queuedSeconds);
+}
+
+/** At most `window` readings unacknowledged, each a publish of its own. */
+export async function offerWindow(
+  publish: Publish,
+  readingOf: (item: number) => Reading,
+  options: { readonly window: number; readonly seconds: number; readonly first: number },
+): Promise<OfferedReadings> {
+  const meter = createAckMeter();
+  const beganMs = performance.now();
+  const endsMs = beganMs + options.seconds * 1000;
+  let next = options.first;
+  const work = async (): Promise<void> => {
+    while (performance.now() < endsMs) await meter.send(publish, readingOf(next++), performance.now());
+  };
+  await Promise.all(Array.from({ length: options.window }, work));
+  return meter.result(beganMs, (performance.now() - beganMs) / 1000);
+}
+
+function createAckMeter(): {
+  send(publish: Publish, reading: Reading, dueAtMs: number): Promise<void>;
+  result(beganMs: number, queuedSeconds: number): Promise<OfferedReadings>;
+} {
+  const fromHandOver: number[] = [];
+  const fromDue: number[] = [];
+  const pending = new Set<Promise<void>>();
+  let [sent, refused, lastAckMs] = [0, 0, 0];
+  return {
+    send(publish, reading, dueAtMs) {
+      sent += 1;
+      const handedOverMs = performance.now();
+      const answered = publish(reading).then(
+        () => {
+          lastAckMs = performance.now();
+          fromHandOver.push(lastAckMs - handedOverMs);
+          fromDue.push(lastAckMs - dueAtMs);
+          pending.delete(answered);
+        },
+        (error: { code?: string }) => {
+          pending.delete(answered);
+          if (error.code !== "READING_QUEUE_FULL") throw error;
+          refused += 1;
+        },
+      );
+      pending.add(answered);
+      return answered;
+    },
+    async result(beganMs, queuedSeconds) {
+      await Promise.all(pending);
+      return {
+        queuedPerSecond: Math.round(sent / queuedSeconds),
+        durablePerSecond: Math.round((fromHandOver.length * 1000) / Math.max(1, lastAckMs - beganMs)),
+        durable: fromHandOver.length,
+        refused,
+        acknowledgementMs: percentilesOf(fromHandOver),
+        acknowledgementFromDueMs: percentilesOf(fromDue),
+      };
+    },
+  };
+}
+
+/** A timer sleeps a millisecond at least; what is due sooner waits for the next turn of the event loop. */
+async function nextTick(atMs: number): Promise<void> {
+  const waitMs = atMs - performance.now();
+  if (waitMs >= 1) await delay(waitMs);
+  else await turn();
+}
+
+/** Processor time of this process for what `work` did, µs an item. */
+export async function cpuMicroseconds(items: number, work: () => Promise<void>): Promise<number> {
+  const before = process.cpuUsage();
+  await work();
+  const { user, system } = process.cpuUsage(before);
+  return round((user + system) / items, 2);
+}
