@@ -27,20 +27,27 @@ export async function writeClosedMark(directory: string): Promise<void> {
   }
 }
 
+/** Unfinished writes at the end of logs (levelCheck.ts). */
+type Torn = readonly { readonly file: string; readonly bytes: number }[];
+
+/** As compareClosedMark; removes the mark before the database changes. @throws StoreError STORE_CORRUPT */
+export async function checkClosedMark(directory: string, torn: Torn): Promise<void> {
+  if (!(await compareClosedMark(directory, torn))) return;
+  await rm(join(directory, FILE_NAME));
+  await syncDirectory(directory);
+}
+
 /**
- * Compares the directory with the mark of the last close, and removes it before the database changes.
+ * Compares the directory with the mark of the last close; false without one.
  * @throws StoreError STORE_CORRUPT when a file has another size than at the close, or a log is unfinished in spite of it
  */
-export async function checkClosedMark(
-  directory: string,
-  torn: readonly { readonly file: string; readonly bytes: number }[],
-): Promise<void> {
+export async function compareClosedMark(directory: string, torn: Torn): Promise<boolean> {
   const file = join(directory, FILE_NAME);
   const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return undefined;
     throw error;
   });
-  if (text === undefined) return;
+  if (text === undefined) return false;
   const marked = parseMark(file, text);
   const present = await databaseFiles(directory);
   for (const name of new Set([...Object.keys(marked), ...Object.keys(present)])) {
@@ -57,8 +64,7 @@ export async function checkClosedMark(
       (present[each.file] ?? 0) - each.bytes,
       "its last record is not whole",
     );
-  await rm(file);
-  await syncDirectory(directory);
+  return true;
 }
 
 function parseMark(file: string, text: string): Record<string, unknown> & Record<string, number> {

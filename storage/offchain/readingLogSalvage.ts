@@ -43,26 +43,53 @@ export async function* salvageReadingLog(directory: string, fromBatch?: number):
     }
     next = first;
     const bytes = await readFile(join(directory, segment));
-    for (let offset = 0; offset < bytes.length; ) {
-      const batch = wholeBatchAt(bytes, offset);
-      const isNext = batch !== undefined && batch.batch === next;
-      const end = isNext ? batch.end : nextWholeBatch(bytes, offset + 1, next);
-      if (!isNext) {
-        const reason = reasonOf(bytes, offset, next);
-        const isTail = isLast && end === bytes.length;
-        yield { type: "fault", segment, offset, bytes: end - offset, reason, isTail };
-      }
-      for (const { record, at } of isNext ? intactRecords(bytes, offset, end) : salvagedRecords(bytes, offset, end)) {
+    for (const { offset, end, number, damage } of stretchesOf(bytes, next)) {
+      const isTail = isLast && end === bytes.length;
+      if (damage !== undefined) yield { type: "fault", segment, offset, bytes: end - offset, reason: damage, isTail };
+      const records = damage === undefined ? intactRecords(bytes, offset, end) : salvagedRecords(bytes, offset, end);
+      for (const { record, at } of records) {
         const reading = readingIn(record);
         if (reading !== undefined) yield { type: "reading", reading, segment, offset: at };
-        else if (isNext) {
+        else if (damage === undefined) {
           const reason = "a record is no reading";
           yield { type: "fault", segment, offset: at, bytes: record.length, reason, isTail: false };
         }
       }
-      next = isNext ? next + 1 : (wholeBatchAt(bytes, end)?.batch ?? next + 1);
-      offset = end;
+      next = number + 1;
     }
+  }
+}
+
+/** Where the bytes of one segment are not what was written, without looking into whole batches: some 700 MB/s. */
+export function faultsOfSegment(bytes: Buffer, segment: string): readonly Omit<LogFault, "isTail">[] {
+  return [...stretchesOf(bytes, firstBatchOf(segment) ?? 1)].flatMap(({ offset, end, damage }) =>
+    damage === undefined ? [] : [{ segment, offset, bytes: end - offset, reason: damage }],
+  );
+}
+
+/** A whole batch, or what lies between two of them. */
+interface Stretch {
+  readonly offset: number;
+  readonly end: number;
+  /** Of the batch, or the last one that is missing. */
+  readonly number: number;
+  /** Undefined: whole. */
+  readonly damage: string | undefined;
+}
+
+function* stretchesOf(bytes: Buffer, firstBatch: number): Generator<Stretch> {
+  let next = firstBatch;
+  for (let offset = 0; offset < bytes.length; ) {
+    const batch = wholeBatchAt(bytes, offset);
+    if (batch?.batch === next) yield { offset, end: batch.end, number: next, damage: undefined };
+    const end = batch?.batch === next ? batch.end : nextWholeBatch(bytes, offset + 1, next);
+    if (batch?.batch !== next) {
+      const number = (wholeBatchAt(bytes, end)?.batch ?? next + 1) - 1;
+      yield { offset, end, number, damage: reasonOf(bytes, offset, next) };
+      next = number;
+    }
+    next += 1;
+    offset = end;
   }
 }
 
