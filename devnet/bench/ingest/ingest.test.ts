@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { decodeTransaction, type Transaction } from "#storage/types/transaction.ts";
 import { createMeterLoad, SAMPLE_MS } from "./meterLoad.ts";
 import { decades, plotSvg } from "./prosumerPlot.ts";
+import { figureRows, figures } from "./prosumerRows.ts";
 import { factsOfReadings, READINGS_PER_INTERVAL } from "./realFacts.ts";
 import { percentilesOf } from "./samples.ts";
 import { dueBy, dueMs } from "./schedule.ts";
@@ -70,4 +71,25 @@ test("a plot's axes reach over all points, and each point is drawn once", () => 
   expect(svg).toContain("a &lt; b");
   // 10 000 is the right end of the axis, 100 its left.
   expect(svg).toMatch(/<polyline points="70,[\d.]+ [\d.]+,[\d.]+ 440,/);
+});
+
+test("the figures are prosumers by rate, with D5.1's own points at 2000", () => {
+  const rows = figureRows({
+    readingsPerSecond: 50_000,
+    deviceSealsPerSecond: 1_000,
+    concentratorSealsPerSecond: 4_000,
+  });
+  expect(rows.at(-1)).toStrictEqual({
+    prosumers: 10_000,
+    sampleSeconds: 0.2,
+    deviceIntervalSeconds: 10,
+    concentratorIntervalSeconds: 2.5,
+  });
+  expect(rows.filter((row) => row.paperIntervalSeconds !== undefined)).toMatchObject([
+    { prosumers: 2_000, sampleSeconds: 0.04, paperSampleSeconds: 0.2, paperIntervalSeconds: 540 },
+  ]);
+  expect(figures(rows).map(({ series }) => series.map(({ points }) => points.length))).toStrictEqual([
+    [6, 1],
+    [6, 6, 1],
+  ]);
 });
