@@ -33,7 +33,7 @@ export async function offerOpenLoop(
   while (handedOver < schedule.total) {
     const due = dueBy(schedule, performance.now() - beganMs);
     for (; handedOver < due; handedOver++)
-      meter.send(publish, readingOf(options.first + handedOver), beganMs + dueMs(schedule, handedOver));
+      void meter.send(publish, readingOf(options.first + handedOver), beganMs + dueMs(schedule, handedOver));
     if (handedOver < schedule.total) await nextTick(beganMs + dueMs(schedule, handedOver));
   }
   const queuedSeconds = (performance.now() - beganMs) / 1000;
@@ -65,6 +65,7 @@ function createAckMeter(): {
   const fromDue: number[] = [];
   const pending = new Set<Promise<void>>();
   let [sent, refused, lastAckMs] = [0, 0, 0];
+  let failure: Error | undefined;
   return {
     send(publish, reading, dueAtMs) {
       sent += 1;
@@ -76,10 +77,10 @@ function createAckMeter(): {
           fromDue.push(lastAckMs - dueAtMs);
           pending.delete(answered);
         },
-        (error: { code?: string }) => {
+        (error: Error & { code?: string }) => {
           pending.delete(answered);
-          if (error.code !== "READING_QUEUE_FULL") throw error;
-          refused += 1;
+          if (error.code === "READING_QUEUE_FULL") refused += 1;
+          else failure ??= error;
         },
       );
       pending.add(answered);
@@ -87,6 +88,7 @@ function createAckMeter(): {
     },
     async result(beganMs, queuedSeconds) {
       await Promise.all(pending);
+      if (failure !== undefined) throw failure;
       return {
         queuedPerSecond: Math.round(sent / queuedSeconds),
         durablePerSecond: Math.round((fromHandOver.length * 1000) / Math.max(1, lastAckMs - beganMs)),
