@@ -6,6 +6,7 @@ import { parseGenesis, validateGenesis } from "#storage/types/genesis.ts";
 import { loadKey } from "./cli/keyStore.ts";
 import { ConfigurationError } from "./configuration.ts";
 import { homePaths, NODE_KEY_NAME, VALIDATOR_KEY_NAME } from "./configurationHome.ts";
+import { noteHomeFiles } from "./homeSums.ts";
 import type { NodeOptions } from "./options.ts";
 import type { RunningNode } from "./runningNode.ts";
 
@@ -22,6 +23,7 @@ export async function startNode(
   const paths = homePaths(options.home);
   const genesis = readGenesis(paths.genesis);
   warnIfNotNative(options.role, log);
+  await noteHomeFiles(options.home, paths.data, log);
   const passphrase = await parts.passphrase();
   const node = await loadKey(paths.keys, NODE_KEY_NAME, passphrase);
   if (options.role === "light") {

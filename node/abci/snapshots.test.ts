@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -118,11 +118,22 @@ test("two snapshots are kept, newest first, over restarts, and half of one is no
   const { snapshots, directory, store, ledger } = await createSource();
   for (const height of [5, 6, 7]) await snapshots.take(height);
   expect(snapshots.list().map(({ height }) => height)).toStrictEqual([7, 6]);
-  expect(readdirSync(directory).sort()).toStrictEqual(["6", "7"]);
+  expect(readdirSync(directory).sort()).toStrictEqual(["6", "6.sums.json", "7", "7.sums.json"]);
   const again = createSnapshots({ directory, store, app: ledger.app, onRestored: () => undefined });
   expect(again.list()).toStrictEqual(snapshots.list());
   expect(again.load(5, 1, 0)).toHaveLength(0);
   expect(again.load(7, 1, 99)).toHaveLength(0);
+});
+
+test("a snapshot that is not what was taken is not given to others after a restart", async () => {
+  const { snapshots, directory, store, ledger } = await createSource();
+  for (const height of [6, 7]) await snapshots.take(height);
+  const chunk = join(directory, "7", "0");
+  const bytes = readFileSync(chunk);
+  bytes[bytes.length - 1]! ^= 1;
+  writeFileSync(chunk, bytes);
+  const again = createSnapshots({ directory, store, app: ledger.app, onRestored: () => undefined });
+  expect(again.list().map(({ height }) => height)).toStrictEqual([6]);
 });
 
 test("chunks hold every entry once, in order, whatever their sizes", async () => {

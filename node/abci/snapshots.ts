@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   ResponseApplySnapshotChunk_Result as ApplyResult,
@@ -8,6 +8,7 @@ import type { LedgerApplication } from "#consensus/application/ledgerApplication
 import { sha256 } from "#storage/crypto/hash.ts";
 import { appStateOperations, loadAppState } from "#storage/db/appState.ts";
 import { commitHeight, type Store } from "#storage/db/store.ts";
+import { hasGoodChecksum, withChecksum } from "../checkedJson.ts";
 import { decodeSnapshotChunk, encodeSnapshotChunks, type StateEntry } from "./snapshotChunks.ts";
 
 /** Format 1: chunks of node/abci/snapshotChunks.ts. */
@@ -63,8 +64,12 @@ export function createSnapshots({ directory, store, app, onRestored }: SnapshotP
   const kept = new Map<number, Snapshot>();
   for (const name of readdirSync(directory)) {
     const height = Number(name);
-    if (Number.isSafeInteger(height) && height > 0) kept.set(height, describe(directory, height));
-    else rmSync(join(directory, name), { recursive: true, force: true });
+    if (Number.isSafeInteger(height) && height > 0) {
+      const snapshot = describe(directory, height);
+      // What is not what was taken must not be given to others.
+      if (damagedChunk(sumsPath(directory, height), snapshot.metadata) === undefined) kept.set(height, snapshot);
+      else rmSync(join(directory, name), { recursive: true, force: true });
+    } else if (!SUMS_NAME.test(name)) rmSync(join(directory, name), { recursive: true, force: true });
   }
   let offered:
     | { readonly snapshot: Snapshot; readonly appHash: Uint8Array; readonly entries: StateEntry[] }
@@ -143,13 +148,48 @@ export function createSnapshots({ directory, store, app, onRestored }: SnapshotP
       }
       rmSync(join(directory, String(height)), { recursive: true, force: true });
       renameSync(draft, join(directory, String(height)));
-      kept.set(height, describe(directory, height));
+      const taken = describe(directory, height);
+      writeFileSync(sumsPath(directory, height), formatSums(taken.metadata));
+      kept.set(height, taken);
       for (const old of [...kept.keys()].sort((a, b) => b - a).slice(KEPT_SNAPSHOTS)) {
         kept.delete(old);
         rmSync(join(directory, String(old)), { recursive: true, force: true });
+        rmSync(sumsPath(directory, old), { force: true });
       }
     },
   };
+}
+
+const SUMS_NAME = /^(\d+)\.sums\.json$/;
+
+/** Beside a snapshot: SHA-256 of its chunks, as they were taken. */
+function sumsPath(directory: string, height: number): string {
+  return join(directory, `${height}.sums.json`);
+}
+
+function formatSums(metadata: Uint8Array): string {
+  return `${JSON.stringify(withChecksum({ chunks: Buffer.from(metadata).toString("hex") }))}\n`;
+}
+
+/** The first chunk that is not what was taken, -1 for the sums themselves; undefined for none, or without sums, as older programs left them. */
+export function damagedChunk(sums: string, metadata: Uint8Array): number | undefined {
+  if (!existsSync(sums)) return undefined;
+  const text = readFileSync(sums, "utf8");
+  const good = formatSums(metadata);
+  if (text === good) return undefined;
+  let chunks: unknown;
+  try {
+    const value: unknown = JSON.parse(text);
+    chunks = hasGoodChecksum(value) && "chunks" in value ? value.chunks : undefined;
+  } catch {
+    return -1;
+  }
+  if (typeof chunks !== "string") return -1;
+  const taken = Buffer.from(chunks, "hex");
+  for (let at = 0; at < metadata.length; at += HASH_BYTES)
+    if (Buffer.compare(taken.subarray(at, at + HASH_BYTES), metadata.subarray(at, at + HASH_BYTES)) !== 0)
+      return at / HASH_BYTES;
+  return -1;
 }
 
 function describe(directory: string, height: number): Snapshot {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { CID } from "multiformats/cid";
 import type { ArchivePeriod } from "#storage/archive/archivePeriods.ts";
 import { isMeterId } from "#storage/types/reading.ts";
+import { hasGoodChecksum, withChecksum } from "../checkedJson.ts";
 import { ArchiveStoreError } from "./archiveStoreError.ts";
 import { writeFileDurably } from "./durableFile.ts";
 
@@ -62,10 +63,7 @@ export function openArchiveRecords(folder: string): ArchiveRecords {
       return all.sort((a, b) => (a.meterId < b.meterId ? -1 : a.meterId > b.meterId ? 1 : 0));
     },
     save: (archive) =>
-      writeFileDurably(
-        pathOf(archive),
-        Buffer.from(`${JSON.stringify({ format: RECORD_FORMAT, ...archive }, null, 1)}\n`),
-      ),
+      writeFileDurably(pathOf(archive), Buffer.from(textOf(withChecksum({ format: RECORD_FORMAT, ...archive })))),
     remove: (archive) => rm(pathOf(archive), { force: true }),
   };
 }
@@ -79,18 +77,26 @@ async function namesIn(directory: string): Promise<readonly string[]> {
   }
 }
 
-async function readRecord(file: string): Promise<LocalArchive> {
+function textOf(record: object): string {
+  return `${JSON.stringify(record, null, 1)}\n`;
+}
+
+/** @throws ArchiveStoreError ARCHIVE_RECORD_CORRUPT */
+export async function readRecord(file: string): Promise<LocalArchive> {
   const corrupt = (reason: string, cause?: unknown) =>
     new ArchiveStoreError({ code: "ARCHIVE_RECORD_CORRUPT", file, reason }, { cause });
   let value: Record<string, unknown>;
+  let text: string;
   try {
-    value = JSON.parse(await readFile(file, "utf8")) as Record<string, unknown>;
+    text = await readFile(file, "utf8");
+    value = JSON.parse(text) as Record<string, unknown>;
   } catch (error) {
     throw corrupt((error as Error).message, error);
   }
   const fault = faultIn(value);
   if (fault !== undefined) throw corrupt(fault);
-  const { format: _format, ...archive } = value;
+  if (!hasGoodChecksum(value) || textOf(value) !== text) throw corrupt("checksum");
+  const { format: _format, checksum: _checksum, ...archive } = value as Record<string, unknown>;
   return archive as unknown as LocalArchive;
 }
 

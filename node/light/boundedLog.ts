@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { ReadingLog } from "#storage/offchain/readingLog.ts";
 import { type Reading, readingLength } from "#storage/types/reading.ts";
+import { withChecksum } from "../checkedJson.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -90,7 +91,7 @@ export function createBoundedLog(options: BoundedLogOptions, parts: BoundedLogPa
     };
     const removed = await readings.thin(segment, keep, async (count) => {
       const record = { timeMs: nowMs(), segment, removed: count, ...gone, meters: [...gone.meters] };
-      await appendSynced(join(directory, THINNED_FILE), `${JSON.stringify(record)}\n`);
+      await appendSynced(join(directory, THINNED_FILE), `${JSON.stringify(withChecksum(record))}\n`);
       log.warn(record, "Raw samples are removed to keep within the bound");
     });
     state.thinned += removed;

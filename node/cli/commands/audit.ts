@@ -13,6 +13,7 @@ import type { CliIo } from "../io.ts";
 import { facts, show } from "../output.ts";
 import { createProgress } from "../progress.ts";
 import { parseTimeMs } from "../quantities.ts";
+import { drillCommand } from "./auditDrill.ts";
 
 export interface RangeFlags {
   readonly meter?: string;
@@ -116,6 +117,7 @@ export function auditCommand(program: Command, io: CliIo): void {
         ]),
       );
     });
+  drillCommand(audit, io);
 }
 
 export function withRangeFlags(command: Command): Command {
