@@ -5,6 +5,7 @@ import { pino } from "pino";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { createTestLedger, sealMessage } from "#consensus/application/testLedger.ts";
 import { appStateOperations } from "#storage/db/appState.ts";
+import { bucketKey } from "#storage/db/buckets.ts";
 import { NODE_FILE_SYSTEM } from "#storage/db/fileSystem.ts";
 import { openLevelStore } from "#storage/db/levelStore.ts";
 import { createMemoryStore } from "#storage/db/memoryStore.ts";
@@ -24,9 +25,10 @@ async function fullHome(): Promise<SealedHome> {
   const root = home.cli.home;
   const data = join(root, "data");
   writeFileSync(join(root, "meters.json"), '{"version": 1, "inputs": [], "devices": []}\n');
-  // Else so little is in no table yet.
+  // Else so little is in no table yet, and behind it nothing in a log.
   const database = await openLevelStore(home.store);
   await database.compact({ gte: Uint8Array.of(0), lt: Uint8Array.of(255) });
+  await database.batch([{ type: "put", key: bucketKey("nodeMeta"), value: new Uint8Array(70) }], { sync: true });
   await database.close();
   const wal = openWal({ fileSystem: NODE_FILE_SYSTEM, directory: join(data, "wal") });
   for (let i = 0; i < 20; i++) wal.append(new Uint8Array(50 + i).fill(i));
