@@ -206,6 +206,19 @@ export const OPTIONS = {
     "",
     "Put interval energy on the ledger in the clear instead of as a commitment",
   ),
+  deviceMeters: option(
+    LIST,
+    [],
+    "",
+    "Light node: meters whose configuration it follows before it has sealed an interval of them",
+  ),
+  deviceConfigurationPollMs: option(
+    integer(1000, DAY_MS),
+    60_000,
+    "ms",
+    "Light node: looks this often for configurations of its devices that are not urgent",
+  ),
+
   archiveEvery: option(
     TEXT,
     "",

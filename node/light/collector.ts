@@ -56,7 +56,7 @@ export async function startCollector(
     return { peer: network.peerId, answer: encodeSubmitVerdicts(verdicts.map(submitVerdictOf)) };
   };
   const submitter = createSubmitter(
-    { chainId: owner.chainId, meterKey: owner.meterKey, clearSums: options.meterClearSums },
+    { chainId: owner.chainId, meterKey: owner.meterKey, clearSums: () => options.meterClearSums },
     {
       network: {
         protocols: network.protocols,

@@ -19,6 +19,7 @@ import type { RunningNode } from "../runningNode.ts";
 import { VERSION } from "../version.ts";
 import { createHeaders, type Headers } from "./headers.ts";
 import { startLightArchives } from "./lightArchives.ts";
+import { type LightDevices, startLightDevices } from "./lightDevices.ts";
 import { type Metering, startMetering } from "./metering.ts";
 import { openOutbox, type Sealable } from "./outbox.ts";
 import { createProofs } from "./proofs.ts";
@@ -113,10 +114,11 @@ export async function startLightNode(
   const metersFile = await loadMetersFile(homePaths(options.home).meters);
   const metersOn = options.meterSource === "inputs" ? metersFile.inputs.length > 0 : options.meterSource !== "none";
   const meterKey = metersOn ? await loadKey(keyFolder, options.meterKey, keys.passphrase) : undefined;
+  let devices: LightDevices | undefined;
   const submitter =
     meterKey &&
     createSubmitter(
-      { chainId, meterKey, clearSums: options.meterClearSums },
+      { chainId, meterKey, clearSums: (meterId) => devices?.clearSums(meterId) ?? options.meterClearSums },
       { network: net, peers: verified.peers, proofs, outbox, log, nowMs: Date.now },
     );
 
@@ -156,6 +158,7 @@ export async function startLightNode(
     const { header, commit } = block.signedHeader;
     const { hash } = commit.blockId;
     const timeMs = timestampToMs(header.time);
+    devices?.onHeader({ appHash: header.appHash, timeMs });
     for (const listener of listeners)
       listener({
         type: "block",
@@ -174,7 +177,6 @@ export async function startLightNode(
     await following;
   });
 
-  let meters: Metering | undefined;
   const stopMetering = new AbortController();
   let archives: ArchiveJob | undefined;
   if (meterKey !== undefined && submitter !== undefined) {
@@ -183,9 +185,23 @@ export async function startLightNode(
       wake();
       for (const { meterId, endMs } of items) archives?.note(meterId, endMs);
     };
-    meters = await startMetering(options, { chainId, meterKey, metersFile }, { outbox, enqueue, fail, log });
-    opening.use(meters);
-    stopMetering.signal.addEventListener("abort", () => meters?.stop());
+    devices = await startLightDevices(
+      options,
+      { chainId, meterKey, metersFile },
+      {
+        ...{ outbox, proofs, fail, log },
+        notice: (meterId, message) => {
+          const settled = submitter.notice(meterId, message);
+          wake();
+          return settled;
+        },
+        startMeters: (effective, file) =>
+          startMetering(effective, { chainId, meterKey, metersFile: file }, { outbox, enqueue, fail, log }),
+      },
+    );
+    const running = devices;
+    opening.use(running);
+    stopMetering.signal.addEventListener("abort", running.stop);
     if (options.archiveEvery !== "") {
       archives = await startLightArchives(
         options,
@@ -222,6 +238,7 @@ export async function startLightNode(
   };
   const lightView = async () => {
     const { headers: count, headerBytes, storeBytes } = await verified.report();
+    const meters = devices?.meters();
     const totals = outbox.totals();
     const sent = submitter?.stats();
     return {
@@ -234,6 +251,7 @@ export async function startLightNode(
       account: meters?.account(),
       channels: meters?.channels(),
       readingLog: meters?.log(),
+      devices: devices?.view(),
       intervals: { ...totals, finalisedMwh: totals.finalisedMwh.toString() },
       transactions: sent && { sent: sent.sent, finalised: sent.finalised, rejected: sent.rejected },
       unknownMeters: sent?.unknownMeters ?? 0,
@@ -277,6 +295,7 @@ export async function startLightNode(
         },
         metrics: async () => {
           const { headers: count, headerBytes } = await verified.report();
+          const meters = devices?.meters();
           return formatMetrics({
             ledger_light_height: ["Height of the latest verified header", status().height],
             ledger_light_headers: ["Headers kept", count],

@@ -54,6 +54,8 @@ export interface Outbox {
   totals(): OutboxTotals;
   /** End of the last closed interval of a meter, 0 without one. */
   closedUntilMs(meterId: string): number;
+  /** Meters of which an interval is closed. */
+  closedMeters(): readonly string[];
   /** Meters of which something was queued when the outbox was opened. */
   queuedMeters(): readonly string[];
   /** What is queued of a meter, at most `limit`: intervals whose end is at least `fromEndMs`, by end; when there are none, amendments. */
@@ -120,6 +122,7 @@ export async function openOutbox(store: Store): Promise<Outbox> {
   return {
     totals: () => totals,
     closedUntilMs: (meterId) => closed.get(meterId) ?? 0,
+    closedMeters: () => [...closed.keys()],
     queuedMeters: () => [...queuedMeters],
 
     async queuedOf(meterId, fromEndMs, limit) {

@@ -53,7 +53,7 @@ async function setUp(before: readonly Sealable[] = []) {
     throw new Error("not asked in this test");
   };
   const submitter = createSubmitter(
-    { chainId: "chain", meterKey: { type: "ed25519", bytes: new Uint8Array(32).fill(9) }, clearSums: false },
+    { chainId: "chain", meterKey: { type: "ed25519", bytes: new Uint8Array(32).fill(9) }, clearSums: () => false },
     {
       network: {
         publishTxs(txs: readonly Uint8Array[]) {

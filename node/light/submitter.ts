@@ -6,7 +6,7 @@ import { publicKeyOf } from "#storage/crypto/keys.ts";
 import { amendIntervalMessage } from "#storage/types/amendInterval.ts";
 import { txId } from "#storage/types/block.ts";
 import { sealIntervalMessage } from "#storage/types/sealInterval.ts";
-import { signEncoded } from "#storage/types/signEncoded.ts";
+import { signEncoded, type UnsignedMessage } from "#storage/types/signEncoded.ts";
 import { accountOfKey } from "#storage/types/transactionAccounts.ts";
 import type { ClosedAmendment } from "../meter/amendments.ts";
 import type { ClosedInterval } from "../meter/intervalBuilder.ts";
@@ -45,6 +45,8 @@ interface Lane {
   number: bigint | undefined;
   sequence: bigint;
   readonly queue: Sealable[];
+  /** What the device has to say beside its intervals, which goes before them. */
+  readonly notices: Notice[];
   /** More of this meter is queued in the outbox than here. */
   hasMore: boolean;
   /** No interval in the outbox that ends before is queued. */
@@ -52,10 +54,18 @@ interface Lane {
   flight: Flight | undefined;
 }
 
+interface Notice {
+  readonly message: UnsignedMessage;
+  /** The ledger's code, when it is final. */
+  readonly settled: (code: number) => void;
+}
+
 interface Flight {
   readonly id: Uint8Array;
   readonly tx: Uint8Array;
   readonly intervals: readonly Sealable[];
+  /** Instead of intervals. */
+  readonly notice: Notice | undefined;
   readonly sentMs: number;
   askedMs: number;
   isIncluded: boolean;
@@ -75,6 +85,8 @@ export interface SubmitterStats {
 export interface Submitter {
   /** What is in the outbox since now. */
   enqueue(items: readonly Sealable[]): void;
+  /** A message of the meter's device in a transaction of its own; resolves to the ledger's code when that is final. Not kept over a restart. */
+  notice(meterId: string, message: UnsignedMessage): Promise<number>;
   /** Called after every new header and now and then: asks for proofs, settles, sends what waits. */
   step(): Promise<void>;
   /** Whether everything that was queued is settled. */
@@ -83,7 +95,11 @@ export interface Submitter {
 }
 
 export function createSubmitter(
-  options: { readonly chainId: string; readonly meterKey: PrivateKey; readonly clearSums: boolean },
+  options: {
+    readonly chainId: string;
+    readonly meterKey: PrivateKey;
+    readonly clearSums: (meterId: string) => boolean;
+  },
   parts: {
     readonly network: Pick<Network, "publishTxs" | "protocols" | "penalise">;
     readonly peers: Pick<FullNodePeers, "ask" | "askAll" | "rotate">;
@@ -109,7 +125,7 @@ export function createSubmitter(
     const account = accountOfKey(publicKeyOf(key));
     const lane: Lane = {
       ...{ meterId, key, account, number: undefined, sequence: 0n },
-      ...{ queue: [], hasMore: false, queuedFromMs: 0, flight: undefined },
+      ...{ queue: [], notices: [], hasMore: false, queuedFromMs: 0, flight: undefined },
     };
     lanes.set(meterId, lane);
     return lane;
@@ -141,23 +157,38 @@ export function createSubmitter(
   }
 
   function send(lane: Lane): void {
-    if (lane.number === undefined || lane.flight !== undefined || lane.queue.length === 0) return;
+    if (lane.number === undefined || lane.flight !== undefined) return;
+    const notice = lane.notices.shift();
+    if (notice !== undefined) dispatch(lane, [notice.message], [], notice);
+    else if (lane.queue.length > 0) sendIntervals(lane);
+  }
+
+  function sendIntervals(lane: Lane): void {
     // An amendment needs its interval on the ledger: it goes in a transaction of its own, behind it.
     const kind = isAmendment(lane.queue[0] as Sealable);
     const end = lane.queue.findIndex((item) => isAmendment(item) !== kind);
     const intervals = lane.queue.splice(0, Math.min(MAX_INTERVALS_PER_TX, end < 0 ? lane.queue.length : end));
     queued -= intervals.length;
+    const clearSums = options.clearSums(lane.meterId);
+    const messages = intervals.map((item) =>
+      isAmendment(item) ? amendMessage(lane.account, item, clearSums) : sealMessage(lane.account, item, clearSums),
+    );
+    dispatch(lane, messages, intervals, undefined);
+  }
+
+  function dispatch(
+    lane: Lane,
+    messages: readonly UnsignedMessage[],
+    intervals: readonly Sealable[],
+    notice: Notice | undefined,
+  ): void {
     const tx = signEncoded({
-      messages: intervals.map((item) =>
-        isAmendment(item)
-          ? amendMessage(lane.account, item, options.clearSums)
-          : sealMessage(lane.account, item, options.clearSums),
-      ),
+      messages,
       chainId: options.chainId,
-      signers: [{ privateKey: lane.key, accountNumber: lane.number, sequence: lane.sequence }],
+      signers: [{ privateKey: lane.key, accountNumber: lane.number ?? 0n, sequence: lane.sequence }],
     });
     const now = parts.nowMs();
-    lane.flight = { id: txId(tx), tx, intervals, sentMs: now, askedMs: now, isIncluded: false };
+    lane.flight = { id: txId(tx), tx, intervals, notice, sentMs: now, askedMs: now, isIncluded: false };
     stats.sent += 1;
     network.publishTxs([tx]);
   }
@@ -175,6 +206,7 @@ export function createSubmitter(
       const id = Buffer.from(flight.id).toString("hex");
       lane.sequence += 1n;
       stats.finalised += 1;
+      if (flight.notice !== undefined) return flight.notice.settled(0);
       const outcome = { state: "final", txId: id, height, index: inclusion.index } as const;
       await outbox.settle(flight.intervals, outcome, found.proof, flight.tx);
       return;
@@ -187,11 +219,13 @@ export function createSubmitter(
     lane.flight = undefined;
     lane.number = undefined;
     if (code === SEQUENCE_MISMATCH) {
+      if (flight.notice !== undefined) lane.notices.unshift(flight.notice);
       lane.queue.unshift(...flight.intervals);
       queued += flight.intervals.length;
       return;
     }
     stats.rejected += 1;
+    if (flight.notice !== undefined) return flight.notice.settled(code);
     log.warn({ meter: lane.meterId, code, reason }, "The ledger refused an interval");
     await outbox.settle(
       flight.intervals,
@@ -246,7 +280,7 @@ export function createSubmitter(
 
   async function openAccounts(): Promise<void> {
     const unknown = [...lanes.values()].filter(
-      (lane) => lane.number === undefined && (lane.queue.length > 0 || lane.hasMore),
+      (lane) => lane.number === undefined && (lane.queue.length > 0 || lane.notices.length > 0 || lane.hasMore),
     );
     for (let from = 0; from < unknown.length; from += ACCOUNTS_AT_ONCE)
       await Promise.all(unknown.slice(from, from + ACCOUNTS_AT_ONCE).map(loadAccount));
@@ -261,6 +295,12 @@ export function createSubmitter(
         lane.queue.push(compact(item));
         queued += 1;
       }
+    },
+
+    notice(meterId, message) {
+      const { promise, resolve } = Promise.withResolvers<number>();
+      laneOf(meterId).notices.push({ message, settled: resolve });
+      return promise;
     },
 
     async step() {
@@ -282,7 +322,10 @@ export function createSubmitter(
     },
 
     isDrained: () =>
-      [...lanes.values()].every(({ queue, hasMore, flight }) => queue.length === 0 && !hasMore && flight === undefined),
+      [...lanes.values()].every(
+        ({ queue, notices, hasMore, flight }) =>
+          queue.length === 0 && notices.length === 0 && !hasMore && flight === undefined,
+      ),
 
     stats() {
       const unknownMeters = [...lanes.values()].filter((lane) => lane.number === undefined).length;

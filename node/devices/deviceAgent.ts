@@ -1,0 +1,263 @@
+import type { Logger } from "pino";
+import {
+  type CertificateRecord,
+  type ConfigurationRecord,
+  certificateKey,
+  configurationKey,
+  configurationPayloadKey,
+  decodeCertificateRecord,
+  decodeConfigurationCounts,
+  decodeConfigurationPayload,
+  decodeConfigurationRecord,
+  deviceKeyOfRecord,
+} from "#consensus/application/deviceRecords.ts";
+import { type PrivateKey, publicKeyOf } from "#storage/crypto/keys.ts";
+import { MAX_KEPT_CONFIGURATIONS } from "#storage/limits.ts";
+import { acknowledgeConfigurationMessage } from "#storage/types/acknowledgeConfiguration.ts";
+import type { UnsignedMessage } from "#storage/types/signEncoded.ts";
+import { accountOfKey } from "#storage/types/transactionAccounts.ts";
+import type { Proofs } from "../light/proofs.ts";
+import type { DeviceSettings, SettingsByMeter } from "./deviceSettings.ts";
+import { type DeviceState, type DeviceStates, settingsOf } from "./deviceStates.ts";
+import { readReceived } from "./receivedConfiguration.ts";
+import { REJECTIONS, type Rejection } from "./rejections.ts";
+
+/** Meters asked about with one new header: all of a home's. A node with more asks about each in turn. */
+export const METERS_PER_HEADER = 4;
+
+export interface DeviceAgentPorts {
+  /** Meters whose devices this node is. */
+  readonly meterIds: () => readonly string[];
+  readonly keyOf: (meterId: string) => PrivateKey;
+  /** Records proved under headers that this node verified. */
+  readonly proofs: Pick<Proofs, "state">;
+  readonly states: DeviceStates;
+  /** Why this node cannot do what the settings say. */
+  readonly whyImpossible: (
+    settings: DeviceSettings,
+    about: { readonly meterId: string; readonly certificate: CertificateRecord; readonly others: SettingsByMeter },
+  ) => string | undefined;
+  /** Brings the settings of all meters into force; resolves when they are, and when it rejects, those before must be brought back. */
+  readonly apply: (all: SettingsByMeter) => Promise<void>;
+  /** Sends what the device says; resolves to the ledger's code when that is final. */
+  readonly send: (meterId: string, message: UnsignedMessage) => Promise<number>;
+  readonly nowMs: () => number;
+  readonly log: Logger;
+}
+
+export interface DeviceAgent extends AsyncDisposable {
+  /** With each verified header; urgent configurations are applied now. Returns at once. */
+  onHeader(header: { readonly appHash: Uint8Array; readonly timeMs: number }): void;
+  /** Resolves when nothing is under way. */
+  idle(): Promise<void>;
+}
+
+/**
+ * A device's part in its configuration: sees that there is a new one, believes nothing but what is proved, checks it, applies it, keeps it and
+ * says so on the ledger. What went wrong on the way (no full node, no proof) is tried again with the next poll; what is wrong with the
+ * configuration is answered with a code.
+ */
+export function createDeviceAgent(
+  options: { readonly ledgerId: string; readonly pollMs: number },
+  ports: DeviceAgentPorts,
+): DeviceAgent {
+  const { ledgerId, pollMs } = options;
+  const { proofs, states, log } = ports;
+  let lastAppHash: Uint8Array | undefined;
+  let blockTimeMs = 0;
+  let polledMs: number | undefined;
+  let next = 0;
+  let stopped = false;
+  let running: Promise<void> | undefined;
+  /** What has to be done when what runs is done. */
+  let wanted: "none" | "urgent" | "all" = "none";
+  /** Answers on their way. */
+  const sending = new Set<string>();
+
+  function start(): void {
+    if (running !== undefined || stopped || wanted === "none") return;
+    const all = wanted === "all";
+    wanted = "none";
+    running = look(all)
+      .catch((error: unknown) => log.debug({ err: (error as Error).message }, "Will ask about configurations again"))
+      .finally(() => {
+        running = undefined;
+        start();
+      });
+  }
+
+  async function look(all: boolean): Promise<void> {
+    const ids = ports.meterIds();
+    if (ids.length === 0) return;
+    const count = all ? ids.length : Math.min(METERS_PER_HEADER, ids.length);
+    for (let index = 0; index < count && !stopped; index++) {
+      const meterId = ids[(next + index) % ids.length] as string;
+      await follow(meterId, all);
+    }
+    next = (next + count) % ids.length;
+  }
+
+  async function follow(meterId: string, isPoll: boolean): Promise<void> {
+    const state = states.get(meterId);
+    if (state !== undefined && !state.answer.acknowledged) acknowledge(meterId, state);
+    const counts = await proofs.state("/edream/meter-counts", Buffer.from(meterId), Buffer.from(`counts/${meterId}`));
+    if (counts?.value === undefined) return;
+    const { configurationVersion: version } = decodeConfigurationCounts(counts.value);
+    const decided = state?.answer.version ?? 0;
+    if (version <= decided) return;
+    const record = await configurationOf(meterId, version);
+    if (record === undefined || (record.priority !== "urgent" && !isPoll)) return;
+    await decide(meterId, version, record);
+    await supersede(meterId, decided, version);
+  }
+
+  async function configurationOf(meterId: string, version: number): Promise<ConfigurationRecord | undefined> {
+    const id = Buffer.from(`${version} ${meterId}`);
+    const answer = await proofs.state("/edream/configuration", id, configurationKey(meterId, version));
+    return answer?.value === undefined ? undefined : decodeConfigurationRecord(answer.value);
+  }
+
+  async function decide(meterId: string, version: number, record: ConfigurationRecord): Promise<void> {
+    const id = Buffer.from(`${version} ${meterId}`);
+    const payload = await proofs.state("/edream/configuration-payload", id, configurationPayloadKey(meterId, version));
+    // Last, so that a revocation is seen as late as can be.
+    const certificate = await certificateOf(meterId);
+    if (payload?.value === undefined || certificate === undefined) return;
+    const key = ports.keyOf(meterId);
+    if (!isCertified(certificate, key)) {
+      log.warn({ meter: meterId, version }, "This device has no valid certificate, and applies no configuration");
+      return;
+    }
+    // Answered already, by this device before it lost its data: what is on the ledger is not said twice, and not contradicted.
+    const isAnswered = record.outcome !== "";
+    if (record.outcome === "rejected") {
+      const answer = {
+        version,
+        outcome: "rejected",
+        code: record.code,
+        atMs: record.appliedMs,
+        acknowledged: true,
+      } as const;
+      return states.put(meterId, { ...states.get(meterId), answer });
+    }
+    const sent = { record, payload: decodeConfigurationPayload(payload.value), certificate };
+    const received = await readReceived(sent, key, { ledgerId, meterId, version });
+    if (stopped) return;
+    if ("rejection" in received) return reject(meterId, version, received.rejection, received.reason, isAnswered);
+
+    const before = settingsOf(states);
+    const others = new Map(before);
+    others.delete(meterId);
+    const { settings } = received;
+    const impossible = ports.whyImpossible(settings, { meterId, certificate, others });
+    if (impossible !== undefined) return reject(meterId, version, "SETTING_IMPOSSIBLE", impossible, isAnswered);
+    const atMs = ports.nowMs();
+    try {
+      await ports.apply(new Map(others).set(meterId, settings));
+    } catch (error) {
+      await ports.apply(before);
+      return reject(meterId, version, "APPLY_FAILED", (error as Error).message, isAnswered);
+    }
+    const appliedMs = Math.max(atMs, ports.nowMs());
+    const state: DeviceState = {
+      applied: { version, settings, atMs: appliedMs },
+      answer: { version, outcome: "applied", code: 0, atMs: appliedMs, acknowledged: isAnswered },
+    };
+    await states.put(meterId, state);
+    log.info({ meter: meterId, version, priority: record.priority }, "Applied a configuration");
+    acknowledge(meterId, state);
+  }
+
+  async function reject(meterId: string, version: number, why: Rejection, reason: string, acknowledged: boolean) {
+    const applied = states.get(meterId)?.applied;
+    const answer = { version, outcome: "rejected", code: REJECTIONS[why], atMs: ports.nowMs(), acknowledged } as const;
+    const state: DeviceState = applied === undefined ? { answer } : { applied, answer };
+    await states.put(meterId, state);
+    log.warn({ meter: meterId, version, code: why, reason }, "Rejected a configuration");
+    acknowledge(meterId, state);
+  }
+
+  /** Every document is complete, so the newest one alone matters; of those it passed over the administrator hears that they never held. */
+  async function supersede(meterId: string, decided: number, version: number): Promise<void> {
+    for (let old = Math.max(decided + 1, version - MAX_KEPT_CONFIGURATIONS + 1); old < version; old++) {
+      const record = await configurationOf(meterId, old);
+      if (record === undefined || record.outcome !== "") continue;
+      const code = REJECTIONS.SUPERSEDED;
+      void say(meterId, { version: old, outcome: "rejected", code, appliedMs: ports.nowMs() });
+    }
+  }
+
+  async function certificateOf(meterId: string): Promise<CertificateRecord | undefined> {
+    const answer = await proofs.state("/edream/meter", Buffer.from(meterId), certificateKey(meterId));
+    return answer?.value === undefined ? undefined : decodeCertificateRecord(answer.value);
+  }
+
+  /** By block time: a device's own clock may be set. */
+  function isCertified(certificate: CertificateRecord, key: PrivateKey): boolean {
+    const { revoked, validFromMs, validUntilMs } = certificate;
+    const certified = deviceKeyOfRecord(certificate);
+    const own = publicKeyOf(key);
+    if (certified?.type !== own.type || Buffer.compare(certified.bytes, own.bytes) !== 0) return false;
+    return !revoked && blockTimeMs >= validFromMs && (validUntilMs === 0 || blockTimeMs <= validUntilMs);
+  }
+
+  function acknowledge(meterId: string, { answer }: DeviceState): void {
+    const { version, outcome, code, atMs, acknowledged } = answer;
+    const id = `${version} ${meterId}`;
+    if (acknowledged || sending.has(id)) return;
+    sending.add(id);
+    void say(meterId, { version, outcome, code, appliedMs: atMs })
+      .then((isKnown) => (isKnown ? states.acknowledged(meterId, version) : undefined))
+      .catch((error: unknown) =>
+        log.warn({ meter: meterId, err: error }, "Could not keep that the ledger has an answer"),
+      )
+      .finally(() => sending.delete(id));
+  }
+
+  /** Resolves to whether the ledger has the answer, or never will. */
+  async function say(
+    meterId: string,
+    said: {
+      readonly version: number;
+      readonly outcome: "applied" | "rejected";
+      readonly code: number;
+      readonly appliedMs: number;
+    },
+  ): Promise<boolean> {
+    try {
+      const record = await configurationOf(meterId, said.version);
+      if (record !== undefined && record.outcome !== "") return true;
+      const signer = accountOfKey(publicKeyOf(ports.keyOf(meterId)));
+      const code = await ports.send(meterId, acknowledgeConfigurationMessage({ signer, meterId, ...said }));
+      if (code !== 0) log.warn({ meter: meterId, version: said.version, code }, "The ledger refused a device's answer");
+      // Refused for good (revoked, answered): said again it would be refused again.
+      return true;
+    } catch (error) {
+      log.debug({ meter: meterId, err: (error as Error).message }, "Will answer again");
+      return false;
+    }
+  }
+
+  return {
+    onHeader({ appHash, timeMs }) {
+      blockTimeMs = timeMs;
+      const nowMs = ports.nowMs();
+      if (polledMs === undefined || nowMs - polledMs >= pollMs || nowMs < polledMs) {
+        polledMs = nowMs;
+        wanted = "all";
+      } else if (lastAppHash === undefined || Buffer.compare(lastAppHash, appHash) !== 0) {
+        // A block that changed nothing set nothing.
+        if (wanted === "none") wanted = "urgent";
+      }
+      lastAppHash = appHash;
+      start();
+    },
+    async idle() {
+      while (running !== undefined) await running;
+    },
+    async [Symbol.asyncDispose]() {
+      stopped = true;
+      await running;
+    },
+  };
+}

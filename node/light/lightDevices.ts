@@ -1,0 +1,128 @@
+import { join } from "node:path";
+import type { Logger } from "pino";
+import type { PrivateKey } from "#storage/crypto/keys.ts";
+import type { UnsignedMessage } from "#storage/types/signEncoded.ts";
+import { homePaths } from "../configurationHome.ts";
+import { createDeviceAgent } from "../devices/deviceAgent.ts";
+import {
+  type DeviceSettings,
+  intervalMsOf,
+  isMeteringChanged,
+  type SettingsByMeter,
+  whyImpossible,
+  withSettings,
+} from "../devices/deviceSettings.ts";
+import { type DeviceState, openDeviceStates, settingsOf } from "../devices/deviceStates.ts";
+import type { MetersFile } from "../meter/metersFile.ts";
+import type { NodeOptions } from "../options.ts";
+import type { Metering } from "./metering.ts";
+import { deviceKeyOf } from "./meterKeys.ts";
+import type { Outbox } from "./outbox.ts";
+import type { Proofs } from "./proofs.ts";
+
+/** The devices of a light node: its meters as they are configured now, and the agent that follows what the ledger says of them. */
+export interface LightDevices extends AsyncDisposable {
+  /** Undefined while they are started anew. */
+  meters(): Metering | undefined;
+  /** Undefined where nothing is configured. */
+  clearSums(meterId: string): boolean | undefined;
+  onHeader(header: { readonly appHash: Uint8Array; readonly timeMs: number }): void;
+  /** What the devices decided, for who looks at the node: without the settings, which are encrypted on the ledger. */
+  view(): readonly (Omit<DeviceState["answer"], "atMs"> & {
+    readonly meterId: string;
+    readonly appliedVersion: number;
+    readonly atMs: number;
+  })[];
+  /** The meters take no further readings, and are not started anew. */
+  readonly stop: () => void;
+}
+
+/** @throws DeviceError DEVICE_STATES_MALFORMED, and as startMetering */
+export async function startLightDevices(
+  options: NodeOptions,
+  owner: { readonly chainId: string; readonly meterKey: PrivateKey; readonly metersFile: MetersFile },
+  ports: {
+    readonly outbox: Outbox;
+    readonly proofs: Pick<Proofs, "state">;
+    readonly notice: (meterId: string, message: UnsignedMessage) => Promise<number>;
+    readonly startMeters: (options: NodeOptions, file: MetersFile) => Promise<Metering>;
+    /** Hears of what stops the node. */
+    readonly fail: (error: unknown) => void;
+    readonly log: Logger;
+  },
+): Promise<LightDevices> {
+  const { chainId: ledgerId, meterKey, metersFile } = owner;
+  const { outbox } = ports;
+  const states = await openDeviceStates(join(homePaths(options.home).data, "devices.json"));
+  let inForce: SettingsByMeter = settingsOf(states);
+  let meters: Metering | undefined = await start(inForce);
+  let isStopped = false;
+
+  function start(all: SettingsByMeter): Promise<Metering> {
+    const meterIntervalMs = intervalMsOf(options.meterIntervalMs, all);
+    return ports.startMeters({ ...options, meterIntervalMs }, withSettings(metersFile, all));
+  }
+
+  async function apply(all: SettingsByMeter): Promise<void> {
+    if (isStopped) throw new Error("the node is stopping");
+    if (!isMeteringChanged(inForce, all) && meters !== undefined) {
+      inForce = all;
+      return;
+    }
+    // Checked before anything is stopped.
+    withSettings(metersFile, all);
+    const before = meters;
+    meters = undefined;
+    await before?.[Symbol.asyncDispose]();
+    try {
+      meters = await start(all);
+    } catch (error) {
+      // Without what held before there is nothing to go back to.
+      if (!isMeteringChanged(inForce, all)) ports.fail(error);
+      throw error;
+    }
+    if (isStopped) meters.stop();
+    inForce = all;
+  }
+
+  const agent = createDeviceAgent(
+    { ledgerId, pollMs: options.deviceConfigurationPollMs },
+    {
+      meterIds: () => [...new Set([...options.deviceMeters, ...outbox.closedMeters()])],
+      keyOf: (meterId) => deviceKeyOf(meterKey, meterId),
+      proofs: ports.proofs,
+      states,
+      whyImpossible: (settings: DeviceSettings, about) =>
+        whyImpossible(settings, about, {
+          metersFile,
+          hasInputs: options.meterSource === "inputs",
+          intervalMs: intervalMsOf(options.meterIntervalMs, inForce),
+          hasClosed: outbox.closedMeters().length > 0,
+        }),
+      apply,
+      send: ports.notice,
+      nowMs: Date.now,
+      log: ports.log.child({ part: "devices" }),
+    },
+  );
+
+  const stop = () => {
+    isStopped = true;
+    meters?.stop();
+  };
+  return {
+    meters: () => meters,
+    clearSums: (meterId) => inForce.get(meterId)?.clearSums,
+    onHeader: (header) => agent.onHeader(header),
+    view: () =>
+      states
+        .entries()
+        .map(([meterId, { applied, answer }]) => ({ meterId, appliedVersion: applied?.version ?? 0, ...answer })),
+    stop,
+    async [Symbol.asyncDispose]() {
+      stop();
+      await agent[Symbol.asyncDispose]();
+      await meters?.[Symbol.asyncDispose]();
+    },
+  };
+}
