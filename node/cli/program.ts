@@ -19,6 +19,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   members: async () => (await import("./commands/members.ts")).membersCommand,
   meter: async () => (await import("./commands/meter.ts")).meterCommand,
   meters: async () => (await import("./commands/meters.ts")).metersCommand,
+  device: async () => (await import("./commands/device.ts")).deviceCommand,
   tx: async () => (await import("./commands/tx.ts")).txCommand,
   query: async () => (await import("./commands/query.ts")).queryCommand,
   prove: async () => (await import("./commands/prove.ts")).proveCommand,

@@ -17,6 +17,9 @@ export function ownSchemas(): readonly string[] {
   return readdirSync(FOLDER).flatMap((name) => (name.endsWith(".json") ? [name.slice(0, -".json".length)] : []));
 }
 
+/** A keyword that is misspelt is a fault of the schema; what JSON Schema allows beside is not. */
+const AJV = { strictSchema: true, strictTypes: false, strictTuples: false, strictRequired: false } as const;
+
 const compiled = new Map<string, ValidateFunction>();
 
 /** One of the program's own schemas. @throws DeviceError CONFIGURATION_SCHEMA_UNKNOWN */
@@ -31,11 +34,11 @@ export function ownSchema({ schema, schemaVersion }: SchemaName): ValidateFuncti
   return validate;
 }
 
-/** Strict: a keyword that is misspelt is a fault of the schema. @throws DeviceError CONFIGURATION_SCHEMA_MALFORMED */
+/** Draft 7. @throws DeviceError CONFIGURATION_SCHEMA_MALFORMED */
 export function compileSchema(text: string, name: string): ValidateFunction {
   try {
     if (text.length > MAX_SCHEMA_BYTES) throw new Error(`more than ${MAX_SCHEMA_BYTES} bytes`);
-    return new Ajv({ strict: true, allErrors: false }).compile(JSON.parse(text) as object);
+    return new Ajv(AJV).compile(JSON.parse(text) as object);
   } catch (error) {
     const reason = (error as Error).message.slice(0, 500);
     throw new DeviceError({ code: "CONFIGURATION_SCHEMA_MALFORMED", schema: name, reason }, { cause: error });
