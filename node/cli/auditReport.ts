@@ -27,7 +27,7 @@ export function isBad({ verdict }: ItemAudit): boolean {
 export function formatAudit(
   io: CliIo,
   view: AuditView,
-  where: { readonly node: string; readonly keys: string },
+  where: { readonly node: string; readonly keys: string; readonly ledger: string | undefined },
 ): string {
   const { items, gaps, waiting, lateUnsealed, faults, pending, unproved } = view;
   const readings = items.reduce((sum, { count }) => sum + count, 0);
@@ -38,6 +38,7 @@ export function formatAudit(
     ["ledger", printable(view.ledgerId)],
     ["time", `${timeOf(view.fromMs)} to ${timeOf(view.toMs)}`],
     ["readings of", printable(where.node)],
+    ["sealed by", where.ledger === undefined ? undefined : `${printable(where.ledger)}, proved`],
     ["keys of", printable(where.keys)],
     ["sealed", sealed],
     ["not sealed yet", pending.length === 0 ? undefined : `${number(pending.length)} closed intervals`],
@@ -86,7 +87,9 @@ function verdictLine(io: CliIo, { verdict, items, unproved, faults }: AuditView)
   const bad = items.filter(isBad).length;
   const damaged = faults.length === 0 ? "" : `, ${number(faults.length)} damaged places in the log`;
   if (verdict === "tampered") return paint(io, "red", `tampered: ${number(bad)} of ${all} intervals${damaged}`);
-  return paint(io, "yellow", `not proved: ${number(unproved.length)} intervals; the other ${all} are intact`);
+  const keyless = items.filter((item) => item.verdict === "no-key").length;
+  const open = [`${number(unproved.length)} intervals are not proved`, `of ${number(keyless)} the keys are missing`];
+  return paint(io, "yellow", `not checked: ${open.join(", ")}; the other ${number(items.length - keyless)} are intact`);
 }
 
 interface Run {

@@ -144,7 +144,7 @@ function blockIdFromJson(blockId: Fields): BlockId {
   };
 }
 
-function commitFromJson(commit: Fields): Commit {
+export function commitFromJson(commit: Fields): Commit {
   return {
     height: commit.number("height"),
     round: commit.number("round"),

@@ -1,12 +1,14 @@
 import { writeFileSync } from "node:fs";
 import type { Command } from "commander";
 import { makeAuditKeyFile } from "../../audit/auditKeys.ts";
+import type { AuditItem } from "../../audit/auditRows.ts";
 import { collectSeals } from "../../audit/collectSeals.ts";
 import { auditMeter } from "../../audit/meterAudit.ts";
 import { gatherRows } from "../../audit/rowSet.ts";
 import { SEED_PERIOD_MS } from "../../light/meterKeys.ts";
+import { openLedger } from "../auditLedger.ts";
 import { type AuditView, formatAudit, isBad, number, timeOf } from "../auditReport.ts";
-import { meterKeysOf, openAuditedNode, ownerOf, rowsOfStore } from "../auditSources.ts";
+import { type AuditedNode, meterKeysOf, openAuditedNode, ownerOf, rowsOfStore } from "../auditSources.ts";
 import { cliError } from "../cliError.ts";
 import { commandContext, example } from "../context.ts";
 import type { CliIo } from "../io.ts";
@@ -25,6 +27,9 @@ export interface RangeFlags {
 interface AuditFlags extends RangeFlags {
   readonly keyFile?: string;
   readonly store?: string;
+  readonly ledger?: string;
+  readonly trustedHeight?: string;
+  readonly trustedHash?: string;
 }
 
 export function auditCommand(program: Command, io: CliIo): void {
@@ -35,6 +40,12 @@ export function auditCommand(program: Command, io: CliIo): void {
   )
     .option("--key-file <file>", "keys that the meter's owner gave for an audit (default: the meter key of this home)")
     .option("--store <folder>", "audit the readings of this LevelDB of readings; the light node's log is the copy")
+    .option("--ledger <url>", "ask this full node what is sealed, believe nothing of it, and take no light node's word")
+    .option(
+      "--trusted-height <height>",
+      "with --ledger: a block to begin with (default: the validators in genesis.json)",
+    )
+    .option("--trusted-hash <hex>", "with --ledger: its hash, from a source you trust")
     .addHelpText(
       "after",
       example("audit --meter lcl:MAC000002/import --from 2026-06-01T00:00:00Z --to 2026-07-01T00:00:00Z"),
@@ -43,32 +54,46 @@ export function auditCommand(program: Command, io: CliIo): void {
       const context = commandContext(io, command);
       const { fromMs, toMs, meterId } = rangeOf(io, flags);
       const progress = createProgress(io, context.json);
-      await using node = await openNode(context, command, flags);
-      const seals = await collectSeals(node.audit, { meterId, fromMs, toMs }, (count) =>
-        progress.show(`${number(count)} intervals proved`),
-      );
-      const { items, pending, unproved, ledgerId } = seals;
-      if (items.length + pending.length + unproved.length === 0) throw nothingSealed(meterId, node.name);
+      if (flags.ledger !== undefined && flags.from === undefined)
+        throw cliError(
+          "usage",
+          "RANGE_MISSING",
+          "--ledger needs --from",
+          "each period is proved by itself: say since when",
+        );
+      const onItems = (count: number) => progress.show(`${number(count)} intervals proved`);
+      const isApart = flags.ledger !== undefined && flags.store !== undefined;
+      await using node = isApart ? undefined : await openNode(context, command, flags);
+      const range = { meterId, fromMs, toMs };
+      const ledger = flags.ledger === undefined ? undefined : openLedger(context, flags, flags.ledger);
+      const { items, pending, unproved, ledgerId } =
+        ledger === undefined
+          ? await collectSeals((node as AuditedNode).audit, range, onItems)
+          : await ledger.seals(range, node?.audit, onItems);
+      const where = flags.store ?? node?.name ?? "";
+      if (items.length + pending.length + unproved.length === 0) throw nothingSealed(meterId, flags.ledger ?? where);
       const keys = await meterKeysOf(context, { meterId, ledgerId, keyFile: flags.keyFile });
       const request = { meterId, afterMs: items[0]?.startMs ?? fromMs, untilMs: toMs };
-      const own = node.audit.rows(request);
+      const own = node?.audit.rows(request);
       const [audited, copies] = flags.store === undefined ? [own, undefined] : [rowsOfStore(flags.store, request), own];
-      const rows = await gatherRows(audited, copies, (count) => {
+      const rows = await gatherRows(audited as AsyncIterable<AuditItem>, copies, (count) => {
         if (count % 10_000 === 0) progress.show(`${number(count)} readings read`);
       });
-      const erasures = await node.audit.erasures(meterId);
+      const erasures = await (ledger ?? (node as AuditedNode).audit).erasures(meterId);
       const result = auditMeter({ meterId, fromMs, toMs, items, rows, keys, erasures }, (done) =>
         progress.bar(done, items.length, "intervals"),
       );
       progress.end();
       const isTampered = result.items.some(isBad) || result.faults.some(({ isTail }) => !isTail);
-      const verdict = isTampered ? "tampered" : unproved.length > 0 ? "unproved" : "intact";
+      const isOpen = unproved.length > 0 || result.items.some((item) => item.verdict === "no-key");
+      const verdict = isTampered ? "tampered" : isOpen ? "unproved" : "intact";
       const view: AuditView = { ...result, ledgerId, fromMs, toMs, verdict, pending, unproved };
-      const where = {
-        node: flags.store ?? node.name,
+      const shown = {
+        node: where,
         keys: flags.keyFile ?? `${context.options.meterKey} in ${context.paths.keys}`,
+        ledger: flags.ledger,
       };
-      show(io, context.json, jsonOf(view), () => formatAudit(io, view, where));
+      show(io, context.json, jsonOf(view), () => formatAudit(io, view, shown));
       if (verdict === "tampered")
         throw cliError(
           "tampered",
@@ -80,8 +105,8 @@ export function auditCommand(program: Command, io: CliIo): void {
         throw cliError(
           "verificationFailed",
           "AUDIT_UNPROVED",
-          "not every interval is proved to be on the ledger",
-          "see the reasons above",
+          "not every interval could be checked",
+          "see above: some are not proved to be on the ledger, or their keys were not given",
         );
     });
 
