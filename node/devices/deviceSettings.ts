@@ -33,8 +33,9 @@ export interface SettingsSite {
   readonly metersFile: MetersFile;
   /** Whether readings come through the connections of meters.json. */
   readonly hasInputs: boolean;
-  /** T_i in force. */
+  /** T_i in force, and the one of the options, which holds where no settings say another. */
   readonly intervalMs: number;
+  readonly defaultIntervalMs: number;
   /** Whether this node has closed an interval of any meter. */
   readonly hasClosed: boolean;
 }
@@ -62,8 +63,10 @@ export function whyImpossible(
     (reportingIntervalMs !== undefined || latenessMs !== undefined || settings.inputs !== undefined)
   )
     return "this node reads no connections";
+  // Leaving it out changes it too, where it was set before.
+  const nextMs = intervalMs ?? intervalMsOf(site.defaultIntervalMs, others);
+  if (nextMs !== site.intervalMs && site.hasClosed) return `intervals of ${site.intervalMs} ms are closed already`;
   if (intervalMs !== undefined && intervalMs !== site.intervalMs) {
-    if (site.hasClosed) return `intervals of ${site.intervalMs} ms are closed already`;
     if (certificate.intervalMs === 0 || intervalMs % certificate.intervalMs !== 0)
       return `the certificate is for intervals of ${certificate.intervalMs} ms`;
     if (86_400_000 % intervalMs !== 0) return "a day is no multiple of the interval";

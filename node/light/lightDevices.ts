@@ -75,6 +75,8 @@ export async function startLightDevices(
     meters = undefined;
     await before?.[Symbol.asyncDispose]();
     try {
+      const isNewLength = intervalMsOf(options.meterIntervalMs, all) !== intervalMsOf(options.meterIntervalMs, inForce);
+      if (isNewLength && outbox.closedMeters().length > 0) throw new Error("an interval was closed meanwhile");
       meters = await start(all);
     } catch (error) {
       // Without what held before there is nothing to go back to.
@@ -97,6 +99,7 @@ export async function startLightDevices(
           metersFile,
           hasInputs: options.meterSource === "inputs",
           intervalMs: intervalMsOf(options.meterIntervalMs, inForce),
+          defaultIntervalMs: options.meterIntervalMs,
           hasClosed: outbox.closedMeters().length > 0,
         }),
       apply,
