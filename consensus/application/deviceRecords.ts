@@ -1,6 +1,5 @@
-import type { PublicKey } from "#storage/crypto/keys.ts";
+import { PUBLIC_KEY_LENGTH, type PublicKey } from "#storage/crypto/keys.ts";
 import { MAX_CONFIGURATION_BYTES } from "#storage/limits.ts";
-import { PUBLIC_KEY_TYPES } from "#storage/types/transactionKeys.ts";
 import { decodeCanonical, EMPTY_BYTES, FieldReader, FieldWriter, type Mutable } from "#storage/types/wire.ts";
 
 /** What a device's node must know of its certificate: edream.ledger.v1.Meter. */
@@ -94,7 +93,7 @@ export function decodeConfigurationCounts(bytes: Uint8Array): ConfigurationCount
 /** Undefined for a key that no device can have. */
 export function deviceKeyOfRecord({ keyType, key }: CertificateRecord): PublicKey | undefined {
   if (keyType !== "ed25519" && keyType !== "secp256k1") return undefined;
-  return key.length === PUBLIC_KEY_TYPES[keyType].bytes ? { type: keyType, bytes: key } : undefined;
+  return key.length === PUBLIC_KEY_LENGTH[keyType] ? { type: keyType, bytes: key } : undefined;
 }
 
 function readCertificate(bytes: Uint8Array): CertificateRecord {

@@ -1,7 +1,13 @@
 import { readFileSync } from "node:fs";
-import { type PrivateKey, type PublicKey, publicKeyOf, SIGNATURE_LENGTH, sign } from "#storage/crypto/keys.ts";
+import {
+  type PrivateKey,
+  PUBLIC_KEY_LENGTH,
+  type PublicKey,
+  publicKeyOf,
+  SIGNATURE_LENGTH,
+  sign,
+} from "#storage/crypto/keys.ts";
 import { attestationBytes, plaintextHashOf } from "#storage/types/configurationAttestation.ts";
-import { PUBLIC_KEY_TYPES } from "#storage/types/transactionKeys.ts";
 import { plaintextOf, SALT_BYTES } from "./configurationContent.ts";
 import { DeviceError } from "./deviceError.ts";
 
@@ -80,7 +86,7 @@ export function readAttestationFile(path: string): Attestation {
     schemaVersion: number("schemaVersion"),
     plaintextHash: bytes("plaintextHash", text("plaintextHash"), 32),
     salt: bytes("salt", text("salt"), SALT_BYTES),
-    checkerKey: { type, bytes: bytes("checkerKey", digits, PUBLIC_KEY_TYPES[type].bytes) },
+    checkerKey: { type, bytes: bytes("checkerKey", digits, PUBLIC_KEY_LENGTH[type]) },
     attestation: bytes("attestation", signature, SIGNATURE_LENGTH),
   };
 }

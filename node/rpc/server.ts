@@ -21,6 +21,8 @@ export interface ServerPorts {
   readonly onFault: (path: string, error: unknown) => void;
   /** MAX_UNREAD_ANSWER_BYTES unless told otherwise. */
   readonly maxUnreadAnswerBytes?: number;
+  /** REQUEST_TIMEOUT_MS unless told otherwise. */
+  readonly requestTimeoutMs?: number;
 }
 
 /** How often Node looks for requests that do not arrive, in ms. */
@@ -31,13 +33,13 @@ const CHECK_INTERVAL_MS = 1000;
  * is a method whose arguments stand behind it. Not yet listening.
  */
 export function createRpcServer(ports: ServerPorts): Server {
-  const { isAllowed, onFault } = ports;
+  const { isAllowed, onFault, requestTimeoutMs = REQUEST_TIMEOUT_MS } = ports;
   const unread = createUnreadAnswers(ports.maxUnreadAnswerBytes ?? MAX_UNREAD_ANSWER_BYTES);
   const server = createServer(
     {
       maxHeaderSize: MAX_HEADER_BYTES,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      headersTimeout: REQUEST_TIMEOUT_MS,
+      requestTimeout: requestTimeoutMs,
+      headersTimeout: requestTimeoutMs,
       connectionsCheckingInterval: CHECK_INTERVAL_MS,
     },
     (request, response) => {

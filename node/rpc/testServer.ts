@@ -3,7 +3,7 @@ import type { IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { STRING } from "./argumentKinds.ts";
 import { createDispatcher } from "./jsonRpc.ts";
-import { MAX_UNREAD_ANSWER_BYTES } from "./limits.ts";
+import { MAX_UNREAD_ANSWER_BYTES, REQUEST_TIMEOUT_MS } from "./limits.ts";
 import { type Methods, method } from "./method.ts";
 import { subscriptionMethods } from "./methods/subscribe.ts";
 import { createRpcServer } from "./server.ts";
@@ -26,10 +26,12 @@ export async function startTestServer(
     readonly methods?: Methods;
     readonly limits?: Partial<WebsocketLimits>;
     readonly maxUnreadAnswerBytes?: number;
+    readonly requestTimeoutMs?: number;
     readonly isAllowed?: (request: IncomingMessage) => boolean;
   } = {},
 ): Promise<TestServer> {
   const { limits = {}, isAllowed, maxUnreadAnswerBytes = MAX_UNREAD_ANSWER_BYTES } = options;
+  const { requestTimeoutMs = REQUEST_TIMEOUT_MS } = options;
   const subscriptions = createSubscriptions({ maxClients: 10, maxPerClient: 5 });
   const methods: Methods = {
     echo: method({ text: STRING }, ({ text }) => ({ text })),
@@ -39,7 +41,7 @@ export async function startTestServer(
   const faults: unknown[] = [];
   const onFault = (_method: string, error: unknown) => void faults.push(error);
   const dispatcher = createDispatcher(methods, onFault);
-  const server = createRpcServer({ methods, dispatcher, isAllowed, onFault, maxUnreadAnswerBytes });
+  const server = createRpcServer({ methods, dispatcher, isAllowed, onFault, maxUnreadAnswerBytes, requestTimeoutMs });
   const websockets = serveWebsockets(
     server,
     { ...WEBSOCKET_LIMITS, ...limits },
