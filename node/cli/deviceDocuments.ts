@@ -36,22 +36,16 @@ export function readConfigurationFile(path: string, schema: string | undefined):
 
 function explained(error: DeviceError, path: string): CliError {
   const { details } = error;
-  switch (details.code) {
-    case "CONFIGURATION_SYNTAX": {
-      const { where, reason } = details;
-      const message = `${path}: ${where === "" ? "the document" : where} ${reason}`;
-      return new CliError({
-        ...cliError("failure", error.code, message, "correct the file").details,
-        facts: { where },
-      });
-    }
-    case "CONFIGURATION_SCHEMA_UNKNOWN": {
-      const hint = "name the schema's file with --schema; node/devices/schemas has those of this program";
-      return cliError("notFound", error.code, `there is no schema ${details.schema} here`, hint);
-    }
-    default:
-      return cliError("failure", error.code, error.message, "node/devices/README.md explains the code");
+  if (details.code === "CONFIGURATION_SYNTAX") {
+    const { where, reason } = details;
+    const message = `${path}: ${where === "" ? "the document" : where} ${reason}`;
+    return new CliError({ ...cliError("failure", error.code, message, "correct the file").details, facts: { where } });
   }
+  if (details.code === "CONFIGURATION_SCHEMA_UNKNOWN") {
+    const hint = "name the schema's file with --schema; node/devices/schemas has those of this program";
+    return cliError("notFound", error.code, `there is no schema ${details.schema} here`, hint);
+  }
+  return cliError("failure", error.code, error.message, "node/devices/README.md explains the code");
 }
 
 function readBytes(path: string): Uint8Array {

@@ -23,6 +23,15 @@ test("an urgent configuration is applied with the next header, kept, and acknowl
   expect([device.applied.length, device.sent]).toEqual([1, ["OK"]]);
 });
 
+test("a device whose clock is a year fast is heard all the same, with a time that the ledger takes", async () => {
+  const blockMs = Date.UTC(2023, 10, 15, 12);
+  await using device = await startTestDevice({ ports: { nowMs: () => blockMs + 365 * 86_400_000 } });
+  expect(device.ledger.send(await configurationOf(1, SETTINGS), "prosumer")).toBe("OK");
+  await device.header();
+  await vi.waitFor(() => expect(device.sent).toEqual(["OK"]));
+  expect(device.record(1)).toMatchObject({ outcome: "applied", appliedMs: `${blockMs + 10_000}` });
+});
+
 test("a normal configuration waits for the next poll", async () => {
   await using device = await startTestDevice();
   await device.header();

@@ -25,6 +25,9 @@ import { REJECTIONS, type Rejection } from "./rejections.ts";
 /** Meters asked about with one new header: all of a home's. A node with more asks about each in turn. */
 export const METERS_PER_HEADER = 4;
 
+/** A device's clock may be before the newest block's time by this much in what it says, ms: blocks come so often, and clocks are never quite the same. */
+const MAX_AHEAD_MS = 10_000;
+
 export interface DeviceAgentPorts {
   /** Meters whose devices this node is. */
   readonly meterIds: () => readonly string[];
@@ -228,7 +231,10 @@ export function createDeviceAgent(
       const record = await configurationOf(meterId, said.version);
       if (record !== undefined && record.outcome !== "") return true;
       const signer = accountOfKey(publicKeyOf(ports.keyOf(meterId)));
-      const code = await ports.send(meterId, acknowledgeConfigurationMessage({ signer, meterId, ...said }));
+      // The ledger takes no time of the future: a device whose clock is fast says the block's.
+      const appliedMs = Math.max(1, Math.min(said.appliedMs, blockTimeMs + MAX_AHEAD_MS));
+      const message = acknowledgeConfigurationMessage({ signer, meterId, ...said, appliedMs });
+      const code = await ports.send(meterId, message);
       if (code !== 0) log.warn({ meter: meterId, version: said.version, code }, "The ledger refused a device's answer");
       // Refused for good (revoked, answered): said again it would be refused again.
       return true;

@@ -125,8 +125,9 @@ export function intervalMsOf(otherwise: number, all: SettingsByMeter): number {
 /** Whether the meters have to be started anew for the change. */
 export function isMeteringChanged(before: SettingsByMeter, after: SettingsByMeter): boolean {
   const relevant = (all: SettingsByMeter) =>
-    [...all].map(([meterId, { reportingIntervalMs, intervalMs, latenessMs, inputs }]) =>
-      JSON.stringify([meterId, reportingIntervalMs, intervalMs, latenessMs, inputs]),
-    );
+    [...all].flatMap(([meterId, { reportingIntervalMs, intervalMs, latenessMs, inputs }]) => {
+      const settings = JSON.stringify({ reportingIntervalMs, intervalMs, latenessMs, inputs });
+      return settings === "{}" ? [] : [`${meterId} ${settings}`];
+    });
   return relevant(before).sort().join() !== relevant(after).sort().join();
 }
