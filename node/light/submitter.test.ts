@@ -1,9 +1,13 @@
 import { expect, test } from "vitest";
 import { encodeRecord, newRecord } from "#consensus/application/stateRecords.ts";
+import { publicKeyOf } from "#storage/crypto/keys.ts";
 import { createMemoryStore } from "#storage/db/memoryStore.ts";
+import { acknowledgeConfigurationMessage } from "#storage/types/acknowledgeConfiguration.ts";
 import { decodeTransaction, txId } from "#storage/types/transaction.ts";
+import { accountOfKey } from "#storage/types/transactionAccounts.ts";
 import type { ClosedAmendment } from "../meter/amendments.ts";
 import type { ClosedInterval } from "../meter/intervalBuilder.ts";
+import { deviceKeyOf } from "./meterKeys.ts";
 import { isAmendment, openOutbox, type Sealable } from "./outbox.ts";
 import { createSubmitter, MAX_QUEUED_INTERVALS } from "./submitter.ts";
 
@@ -121,4 +125,27 @@ test("what an earlier run left in the outbox goes out before what comes now, ame
     "MsgSealInterval",
     "MsgAmendInterval",
   ]);
+});
+
+test("what a device says goes out before its intervals, in a transaction of its own, and is told when it is final", async () => {
+  const { net, outbox, submitter } = await setUp();
+  const waiting = intervalOf("meter", 0);
+  await outbox.add([waiting]);
+  submitter.enqueue([waiting]);
+  const key = deviceKeyOf({ type: "ed25519", bytes: new Uint8Array(32).fill(9) }, "meter");
+  const said = { meterId: "meter", version: 1, outcome: "applied", code: 0, appliedMs: 5 } as const;
+  const signer = accountOfKey(publicKeyOf(key));
+  const settled = submitter.notice("meter", acknowledgeConfigurationMessage({ signer, ...said }));
+  expect(submitter.isDrained()).toBe(false);
+  net.isReachable = true;
+  while (!submitter.isDrained()) {
+    await submitter.step();
+    net.settle();
+  }
+  expect(await settled).toBe(0);
+  expect(net.sent.map(({ messages }) => messages)).toEqual([
+    ["MsgAcknowledgeDeviceConfiguration"],
+    ["MsgSealInterval"],
+  ]);
+  expect(outbox.totals()).toMatchObject({ queued: 0, finalised: 1 });
 });
