@@ -116,7 +116,7 @@ test("a certificate is shown with its standing when its proof holds under a beli
   };
   expect((await certificate()).json).toMatchObject({
     ...{ meterId: EXPORT_METER, standing: "valid", owner: accountOf("prosumer"), administrator: accountOf("prosumer") },
-    proof: { verified: true, headersOf: "http://light" },
+    proof: { holds: true, headersOf: "http://light", isOwnWord: false },
   });
   const forged = await certificate((appHash) => Buffer.from(appHash.map((byte) => byte ^ 1)));
   expect([forged.exit, forged.json.code]).toEqual(["verificationFailed", "CERTIFICATE_PROOF_WRONG"]);

@@ -278,7 +278,7 @@ export function deviceCommand(program: Command, io: CliIo): void {
         administrator: administrator === "" ? certificate.owner : administrator,
         firmwareHash: Buffer.from(firmwareHash).toString("hex"),
         seedCommitment: Buffer.from(seedCommitment).toString("hex"),
-        proof: { verified: true, height, appHash, headersOf: headers.url },
+        proof: { holds: true, height, appHash, headersOf: headers.url, isOwnWord: flags.light === undefined },
       };
       show(io, json, view, () =>
         facts([
@@ -291,7 +291,10 @@ export function deviceCommand(program: Command, io: CliIo): void {
           ["firmware SHA256", view.firmwareHash === "" ? undefined : view.firmwareHash],
           ["valid from", certificate.validFromMs === 0 ? undefined : timeOf(certificate.validFromMs)],
           ["valid until", certificate.validUntilMs === 0 ? undefined : timeOf(certificate.validUntilMs)],
-          ["proof", `holds for the state after block ${height}, by the headers of ${headers.url}`],
+          [
+            "proof",
+            `holds for the state after block ${height}, by the headers of ${headers.url}${flags.light === undefined ? ", its own word: name a light node of yours with --light" : ""}`,
+          ],
         ]),
       );
     });
