@@ -25,7 +25,8 @@ export async function* ownRows(
   home: { readonly readings: string; readonly store: Store; readonly isRunning: boolean },
   { meterId, afterMs, untilMs }: RowsRequest,
 ): AsyncGenerator<AuditItem> {
-  yield* tombstonesOf(home.store, { meterId, afterMs, untilMs });
+  for await (const { timestampMs, leafHash } of tombstonesOf(home.store, { meterId, afterMs, untilMs }))
+    yield { type: "tombstone", timestampMs, leafHash };
   for await (const item of salvageReadingLog(home.readings, 1)) {
     if (item.type === "fault") {
       const { type: _, ...fault } = item;

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { CHAIN_ID, IMPORT_METER, START_MS } from "#consensus/application/testLedger.ts";
 import { createTestChain, type TestChain } from "#consensus/light/testChain.ts";
 import type { PrivateKey } from "#storage/crypto/keys.ts";
 import { publicKeyOf } from "#storage/crypto/keys.ts";
@@ -24,11 +25,11 @@ import { openOutbox, type Sealable } from "../light/outbox.ts";
 import { amendmentOf, type ClosedAmendment } from "../meter/amendments.ts";
 import { type ClosedInterval, IntervalBuilder } from "../meter/intervalBuilder.ts";
 
-export const SEALED_METER = "sim:H0001/import";
-export const SEALED_CHAIN_ID = "audit-test";
+/** Meter and ledger of consensus/application/testLedger.ts. */
+export const SEALED_METER = IMPORT_METER;
+export const SEALED_CHAIN_ID = CHAIN_ID;
 export const SEALED_INTERVAL_MS = 15 * 60_000;
-/** 2025-06-01T00:00:00Z, the start of a period. */
-export const SEALED_START_MS = 1_748_736_000_000;
+export const SEALED_START_MS = START_MS;
 
 export interface SealedHomeOptions {
   readonly intervals?: number;

@@ -1,5 +1,6 @@
 import { bucketKey, bucketRange } from "#storage/db/buckets.ts";
 import type { Store } from "#storage/db/store.ts";
+import { allTombstones, type Tombstone } from "../audit/tombstones.ts";
 import type { AmendedInterval, ClosedAmendment } from "../meter/amendments.ts";
 import type { ClosedInterval } from "../meter/intervalBuilder.ts";
 import { encodeTxProofs, type TxProof } from "../serve/messages.ts";
@@ -76,6 +77,8 @@ export interface Outbox {
    * has more amendments than that.
    */
   openings(request: OpeningsRequest): Promise<readonly SumOpening[]>;
+  /** What was erased from the log, of all meters. */
+  erased(): AsyncIterable<Pick<Tombstone, "series" | "timestampMs">>;
 }
 
 export async function openOutbox(store: Store): Promise<Outbox> {
@@ -164,6 +167,7 @@ export async function openOutbox(store: Store): Promise<Outbox> {
     },
 
     openings: (request) => findOpenings(store, request),
+    erased: () => allTombstones(store),
   };
 }
 

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { ReadingSeries } from "#storage/offchain/readingStore.ts";
 import { QUALITY, type Reading } from "#storage/types/reading.ts";
 import { isAhead } from "./ahead.ts";
 import { type AmendedInterval, type AmendmentCounts, Amendments, type ClosedAmendment } from "./amendments.ts";
@@ -35,6 +36,8 @@ export interface PipelineParts {
     amendedInterval(meterId: string, endMs: number): Promise<AmendedInterval | undefined>;
     /** Resolves when they are on disk. */
     addAmendments(amendments: readonly ClosedAmendment[]): Promise<void>;
+    /** What was erased from the log: it is known, and does not come back. */
+    erased?(): AsyncIterable<{ readonly series: ReadingSeries; readonly timestampMs: number }>;
   };
   /** 32 bytes, storage/types/intervalSecrets.ts. */
   secretOf(meterId: string): Uint8Array;
@@ -104,16 +107,23 @@ export function createPipeline(
 
   /** Undefined when the log has this measurement already; else up to when that cannot be known (TimestampRuns). */
   function note(reading: Reading): TimestampRuns | undefined {
-    const { meterId, quantity, phase, tariff, kind, quality } = reading;
     // A reading that contradicts another one of its time is kept beside it; times of a wrong clock are no times of the meter.
-    const beside = isAhead(reading) ? "ahead" : (quality & QUALITY.REPLACED) !== 0 ? "replaced" : "";
+    const beside = isAhead(reading) ? "ahead" : (reading.quality & QUALITY.REPLACED) !== 0 ? "replaced" : "";
+    return noteTime(reading, reading.timestampMs, beside);
+  }
+
+  function noteTime(
+    { meterId, quantity, phase, tariff, kind }: ReadingSeries,
+    timestampMs: number,
+    beside: string,
+  ): TimestampRuns | undefined {
     const series = `${meterId} ${quantity} ${phase} ${tariff} ${kind} ${beside}`;
     let runs = known.get(series);
     if (runs === undefined) {
       runs = new TimestampRuns();
       known.set(series, runs);
     }
-    return runs.add(reading.timestampMs) ? runs : undefined;
+    return runs.add(timestampMs) ? runs : undefined;
   }
 
   function isSealed(reading: Reading): boolean {
@@ -134,6 +144,7 @@ export function createPipeline(
 
   async function recover(): Promise<void> {
     const closed: ClosedInterval[] = [];
+    for await (const { series, timestampMs } of outbox.erased?.() ?? []) noteTime(series, timestampMs, "");
     for await (const reading of readings.scan()) {
       note(reading);
       channels?.restore(reading);

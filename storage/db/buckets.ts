@@ -62,7 +62,7 @@ export const BUCKETS = {
   ownLeaves: 0x46,
   /** tx id -> TxRaw of the light node's own transaction that is in a block */
   ownTransaction: 0x47,
-  /** meter id, timestamp -> leaf hash of a reading that was erased from the light node's log */
+  /** meter id, timestamp, series -> leaf hash of a reading that was erased from the light node's log */
   ownTombstone: 0x48,
 
   /** name -> value, for what the process itself remembers */

@@ -183,6 +183,20 @@ export class ReadingLog {
     }
   }
 
+  /**
+   * Nothing more is written to the segment that was written to: all that is on disk now is in closed segments.
+   * @throws ReadingLogError READING_LOG_CLOSED, READING_LOG_FAILED, READING_LOG_IO_FAILED
+   */
+  async endSegment(): Promise<void> {
+    this.#checkUsable();
+    while (this.#writing !== undefined) await this.#writing;
+    if ((this.#segments.at(-1)?.bytes ?? 0) === 0) return;
+    await this.#startSegment().catch((cause: unknown) => {
+      const reason = (cause as Error).message;
+      throw new ReadingLogError({ code: "READING_LOG_IO_FAILED", directory: this.#directory, reason }, { cause });
+    });
+  }
+
   /** Names of the segments that nothing is written to any more, oldest first. */
   closedSegments(): readonly string[] {
     return this.#segments.slice(0, -1).map(({ name }) => name);
@@ -343,10 +357,14 @@ export class ReadingLog {
       this.#file ??= await openFile(join(this.#directory, last.name), "r+");
       return last;
     }
+    return this.#startSegment();
+  }
+
+  async #startSegment(): Promise<Segment> {
     await this.#file?.close();
     this.#file = undefined;
     const segment: Segment = { name: segmentName(this.#nextBatch), firstBatch: this.#nextBatch, bytes: 0 };
-    this.#file = await openFile(join(this.#directory, segment.name), "wx");
+    this.#file = await this.#options.openFile(join(this.#directory, segment.name), "wx");
     await syncDirectory(this.#directory);
     this.#segments.push(segment);
     return segment;
