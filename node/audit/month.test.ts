@@ -1,51 +1,19 @@
 import { expect, test } from "vitest";
-import { testReading } from "#storage/offchain/testReadings.ts";
 import { FingerprintChain } from "#storage/types/interval.ts";
 import type { Reading } from "#storage/types/reading.ts";
-import { SEED_PERIOD_MS } from "../light/meterKeys.ts";
-import { type ClosedInterval, IntervalBuilder } from "../meter/intervalBuilder.ts";
-import { keysOfSecret } from "./auditKeys.ts";
-import type { AuditItem } from "./auditRows.ts";
-import { type AuditedItem, auditMeter } from "./meterAudit.ts";
+import { auditMeter } from "./meterAudit.ts";
 import { gatherRows } from "./rowSet.ts";
-
-/** research/data.md §5: a meter-month at W1, a reading every 5 s, sealed every 15 minutes. */
-const READINGS = 518_400;
-const READING_MS = 5000;
-const INTERVAL_MS = 15 * 60_000;
-const START_MS = 1_748_736_000_000;
-const METER = "sim:H0001/import";
-const OWNER = { ledgerId: "month", meterId: METER, secret: new Uint8Array(32).fill(3) };
-const keys = keysOfSecret(OWNER, SEED_PERIOD_MS);
-
-function readingOf(i: number): Reading {
-  return template(START_MS + READING_MS * (i + 1), 1400 + ((i * 7919) % 900));
-}
-
-const TEMPLATE = testReading(START_MS, { meterId: METER, periodMs: READING_MS });
-const template = (timestampMs: number, value: number): Reading => ({
-  ...TEMPLATE,
-  timestampMs,
-  value,
-  receivedMs: timestampMs + 50,
-});
-
-function sealMonth(): readonly AuditedItem[] {
-  const builder = new IntervalBuilder(OWNER, { intervalMs: INTERVAL_MS, periodMs: SEED_PERIOD_MS, closedUntilMs: 0 });
-  const closed: ClosedInterval[] = [];
-  for (let i = 0; i < READINGS; i++) closed.push(...builder.add(readingOf(i)));
-  closed.push(...builder.end());
-  return closed.map((interval) => ({
-    ...interval,
-    ...{ amendment: 0, previousFingerprint: undefined, txId: "", height: 1, timestampsMs: undefined },
-    leaves: interval.leaves,
-    energy: { commitment: interval.commitment },
-  }));
-}
-
-async function* month(change: (reading: Reading, i: number) => Reading): AsyncGenerator<AuditItem> {
-  for (let i = 0; i < READINGS; i++) yield { type: "reading", reading: change(readingOf(i), i) };
-}
+import {
+  MONTH_INTERVAL_MS as INTERVAL_MS,
+  monthKeys as keys,
+  MONTH_METER as METER,
+  monthRows as month,
+  MONTH_READING_MS as READING_MS,
+  MONTH_READINGS as READINGS,
+  monthReading as readingOf,
+  MONTH_START_MS as START_MS,
+  sealMonth,
+} from "./testMonth.ts";
 
 test("one flipped bit anywhere in a month of readings every 5 s is found and located, and what should be there is said", async () => {
   const items = sealMonth();

@@ -17,6 +17,7 @@ import { openArchiveBlocks } from "../archive/archiveBlocks.ts";
 import { openArchiveRecords } from "../archive/archiveRecords.ts";
 import { createSealedHome, type SealedHome } from "../audit/testSealedHome.ts";
 import { withChecksum } from "../checkedJson.ts";
+import { openDeviceStates } from "../devices/deviceStates.ts";
 import { noteHomeFiles } from "../homeSums.ts";
 
 /** A home with every kind of file that nodes of all roles have. */
@@ -68,6 +69,8 @@ async function fullHome(): Promise<SealedHome> {
   });
   const notes = [1, 2].map((removed) => `${JSON.stringify(withChecksum({ timeMs: 9, segment: "s", removed }))}\n`);
   writeFileSync(join(data, "readings", "thinned.jsonl"), notes.join(""));
+  const answer = { version: 1, outcome: "applied", code: 0, atMs: 5, acknowledged: true } as const;
+  await (await openDeviceStates(join(data, "devices.json"))).put("sim:H0001/import", { answer });
   await noteHomeFiles(root, data, pino({ level: "silent" }));
   return home;
 }
@@ -96,7 +99,15 @@ test("a thousand bytes changed in files of every kind are all found and located,
   expect(kinds).toEqual([
     ...["LevelDB CURRENT", "LevelDB logs", "LevelDB manifests", "LevelDB marks of a close", "LevelDB tables"],
     "archive blocks",
-    ...["archive records", "config.json", "genesis.json", "keys", "meters.json", "notes of removed samples"],
+    ...[
+      "archive records",
+      "config.json",
+      "device states",
+      "genesis.json",
+      "keys",
+      "meters.json",
+      "notes of removed samples",
+    ],
     ...["reading log", "sign state", "snapshots", "sums of the home's files", "write-ahead log"],
   ]);
   expect((json.kinds as { flips: number }[]).every(({ flips }) => flips > 0)).toBe(true);

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { writeFileDurably } from "../archive/durableFile.ts";
+import { hasGoodChecksum, withChecksum } from "../checkedJson.ts";
 import { DeviceError } from "./deviceError.ts";
 import type { DeviceSettings, SettingsByMeter } from "./deviceSettings.ts";
 
@@ -40,7 +41,7 @@ export async function openDeviceStates(path: string): Promise<DeviceStates> {
       const state = next(states.get(meterId));
       if (state === undefined) return;
       const devices = Object.fromEntries(new Map(states).set(meterId, state));
-      const text = JSON.stringify({ version: 1, devices }, null, 1);
+      const text = JSON.stringify(withChecksum({ version: 1, devices }), null, 1);
       await writeFileDurably(path, Buffer.from(`${text}\n`), 0o600);
       states.set(meterId, state);
     });
@@ -81,6 +82,8 @@ async function load(path: string): Promise<readonly (readonly [string, DeviceSta
   }
   if (file?.version !== 1 || typeof file.devices !== "object" || file.devices === null)
     throw malformed(path, "not of version 1");
+  const isDamaged = "checksum" in file && !hasGoodChecksum({ ...file });
+  if (isDamaged) throw malformed(path, "it does not have its checksum");
   const entries = Object.entries(file.devices);
   for (const [meterId, state] of entries) if (!isState(state)) throw malformed(path, `state of ${meterId}`);
   return entries;

@@ -45,10 +45,12 @@ export function fileKindOf({ home, passphrase }: KindOptions, place: string): Fi
   if ((HOME_FILES as readonly string[]).includes(place))
     return { kind: place, check: (path) => checkHomeFile(home, place, path) };
   if (top === "keys") return { kind: "keys", check: (path) => checkKey(path, passphrase) };
+  if (/^[^/]+\.log$/.test(place)) return { notData: "a log for people" };
   if (top === "cometbft") return { notData: "CometBFT's own, which it checks itself" };
   if (top !== "data") return undefined;
   if (place === `data/${HOME_SUMS_FILE}`) return { kind: "sums of the home's files", check: checkHomeSums };
   if (place === "data/priv_validator_state.json") return { kind: "sign state", check: checkSignState };
+  if (place === "data/devices.json") return { kind: "device states", check: checkDevices };
   if (second === "stripped") return { notData: "program code, made anew when it is missing" };
   if (second === "wal") return walKind(name);
   if (second === "readings") return readingsKind(name);
@@ -138,10 +140,16 @@ async function checkNotes(path: string): Promise<FileFault | undefined> {
   return undefined;
 }
 
-function isCheckedJson(text: string): boolean {
+async function checkDevices(path: string): Promise<FileFault | undefined> {
+  const text = await readFile(path, "utf8");
+  const isRight = text.endsWith("\n") && isCheckedJson(text.slice(0, -1), 1);
+  return isRight ? undefined : { offset: 0, reason: "it does not have its checksum" };
+}
+
+function isCheckedJson(text: string, indent = 0): boolean {
   try {
     const value: unknown = JSON.parse(text);
-    return hasGoodChecksum(value) && JSON.stringify(value) === text;
+    return hasGoodChecksum(value) && JSON.stringify(value, null, indent) === text;
   } catch {
     return false;
   }
