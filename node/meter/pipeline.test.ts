@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { openReadingLog } from "#storage/offchain/readingLog.ts";
+import { seriesOf } from "#storage/offchain/readingStore.ts";
 import type { Reading } from "#storage/types/reading.ts";
 import type { Sealable } from "../light/outbox.ts";
 import { MAX_AHEAD_MS } from "./ahead.ts";
@@ -390,4 +391,26 @@ test("what is so old that its time has been forgotten is kept, and neither seale
   expect(stats).toMatchObject({ forgotten: 1, late: 0, amended: 0 });
   expect(await loggedTimes()).toHaveLength(many.length + 1);
   expect(outbox.intervals.reduce((sum, { count }) => sum + count, 0)).toBe(many.length);
+});
+
+test("what was erased does not come back when its source is read again", async () => {
+  const items = times(10, 500, 10);
+  const outbox = memoryOutbox();
+  await run(sourceOf(items), outbox);
+  const log = await openReadingLog(directory);
+  await log.endSegment();
+  for (const segment of log.closedSegments())
+    await log.thin(
+      segment,
+      ({ timestampMs }) => timestampMs > 50,
+      async () => undefined,
+    );
+  await log.close();
+  const series = seriesOf(items[0] as Reading);
+  async function* erased() {
+    for (let timestampMs = 10; timestampMs <= 50; timestampMs += 10) yield { series, timestampMs };
+  }
+  const { stats } = await run(sourceOf(items), Object.assign(outbox, { erased }));
+  expect(stats).toMatchObject({ known: 50, durable: 0, late: 0 });
+  expect(Math.min(...(await loggedTimes()))).toBe(60);
 });
