@@ -4,6 +4,7 @@ import { INPUT_TYPES } from "../../meter/inputTypes.ts";
 import { type InputEntry, loadMetersFile, saveMetersFile } from "../../meter/metersFile.ts";
 import { cliError } from "../cliError.ts";
 import { type CommandContext, commandContext, example } from "../context.ts";
+import { loadGenesisChainId } from "../genesisChainId.ts";
 import type { CliIo } from "../io.ts";
 import { type AddFlags, enrol, ledgerMeters, newDevices, newEntry } from "../meterAdd.ts";
 import { enrolCommand, enrolmentOf, meterKeyOf } from "../meterEnrolment.ts";
@@ -105,6 +106,8 @@ export function meterCommand(program: Command, io: CliIo): void {
     .addHelpText("after", example("meter list --json"))
     .action(async (_flags: object, command: Command) => {
       const { json, paths } = commandContext(io, command);
+      // A folder that is no home would look like a home without meters.
+      loadGenesisChainId(paths);
       const { inputs, devices } = await loadMetersFile(paths.meters);
       const view = { inputs: inputs.map(({ name, type }) => ({ name, type })), devices };
       show(
