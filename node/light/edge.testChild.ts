@@ -1,4 +1,3 @@
-import { writeSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { pino } from "pino";
@@ -53,7 +52,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   const reading = testReading(timestampMs, {
     ...{ meterId: "edge:1", kind: "register", value, periodMs: 0, receivedMs: timestampMs },
   });
-  offers.push(live.offer({ readings: [reading], rejected: [] }).then(() => void writeSync(1, `${timestampMs}\n`)));
+  offers.push(live.offer({ readings: [reading], rejected: [] }).then(() => void process.stdout.write(`${timestampMs}\n`)));
 }
 await Promise.all(offers);
 stopping.abort();

@@ -1,4 +1,3 @@
-import { writeSync } from "node:fs";
 import type { Reading } from "../types/reading.ts";
 import { openReadingLog } from "./readingLog.ts";
 
@@ -33,7 +32,7 @@ async function appendForever(): Promise<void> {
   for (;;) {
     const readings = Array.from({ length: 7 }, nextReading);
     await log.append(readings);
-    writeSync(1, `${readings.at(-1)?.timestampMs}\n`);
+    process.stdout.write(`${readings.at(-1)?.timestampMs}\n`);
   }
 }
 

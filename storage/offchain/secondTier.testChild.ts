@@ -1,4 +1,3 @@
-import { writeSync } from "node:fs";
 import { join } from "node:path";
 import { openLevelStore } from "../db/levelStore.ts";
 import { createDrain } from "./drain.ts";
@@ -17,5 +16,5 @@ const wait = () => Promise.resolve();
 void createDrain({ queue, store, wait }).run(new AbortController().signal);
 for (let from = Number(first); ; from += 7) {
   await queue.publish(testReadings(from, 7));
-  writeSync(1, `${from + 6}\n`);
+  process.stdout.write(`${from + 6}\n`);
 }
