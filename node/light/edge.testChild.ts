@@ -52,7 +52,9 @@ for await (const line of createInterface({ input: process.stdin })) {
   const reading = testReading(timestampMs, {
     ...{ meterId: "edge:1", kind: "register", value, periodMs: 0, receivedMs: timestampMs },
   });
-  offers.push(live.offer({ readings: [reading], rejected: [] }).then(() => void process.stdout.write(`${timestampMs}\n`)));
+  offers.push(
+    live.offer({ readings: [reading], rejected: [] }).then(() => void process.stdout.write(`${timestampMs}\n`)),
+  );
 }
 await Promise.all(offers);
 stopping.abort();
