@@ -1,4 +1,5 @@
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
@@ -14,4 +15,16 @@ test("the program is an executable that passes its arguments on and ends with th
   );
   const { code, err } = await promise;
   expect([code, JSON.parse(err)]).toMatchObject([6, { code: "NODE_UNREACHABLE" }]);
+});
+
+test("output that nobody reads any further is no fault", async () => {
+  const child = spawn(process.execPath, [MAIN, "--help"], { stdio: ["ignore", "pipe", "pipe"] });
+  child.stdout.destroy();
+  child.stderr.setEncoding("utf8");
+  let err = "";
+  child.stderr.on("data", (text: string) => {
+    err += text;
+  });
+  const [code] = await once(child, "close");
+  expect([code, err]).toEqual([0, ""]);
 });

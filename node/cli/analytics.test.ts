@@ -96,6 +96,8 @@ test("fleet: completeness, and readings of a store and of an open log as those o
   for (let at = 0; at < all.length; at += 1000) await log.append(all.slice(at, at + 1000));
   const fromLog = await cli.run("analytics", "fleet", "--log", logFolder, "--json");
   await log.close();
+  const noLog = await cli.run("analytics", "fleet", "--log", cli.folder);
+  expect([noLog.exit, noLog.err]).toEqual(["usage", expect.stringContaining("[LOG_MISSING]")]);
   expect(fromLog.json).toEqual(fromFile.json);
 });
 

@@ -116,7 +116,9 @@ function answeredError(url: string, status: number, text: string): CliError {
   }
   const { code, message, hint, details } = body;
   if (typeof code !== "string" || typeof message !== "string") return notALedger(url);
-  const error = cliError(EXITS[code] ?? "failure", code, message, hint ?? `the node answered ${status}`);
+  // Whoever asks by a light node's home means its own node, and must be told how to name another.
+  const advice = code === "NOT_SERVED_BY_ROLE" ? `${hint} Name one with --node URL; this was ${url}` : hint;
+  const error = cliError(EXITS[code] ?? "failure", code, message, advice ?? `the node answered ${status}`);
   return details === undefined ? error : withFacts(error, details);
 }
 

@@ -1,5 +1,5 @@
 import { Command, CommanderError } from "commander";
-import { LedgerError } from "#storage/error.ts";
+import { formatDetails, LedgerError } from "#storage/error.ts";
 import { ConfigurationError } from "../configuration.ts";
 import { CliError } from "./cliError.ts";
 import { EXIT_CODES } from "./exitCodes.ts";
@@ -91,9 +91,14 @@ function describeError(error: unknown): {
   if (error instanceof ConfigurationError)
     return { code: error.code, ...configurationAdvice(error), exitCode: EXIT_CODES.usage };
   if (error instanceof LedgerError) {
-    const hint =
-      typeof error.details.hint === "string" ? error.details.hint : "the README of the part explains the code";
-    return { code: error.code, message: error.message, hint, exitCode: EXIT_CODES.failure };
+    const { hint, next, ...shown } = error.details;
+    const advice = [hint, next].find((text) => typeof text === "string");
+    return {
+      code: error.code,
+      message: formatDetails({ ...shown, code: inWords(error.code) }),
+      hint: advice ?? "the README of the part explains the code",
+      exitCode: EXIT_CODES.failure,
+    };
   }
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return {
@@ -102,6 +107,11 @@ function describeError(error: unknown): {
     hint: "this is a fault of the program; please report it",
     exitCode: EXIT_CODES.failure,
   };
+}
+
+/** STORE_LOCKED as "store locked:". */
+function inWords(code: string): string {
+  return `${code.toLowerCase().replaceAll("_", " ")}:`;
 }
 
 function configurationAdvice({ details }: ConfigurationError): { message: string; hint: string } {

@@ -10,6 +10,7 @@ const EXIT_INTERRUPTED = 130;
 /** The real world: this process's streams, environment, signals and terminal. */
 export function terminalIo(): CliIo {
   const { stdin, stdout, stderr, env } = process;
+  for (const stream of [stdout, stderr]) stream.on("error", ignoreClosedPipe);
   return {
     out: (text) => void stdout.write(text),
     err: (text) => void stderr.write(text),
@@ -33,6 +34,11 @@ export function terminalIo(): CliIo {
     },
     onInterrupt,
   };
+}
+
+/** Whoever read the output (`head`, say) has seen enough: no fault of the command, and no reason for a node to stop. */
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EPIPE") throw error;
 }
 
 /** The first signal asks the node to stop; a second one does not wait for it. A parent that started us with a channel and died counts as a signal. */

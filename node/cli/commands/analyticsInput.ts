@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { openLevelStore } from "#storage/db/levelStore.ts";
 import { createLevelReadingStore } from "#storage/offchain/levelReadingStore.ts";
+import { firstBatchOf } from "#storage/offchain/readingLogFormat.ts";
 import { scanReadingLog } from "#storage/offchain/readingLogScan.ts";
 import { QUANTITIES, type Quantity, type Reading } from "#storage/types/reading.ts";
 import { csvReadings, storeReadings } from "../../analytics/readingsInput.ts";
@@ -62,6 +63,8 @@ export function openInput(io: CliIo, files: readonly string[], flags: InputFlags
     throw cliError("usage", "ANALYTICS_INPUT_MISSING", "name files of readings, or one --store or --log", "add --help");
   for (const file of [...files, ...folders])
     if (!existsSync(file)) throw cliError("notFound", "FILE_NOT_FOUND", `there is no ${file}`, "name an existing file");
+  if (flags.log !== undefined && !readdirSync(flags.log).some((name) => firstBatchOf(name) !== undefined))
+    throw cliError("usage", "LOG_MISSING", `${flags.log} holds no log of readings`, "name data/readings of a home");
   const quantity = QUANTITIES.find((name) => name === flags.quantity);
   if (quantity === undefined)
     throw cliError("usage", "QUANTITY_UNKNOWN", `${flags.quantity} is no quantity`, `one of ${QUANTITIES.join(", ")}`);
