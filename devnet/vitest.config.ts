@@ -3,10 +3,11 @@ import { fileURLToPath } from "node:url";
 import { configDefaults, defineConfig } from "vitest/config";
 
 const SERVICES = "**/*.services.test.ts";
+const FAULTS = "devnet/faults/faults.test.ts";
 
 /**
- * Three groups of tests, one after another: of the code, side by side; of whole networks of processes, which need the machine for themselves; and of
- * what needs programs of others (`npm run test:services`).
+ * Groups of tests, one after another: of the code, side by side; of whole networks of processes, which need the machine for themselves; of faults on such
+ * networks, minutes of it (`npm run test:faults`); and of what needs programs of others (`npm run test:services`).
  */
 export default defineConfig({
   root: fileURLToPath(new URL("..", import.meta.url)),
@@ -32,14 +33,15 @@ export default defineConfig({
         test: {
           name: "networks",
           include: ["devnet/**/*.test.ts"],
-          exclude: [...configDefaults.exclude, SERVICES, "devnet/sim/**"],
+          exclude: [...configDefaults.exclude, SERVICES, FAULTS, "devnet/sim/**"],
           maxWorkers: 1,
           sequence: { groupOrder: 1 },
         },
       },
+      { extends: true, test: { name: "faults", include: [FAULTS], maxWorkers: 1, sequence: { groupOrder: 2 } } },
       {
         extends: true,
-        test: { name: "services", include: [SERVICES], maxWorkers: 1, sequence: { groupOrder: 2 } },
+        test: { name: "services", include: [SERVICES], maxWorkers: 1, sequence: { groupOrder: 3 } },
       },
     ],
   },
