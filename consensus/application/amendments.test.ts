@@ -162,6 +162,8 @@ test("a period keeps as many runs as genesis says; what is sealed behind them ca
     expect(ledger.send(sealMessage(index), "device", Number(at(99)))).toBe("OK");
   const send = (index: number) => ledger.send(amendMessage(index, 1), "device", Number(at(99)));
   expect([0, 2, 3, 5, 96, 97].map(send)).toEqual(["OK", "OK", "OK", "INTERVAL_NOT_SEALED", "OK", "OK"]);
+  const [refused] = ledger.block([ledger.sign([amendMessage(5, 1)], ["device"])], Number(at(99))).txResults;
+  expect(refused?.log).toContain("behind the 2 runs of intervals of its period that the ledger remembers");
 });
 
 describe("energy of an amendment", () => {

@@ -33,7 +33,13 @@ export function amendInterval(context: MessageContext, message: MsgAmendInterval
   if ("code" in times) return times;
   const { startMs, endMs } = times;
   if (!isValidFor(meter, startMs, endMs)) return fail("METER_NOT_VALID", `(${startMs}, ${endMs}]`);
-  if (!isSealed(state, chain, { meterId, ...times })) return fail("INTERVAL_NOT_SEALED", `(${startMs}, ${endMs}]`);
+  if (!isSealed(state, chain, { meterId, ...times })) {
+    const runs = Number(params.sealedRunsPerPeriod);
+    return fail(
+      "INTERVAL_NOT_SEALED",
+      `(${startMs}, ${endMs}]: never sealed, or behind the ${runs} runs of intervals of its period that the ledger remembers; others can be amended`,
+    );
+  }
 
   const id = amendedId(meterId, endMs);
   const before = state.get("amended", id);

@@ -6,7 +6,8 @@ import { MAX_METER_ID_CHARS } from "#storage/limits.ts";
 import { formatProofFile } from "#storage/types/proofFileJson.ts";
 import { MAX_READING_TIME_MS } from "#storage/types/reading.ts";
 import type { OwnAudit } from "../audit/ownAudit.ts";
-import type { OpeningsRequest, SumOpening } from "../light/outbox.ts";
+import type { OpeningsRequest, RefusedItem, SumOpening } from "../light/outbox.ts";
+import type { UnsealedRun } from "../meter/unsealed.ts";
 import type { NodeOptions } from "../options.ts";
 import { readToken, serverUrl } from "./access.ts";
 import { API_PREFIX } from "./apiPrefix.ts";
@@ -31,11 +32,20 @@ export type SmallApiPorts = Pick<
 > & {
   /** What opens the committed sums of this node's own intervals; absent where it meters nothing. */
   readonly openings?: ((request: OpeningsRequest) => Promise<readonly SumOpening[]>) | undefined;
+  /** Readings of its own meters that are kept and on no ledger; absent where it meters nothing. At most `limit` of each. */
+  readonly unsealed?: ((meterId: string | undefined, limit: number) => Promise<UnsealedAnswer>) | undefined;
   /** What an audit of this node's own meters needs; loaded when it is first asked for. */
   readonly audit?: (() => Promise<OwnAudit>) | undefined;
   /** Prometheus text. */
   readonly metrics: () => string | Promise<string>;
 };
+
+export interface UnsealedAnswer {
+  /** Late readings that can be sealed no more. */
+  readonly late: readonly UnsealedRun[];
+  /** Intervals and amendments that the ledger refused. */
+  readonly refused: readonly RefusedItem[];
+}
 
 type Route = (match: RegExpExecArray, url: URL, request: IncomingMessage, response: ServerResponse) => Promise<unknown>;
 
@@ -127,6 +137,17 @@ function routesOf(
         };
       },
     ],
+    [
+      /^\/ledger\/v1\/unsealed$/,
+      async (_match, url, request) => {
+        checkToken(request);
+        if (ports.unsealed === undefined) throw apiError("NOT_SERVED_BY_ROLE", "this node meters nothing");
+        const meterId = url.searchParams.get("meter") ?? undefined;
+        if (meterId !== undefined && (meterId === "" || meterId.length > MAX_METER_ID_CHARS))
+          throw apiError("BAD_REQUEST", "meter is a meter id");
+        return ports.unsealed(meterId, MAX_UNSEALED);
+      },
+    ],
     [/^\/health$/, async () => ({ status: "ok" })],
     [
       /^\/ready$/,
@@ -186,6 +207,9 @@ function routesOf(
     ],
   ];
 }
+
+/** Of each list of one answer, 150 bytes a row. */
+const MAX_UNSEALED = 1000;
 
 /** Openings of one answer. */
 const MAX_OPENINGS = 1000;

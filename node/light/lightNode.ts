@@ -288,6 +288,10 @@ export async function startLightNode(
         header: (height) => verified.load(height),
         light: lightView,
         openings: (request) => outbox.openings(request),
+        unsealed: async (meterId, limit) => ({
+          late: (devices?.meters()?.unsealed(meterId) ?? []).slice(0, limit),
+          refused: await outbox.refused(meterId, limit),
+        }),
         audit: async () => {
           const { createOwnAudit } = await import("../audit/ownAudit.ts");
           const header = (height: number) => verified.load(height);
@@ -332,10 +336,12 @@ export async function startLightNode(
 function meterMetrics(meters: Metering): Parameters<typeof formatMetrics>[0] {
   const { bytes, maxBytes, thinned, isFull } = meters.log();
   const { durable, late, fingerprinted } = meters.stats();
+  const unsealed = meters.unsealed().reduce((sum, { readings }) => sum + readings, 0);
   return {
     ledger_meter_readings_durable_total: ["Readings on disk since the start", durable],
     ledger_meter_readings_fingerprinted_total: ["Readings in closed intervals since the start", fingerprinted],
     ledger_meter_readings_late_total: ["Readings that were late for their interval", late],
+    ledger_meter_readings_unsealed: ["Late readings that are kept and can be sealed no more", unsealed],
     ledger_meter_readings_thinned_total: ["Raw samples removed to keep within the bound", thinned],
     ledger_meter_log_bytes: ["Readings kept on disk", bytes],
     ledger_meter_log_max_bytes: ["Readings that may be kept on disk", maxBytes],

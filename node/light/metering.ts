@@ -11,6 +11,7 @@ import { startMeters } from "../meter/meterInputs.ts";
 import type { MetersFile } from "../meter/metersFile.ts";
 import { createPipeline, type PipelineStats } from "../meter/pipeline.ts";
 import type { MeterSource, SourceAccount } from "../meter/source.ts";
+import type { UnsealedRun } from "../meter/unsealed.ts";
 import type { NodeOptions } from "../options.ts";
 import { type BoundedLogState, createBoundedLog, LogStoppedError } from "./boundedLog.ts";
 import { meterSecretOf } from "./meterKeys.ts";
@@ -33,6 +34,8 @@ export interface Metering extends AsyncDisposable {
   /** What the readings of devices became; undefined where the source's are those of meters already. */
   channels(): ChannelCounts | undefined;
   log(): BoundedLogState;
+  /** Late readings that are kept and can be sealed no more, of one meter of the ledger or of all. */
+  unsealed(meterId?: string): readonly UnsealedRun[];
   /** Takes no further readings. */
   stop(): void;
 }
@@ -96,6 +99,11 @@ export async function startMetering(
       secretOf: (meterId) => meterSecretOf(owner.meterKey, meterId),
       onClosed: enqueue,
       onAmended: enqueue,
+      onUnsealed: (readings) =>
+        log.warn(
+          { readings },
+          "Late readings are kept that can be sealed no more: `energy-ledger meter unsealed` lists them and says why",
+        ),
       ...(channels === undefined ? {} : { channels }),
     },
   );
@@ -117,6 +125,7 @@ export async function startMetering(
     },
     channels: () => channels?.counts(),
     log: bounded.state,
+    unsealed: pipeline.unsealed,
     stop: () => metering.abort(),
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };

@@ -55,6 +55,8 @@ export interface Outbox {
   totals(): OutboxTotals;
   /** End of the last closed interval of a meter, 0 without one. */
   closedUntilMs(meterId: string): number;
+  /** End of the first closed interval of a meter, 0 without one. */
+  firstEndMs(meterId: string): number;
   /** Meters of which an interval is closed. */
   closedMeters(): readonly string[];
   /** Meters of which something was queued when the outbox was opened. */
@@ -77,12 +79,27 @@ export interface Outbox {
    * has more amendments than that.
    */
   openings(request: OpeningsRequest): Promise<readonly SumOpening[]>;
+  /** What the ledger refused for good, of one meter or of all, at most `limit`. Reads the whole outbox of the meters. */
+  refused(meterId: string | undefined, limit: number): Promise<readonly RefusedItem[]>;
   /** What was erased from the log, of all meters. */
   erased(): AsyncIterable<Pick<Tombstone, "series" | "timestampMs">>;
 }
 
+/** An interval or amendment that the ledger refused; its readings are in the log. */
+export interface RefusedItem {
+  readonly meterId: string;
+  readonly startMs: number;
+  readonly endMs: number;
+  /** Absent: the interval itself. */
+  readonly amendment?: number;
+  readonly readings: number;
+  /** The ledger's: "INTERVAL_NOT_SEALED". */
+  readonly code: string;
+}
+
 export async function openOutbox(store: Store): Promise<Outbox> {
   const closed = new Map<string, number>();
+  const first = new Map<string, number>();
   const queuedMeters = new Set<string>();
   const totals = { intervals: 0, queued: 0, finalised: 0, rejected: 0, finalisedReadings: 0, finalisedMwh: 0n };
   for (const bucket of ["ownInterval", "ownAmendment"] as const)
@@ -95,6 +112,7 @@ export async function openOutbox(store: Store): Promise<Outbox> {
 
   function noteEnd({ meterId, endMs }: ClosedInterval): void {
     closed.set(meterId, Math.max(closed.get(meterId) ?? 0, endMs));
+    if (!first.has(meterId)) first.set(meterId, endMs);
   }
 
   function count(item: Sealable, outcome: IntervalState): void {
@@ -125,6 +143,7 @@ export async function openOutbox(store: Store): Promise<Outbox> {
   return {
     totals: () => totals,
     closedUntilMs: (meterId) => closed.get(meterId) ?? 0,
+    firstEndMs: (meterId) => first.get(meterId) ?? 0,
     closedMeters: () => [...closed.keys()],
     queuedMeters: () => [...queuedMeters],
 
@@ -167,6 +186,7 @@ export async function openOutbox(store: Store): Promise<Outbox> {
     },
 
     openings: (request) => findOpenings(store, request),
+    refused: (meterId, limit) => findRefused(store, meterId, limit),
     erased: () => allTombstones(store),
   };
 }
@@ -179,6 +199,24 @@ async function findQueued(store: Store, range: KeyRange, limit: number): Promise
     if (queued.length === limit) break;
   }
   return queued;
+}
+
+async function findRefused(store: Store, meterId: string | undefined, limit: number): Promise<readonly RefusedItem[]> {
+  const ranges =
+    meterId === undefined
+      ? [bucketRange("ownInterval"), bucketRange("ownAmendment")]
+      : [intervalRange(meterId, 0), amendmentRange(meterId, 0)];
+  const refused: RefusedItem[] = [];
+  for (const range of ranges)
+    for await (const [, value] of store.iterate(range)) {
+      const { item, outcome } = decodeRow(value);
+      if (outcome.state !== "rejected") continue;
+      if (refused.length === limit) return refused;
+      const { meterId: of, startMs, endMs, count } = item;
+      const common = { meterId: of, startMs, endMs, readings: count, code: outcome.code };
+      refused.push(isAmendment(item) ? { ...common, amendment: item.amendment } : common);
+    }
+  return refused;
 }
 
 async function findOpenings(

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { LEDGER_CODES } from "#consensus/application/codes.ts";
 import { encodeRecord, newRecord } from "#consensus/application/stateRecords.ts";
 import { publicKeyOf } from "#storage/crypto/keys.ts";
 import { createMemoryStore } from "#storage/db/memoryStore.ts";
@@ -42,8 +43,12 @@ async function setUp(before: readonly Sealable[] = []) {
   const outbox = await openOutbox(store);
   const sent: { readonly id: Uint8Array; readonly messages: string[]; readonly ends: number[] }[] = [];
   const settled = new Set<number>();
+  const warned: unknown[] = [];
   const net = {
     isReachable: false,
+    /** Ends of intervals for which the ledger refuses a transaction, by its code. */
+    refuses: new Map<number, number>(),
+    warned,
     sent,
     /** Ends of the intervals in the latest transaction, which is in a block from now on. */
     settle(): number[] {
@@ -77,7 +82,7 @@ async function setUp(before: readonly Sealable[] = []) {
         counts: { verified: 0, failed: 0 },
         transactions: async () =>
           [...settled].map((index) => ({
-            code: 0,
+            code: sent[index]!.ends.map((end) => net.refuses.get(end) ?? 0).find((code) => code !== 0) ?? 0,
             proof: { txId: sent[index]!.id, height: 1, inclusion: { index: 0, total: 1, aunts: [] } },
           })) as never,
         state: async () => {
@@ -86,7 +91,7 @@ async function setUp(before: readonly Sealable[] = []) {
         },
       },
       outbox: { ...outbox, settle: (items, outcome) => outbox.settle(items, outcome, undefined) },
-      log: { debug: unused, warn: unused } as never,
+      log: { debug: unused, warn: (fields: unknown) => warned.push(fields) } as never,
       nowMs: () => 0,
     },
   );
@@ -148,4 +153,42 @@ test("what a device says goes out before its intervals, in a transaction of its 
     ["MsgSealInterval"],
   ]);
   expect(outbox.totals()).toMatchObject({ queued: 0, finalised: 1 });
+});
+
+test("one interval or amendment that the ledger refuses takes no other one of its transaction with it", async () => {
+  const all = Array.from({ length: 5 }, (_, index) => intervalOf("meter", index));
+  const { net, outbox, submitter } = await setUp([...all, ...all.map((_, index) => amendmentOf("meter", index))]);
+  const [notSealed] = LEDGER_CODES.INTERVAL_NOT_SEALED;
+  net.isReachable = true;
+  let hasAll = false;
+  while (!submitter.isDrained()) {
+    // Every interval is taken; the amendments of two of them are not.
+    if (net.sent.at(-1)?.messages[0] === "MsgAmendInterval") net.refuses.set(2000, notSealed).set(4000, notSealed);
+    await submitter.step();
+    net.settle();
+    hasAll ||= net.sent.some(({ messages, ends }) => messages[0] === "MsgAmendInterval" && ends.length === 5);
+  }
+  expect(hasAll).toBe(true);
+  expect(outbox.totals()).toMatchObject({ queued: 0, finalised: 8, rejected: 2 });
+  const common = { meterId: "meter", amendment: 1, readings: 1, code: "INTERVAL_NOT_SEALED" };
+  expect(await outbox.refused("meter", 10)).toEqual([
+    { ...common, startMs: 1000, endMs: 2000 },
+    { ...common, startMs: 3000, endMs: 4000 },
+  ]);
+  expect(await outbox.refused(undefined, 1)).toHaveLength(1);
+  expect(await outbox.refused("other", 10)).toEqual([]);
+  expect(net.warned).toMatchObject([{ code: "INTERVAL_NOT_SEALED" }, { code: "INTERVAL_NOT_SEALED" }]);
+});
+
+test("what the ledger has against the meter itself is not asked again for each interval", async () => {
+  const all = Array.from({ length: 5 }, (_, index) => intervalOf("meter", index));
+  const { net, outbox, submitter } = await setUp(all);
+  net.isReachable = true;
+  net.refuses.set(3000, LEDGER_CODES.METER_REVOKED[0]);
+  while (!submitter.isDrained()) {
+    await submitter.step();
+    net.settle();
+  }
+  expect(net.sent).toHaveLength(1);
+  expect(outbox.totals()).toMatchObject({ queued: 0, finalised: 0, rejected: 5 });
 });

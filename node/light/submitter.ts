@@ -37,6 +37,15 @@ const MAX_SAMPLES = 2_000;
 
 const SEQUENCE_MISMATCH = LEDGER_CODES.SEQUENCE_MISMATCH[0];
 
+const NAMES: ReadonlyMap<number, string> = new Map(Object.entries(LEDGER_CODES).map(([name, [code]]) => [code, name]));
+
+/** What the ledger has against one interval or amendment, and not against the meter: the others of its transaction may be fine. */
+const OF_ONE_ITEM: ReadonlySet<number> = new Set(
+  Object.entries(LEDGER_CODES)
+    .filter(([name]) => /^(INTERVAL|AMENDMENT|AMENDMENTS)_/.test(name) || name === "METER_NOT_VALID")
+    .map(([, [code]]) => code),
+);
+
 /** One meter: its transactions go out one after another, because each carries the next sequence of the device's account. */
 interface Lane {
   readonly meterId: string;
@@ -45,6 +54,8 @@ interface Lane {
   number: bigint | undefined;
   sequence: bigint;
   readonly queue: Sealable[];
+  /** So many at the beginning of the queue go out one by one: the transaction that had all of them was refused. */
+  singles: number;
   /** What the device has to say beside its intervals, which goes before them. */
   readonly notices: Notice[];
   /** More of this meter is queued in the outbox than here. */
@@ -125,7 +136,7 @@ export function createSubmitter(
     const account = accountOfKey(publicKeyOf(key));
     const lane: Lane = {
       ...{ meterId, key, account, number: undefined, sequence: 0n },
-      ...{ queue: [], notices: [], hasMore: false, queuedFromMs: 0, flight: undefined },
+      ...{ queue: [], singles: 0, notices: [], hasMore: false, queuedFromMs: 0, flight: undefined },
     };
     lanes.set(meterId, lane);
     return lane;
@@ -167,7 +178,9 @@ export function createSubmitter(
     // An amendment needs its interval on the ledger: it goes in a transaction of its own, behind it.
     const kind = isAmendment(lane.queue[0] as Sealable);
     const end = lane.queue.findIndex((item) => isAmendment(item) !== kind);
-    const intervals = lane.queue.splice(0, Math.min(MAX_INTERVALS_PER_TX, end < 0 ? lane.queue.length : end));
+    const most = lane.singles > 0 ? 1 : MAX_INTERVALS_PER_TX;
+    const intervals = lane.queue.splice(0, Math.min(most, end < 0 ? lane.queue.length : end));
+    lane.singles = Math.max(0, lane.singles - 1);
     queued -= intervals.length;
     const clearSums = options.clearSums(lane.meterId);
     const messages = intervals.map((item) =>
@@ -214,24 +227,29 @@ export function createSubmitter(
     await refuse(lane, flight, found.code, "");
   }
 
-  /** Refused for its sequence: the account is read anew and the same intervals go again. Refused for anything else: for good. */
+  /**
+   * Refused for its sequence: the account is read anew and the same intervals go again. Refused for one of its intervals: they go again one by one, so
+   * that only that one is given up. Refused for anything else: for good.
+   */
   async function refuse(lane: Lane, flight: Flight, code: number, reason: string): Promise<void> {
     lane.flight = undefined;
     lane.number = undefined;
-    if (code === SEQUENCE_MISMATCH) {
+    const isDivisible = OF_ONE_ITEM.has(code) && flight.intervals.length > 1;
+    if (code === SEQUENCE_MISMATCH || isDivisible) {
       if (flight.notice !== undefined) lane.notices.unshift(flight.notice);
       lane.queue.unshift(...flight.intervals);
       queued += flight.intervals.length;
+      if (isDivisible || lane.singles > 0) lane.singles += flight.intervals.length;
       return;
     }
     stats.rejected += 1;
     if (flight.notice !== undefined) return flight.notice.settled(code);
-    log.warn({ meter: lane.meterId, code, reason }, "The ledger refused an interval");
-    await outbox.settle(
-      flight.intervals,
-      { state: "rejected", code: reason === "" ? String(code) : reason },
-      undefined,
+    const name = NAMES.get(code) ?? String(code);
+    log.warn(
+      { meter: lane.meterId, code: name, reason, intervals: flight.intervals.map(({ endMs }) => endMs) },
+      "The ledger refused an interval: its readings are kept, `energy-ledger meter unsealed` lists it",
     );
+    await outbox.settle(flight.intervals, { state: "rejected", code: name }, undefined);
   }
 
   async function askForProofs(): Promise<void> {

@@ -13,6 +13,7 @@ import type { ClosedInterval } from "./intervalBuilder.ts";
 import { createPipeline, type PipelineStats } from "./pipeline.ts";
 import { type SourceItem, SourceTally } from "./source.ts";
 import { testReading } from "./testReadings.ts";
+import type { UnsealedRun } from "./unsealed.ts";
 
 const SECRET = new Uint8Array(32).fill(3);
 const OWNER = { ledgerId: "energy-1", meterId: "sim:H0001/import", secret: SECRET };
@@ -28,8 +29,13 @@ type Disk = ReturnType<typeof newDisk>;
 async function run(
   disk: Disk,
   items: readonly (Reading | number)[],
-  { isEnding = false } = {},
-): Promise<{ stats: PipelineStats; intervals: ClosedInterval[]; amendments: ClosedAmendment[] }> {
+  { isEnding = false, onUnsealed = (_readings: number): void => undefined } = {},
+): Promise<{
+  stats: PipelineStats;
+  intervals: ClosedInterval[];
+  amendments: ClosedAmendment[];
+  unsealed: (meterId?: string) => readonly UnsealedRun[];
+}> {
   const outbox = await openOutbox(disk.store);
   const intervals: ClosedInterval[] = [];
   const amendments: ClosedAmendment[] = [];
@@ -63,10 +69,11 @@ async function run(
       secretOf: () => SECRET,
       onClosed: (closed) => intervals.push(...closed),
       onAmended: (closed) => amendments.push(...closed),
+      onUnsealed,
     },
   );
   await pipeline.run(stop.signal);
-  return { stats: pipeline.stats(), intervals, amendments };
+  return { stats: pipeline.stats(), intervals, amendments, unsealed: pipeline.unsealed };
 }
 
 const at = (...times: readonly number[]) => times.map((time) => testReading(time, { registerValue: time }));
@@ -131,12 +138,26 @@ test("what is late for an interval that is still open waits until it is closed",
   expect(amendments.map(({ endMs, timestampsMs }) => [endMs, timestampsMs])).toEqual([[100, [30]]]);
 });
 
-test("of a time for which no interval was sealed nothing can be amended: the reading is kept in the log and counted", async () => {
+test("readings of a time for which no interval was sealed are kept and listed with their range and why, also after a restart", async () => {
   const disk = newDisk();
-  const { stats, amendments } = await run(disk, [...at(50, 350, 150), 360, 420], { isEnding: true });
+  const told: number[] = [];
+  const items = [...at(550, 950, 150, 20, 40, 730, 120), 960, 1020];
+  const { stats, amendments, unsealed } = await run(disk, items, { isEnding: true, onUnsealed: (n) => told.push(n) });
   expect(amendments).toEqual([]);
-  expect(stats).toMatchObject({ late: 1, amended: 0, orphaned: 1 });
-  expect(disk.log).toHaveLength(3);
+  expect(stats).toMatchObject({ late: 5, amended: 0, orphaned: 5 });
+  expect(disk.log).toHaveLength(7);
+  const { meterId } = OWNER;
+  const listed = [
+    { meterId, reason: "before-first-interval", readings: 4, fromMs: 20, toMs: 150 },
+    { meterId, reason: "gap", readings: 1, fromMs: 730, toMs: 730 },
+  ];
+  expect(unsealed()).toEqual(listed);
+  expect([unsealed(meterId), unsealed("sim:other")]).toEqual([listed, []]);
+  expect(told).toEqual([5]);
+
+  const again = await run(disk, [1030], { onUnsealed: (n) => told.push(n) });
+  expect(again.unsealed()).toEqual(listed);
+  expect([again.stats.orphaned, told]).toEqual([0, [5]]);
 });
 
 test("a source that has ended closes its amendments at once", async () => {
@@ -148,8 +169,11 @@ test("an interval has no more amendments than the ledger takes", async () => {
   const disk = newDisk();
   await run(disk, at(99, 150), { isEnding: true });
   for (let time = 1; time <= MAX_INTERVAL_AMENDMENTS; time++) await run(disk, at(time), { isEnding: true });
-  const { stats } = await run(disk, at(90), { isEnding: true });
-  expect(stats).toMatchObject({ late: 1, amended: 0, orphaned: 1 });
+  const { stats, unsealed, amendments } = await run(disk, [...at(90), ...at(250, 350, 120)], { isEnding: true });
+  expect(stats).toMatchObject({ late: 2, amended: 1, orphaned: 1 });
+  expect(unsealed()).toMatchObject([{ reason: "amendments-full", readings: 1, fromMs: 90, toMs: 90 }]);
+  // Other intervals are amended as before.
+  expect(amendments.map(({ endMs, timestampsMs }) => [endMs, timestampsMs])).toEqual([[200, [120]]]);
   const outbox = await openOutbox(disk.store);
   expect((await outbox.amendedInterval(OWNER.meterId, 100))?.amendments).toHaveLength(MAX_INTERVAL_AMENDMENTS);
 });

@@ -5,6 +5,7 @@ import { commitSum } from "#storage/types/intervalHash.ts";
 import { type IntervalOwner, periodSeed, readingSalts } from "#storage/types/intervalSecrets.ts";
 import { compareReadings, type Reading } from "#storage/types/reading.ts";
 import { ReadingsRootStream } from "#storage/types/readingsRoot.ts";
+import { UnsealedReadings, type UnsealedReason, type UnsealedRun } from "./unsealed.ts";
 
 /** Late readings of one closed interval, with what opens their commitment. Count, sum, hashes and salt are of these readings alone. */
 export interface ClosedAmendment extends Omit<Interval, "registerEnd"> {
@@ -36,6 +37,8 @@ export interface AmendmentsOptions {
 export interface AmendmentsParts {
   secretOf(meterId: string): Uint8Array;
   closedUntilMs(meterId: string): number;
+  /** End of the first interval of the meter that was ever closed, 0 without one. */
+  firstEndMs(meterId: string): number;
   /** Undefined when no interval with this end was ever closed. */
   amendedInterval(meterId: string, endMs: number): Promise<AmendedInterval | undefined>;
 }
@@ -43,7 +46,7 @@ export interface AmendmentsParts {
 export interface AmendmentCounts {
   /** In closed amendments. */
   amended: number;
-  /** Of a time for which no interval was sealed, or of one with as many amendments as the ledger takes: kept in the log. */
+  /** Kept in the log, and can be sealed no more (unsealed.ts). */
   orphaned: number;
 }
 
@@ -67,11 +70,18 @@ export class Amendments {
   readonly #options: AmendmentsOptions;
   readonly #parts: AmendmentsParts;
   readonly #waiting = new Map<string, Waiting>();
+  readonly #unsealed: UnsealedReadings;
   #size = 0;
 
   constructor(options: AmendmentsOptions, parts: AmendmentsParts) {
     this.#options = options;
     this.#parts = parts;
+    this.#unsealed = new UnsealedReadings(options.intervalMs);
+  }
+
+  /** What is kept and cannot be sealed, of this meter or of all. */
+  unsealed(meterId?: string): readonly UnsealedRun[] {
+    return this.#unsealed.list(meterId);
   }
 
   /** reading: in the log, and in no interval. */
@@ -90,14 +100,20 @@ export class Amendments {
     this.#size += 1;
   }
 
-  /** After the log has been read: what is in an amendment already waits no longer. */
+  /** After the log has been read: what is in an amendment already waits no longer, and what can be in none is listed as such. */
   async dropAmended(): Promise<void> {
     for (const [key, waiting] of this.#waiting) {
       const amended = await this.#parts.amendedInterval(waiting.meterId, waiting.endMs);
       const times = new Set(amended?.amendments.flatMap(({ timestampsMs }) => timestampsMs));
       const left = waiting.readings.filter(({ timestampMs }) => !times.has(timestampMs));
       this.#size += left.length - waiting.readings.length;
-      if (left.length === 0) this.#waiting.delete(key);
+      const isOpen = this.#parts.closedUntilMs(waiting.meterId) < waiting.endMs;
+      const reason = isOpen ? undefined : this.#whyNone(waiting, amended);
+      if (reason !== undefined) {
+        this.#size -= left.length;
+        this.#list(waiting.meterId, reason, left);
+      }
+      if (left.length === 0 || reason !== undefined) this.#waiting.delete(key);
       else waiting.readings.splice(0, waiting.readings.length, ...left);
     }
   }
@@ -126,24 +142,41 @@ export class Amendments {
     // Late for what is hashed of it, but the interval itself is open still.
     if (this.#parts.closedUntilMs(meterId) < endMs) return undefined;
     const amended = await this.#parts.amendedInterval(meterId, endMs);
+    const reason = this.#whyNone(waiting, amended);
     const before = amended?.amendments.length ?? 0;
-    if (
-      amended !== undefined &&
-      before < MAX_INTERVAL_AMENDMENTS &&
-      nowMs - touchedMs <= this.#options.quietMs * 2 ** before
-    )
-      return undefined;
+    if (reason === undefined && nowMs - touchedMs <= this.#options.quietMs * 2 ** before) return undefined;
     this.#waiting.delete(key);
     this.#size -= readings.length;
-    if (amended === undefined || before >= MAX_INTERVAL_AMENDMENTS) {
-      this.counts.orphaned += readings.length;
+    if (amended === undefined || reason !== undefined) {
+      this.#keep(meterId, reason ?? "gap", readings);
       return undefined;
     }
     const owner = { ledgerId: this.#options.ledgerId, meterId, secret: this.#parts.secretOf(meterId) };
     const amendment = amendmentOf(owner, amended, readings);
     this.counts.amended += amendment.count;
-    this.counts.orphaned += readings.length - amendment.count;
+    const taken = new Set(amendment.timestampsMs);
+    this.#keep(
+      meterId,
+      "sum-full",
+      readings.filter(({ timestampMs }) => !taken.has(timestampMs)),
+    );
     return amendment;
+  }
+
+  /** Why no amendment can hold them; undefined: one can. Their interval is not open. */
+  #whyNone({ meterId, endMs }: Waiting, amended: AmendedInterval | undefined): UnsealedReason | undefined {
+    if (amended === undefined) return endMs < this.#parts.firstEndMs(meterId) ? "before-first-interval" : "gap";
+    return amended.amendments.length >= MAX_INTERVAL_AMENDMENTS ? "amendments-full" : undefined;
+  }
+
+  #keep(meterId: string, reason: UnsealedReason, readings: readonly Reading[]): void {
+    this.counts.orphaned += readings.length;
+    this.#list(meterId, reason, readings);
+  }
+
+  #list(meterId: string, reason: UnsealedReason, readings: readonly Reading[]): void {
+    const times = readings.map(({ timestampMs }) => timestampMs);
+    this.#unsealed.add(meterId, reason, times);
   }
 }
 

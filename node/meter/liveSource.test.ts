@@ -32,6 +32,7 @@ function startPipeline(source: LiveSource) {
       },
       outbox: {
         closedUntilMs: () => 0,
+        firstEndMs: () => 0,
         add: async () => undefined,
         amendedInterval: async () => undefined,
         addAmendments: async () => undefined,

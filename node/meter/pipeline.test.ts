@@ -60,6 +60,7 @@ function memoryOutbox() {
     failAfter: Number.POSITIVE_INFINITY,
     closedUntilMs: (meterId: string) =>
       Math.max(0, ...intervals.filter((interval) => interval.meterId === meterId).map(({ endMs }) => endMs)),
+    firstEndMs: (meterId: string) => intervals.find((interval) => interval.meterId === meterId)?.endMs ?? 0,
     async add(closed: readonly ClosedInterval[]) {
       await Promise.resolve();
       if (intervals.length + closed.length > this.failAfter) throw new Error("power cut");

@@ -6,6 +6,7 @@ import { type AmendedInterval, type AmendmentCounts, Amendments, type ClosedAmen
 import { type ClosedInterval, IntervalBuilder, type IntervalBuilderCounts } from "./intervalBuilder.ts";
 import type { MeterSource } from "./source.ts";
 import { TimestampRuns } from "./timestampRuns.ts";
+import type { UnsealedRun } from "./unsealed.ts";
 
 export interface PipelineOptions {
   /** The chain id: seeds and salts are its own on every ledger. */
@@ -31,6 +32,8 @@ export interface PipelineParts {
   readonly outbox: {
     /** End of the last interval of a meter that is kept, 0 without one. */
     closedUntilMs(meterId: string): number;
+    /** End of the first one. */
+    firstEndMs(meterId: string): number;
     /** Resolves when they are on disk. */
     add(intervals: readonly ClosedInterval[]): Promise<void>;
     amendedInterval(meterId: string, endMs: number): Promise<AmendedInterval | undefined>;
@@ -44,6 +47,8 @@ export interface PipelineParts {
   /** Intervals that are kept and may be sealed on the ledger. */
   onClosed(intervals: readonly ClosedInterval[]): void;
   onAmended(amendments: readonly ClosedAmendment[]): void;
+  /** Late readings are kept that can be sealed no more; how many since the last time. */
+  onUnsealed?(readings: number): void;
   /** Without it, what feeds intervals is every reading. */
   readonly channels?: {
     /** Every reading of the log, before the source is read. */
@@ -85,8 +90,13 @@ const DEFAULT_AMEND_AFTER_MS = 10 * 60_000;
 export function createPipeline(
   options: PipelineOptions,
   parts: PipelineParts,
-): { run(signal: AbortSignal): Promise<void>; stats(): PipelineStats } {
-  const { source, readings, outbox, secretOf, onClosed, onAmended, channels } = parts;
+): {
+  run(signal: AbortSignal): Promise<void>;
+  stats(): PipelineStats;
+  /** Late readings that are kept and can be sealed no more, of one meter or of all. */
+  unsealed(meterId?: string): readonly UnsealedRun[];
+} {
+  const { source, readings, outbox, secretOf, onClosed, onAmended, onUnsealed, channels } = parts;
   const { ledgerId, intervalMs, periodMs, latenessMs = 0, syncMs = 0, amendAfterMs = DEFAULT_AMEND_AFTER_MS } = options;
   const builders = new Map<string, IntervalBuilder>();
   const known = new Map<string, TimestampRuns>();
@@ -136,7 +146,11 @@ export function createPipeline(
     onClosed(closed);
   }
 
+  let unsealedTold = 0;
   async function amend(closed: readonly ClosedAmendment[]): Promise<void> {
+    const unsealed = amendments.counts.orphaned - unsealedTold;
+    unsealedTold += unsealed;
+    if (unsealed > 0) onUnsealed?.(unsealed);
     if (closed.length === 0) return;
     await outbox.addAmendments(closed);
     onAmended(closed);
@@ -282,5 +296,7 @@ export function createPipeline(
         for (const reason of Object.keys(sums) as (keyof typeof sums)[]) sums[reason] += builder.counts[reason];
       return { ...sums, ...counts, ...amendments.counts };
     },
+
+    unsealed: (meterId) => amendments.unsealed(meterId),
   };
 }

@@ -12,6 +12,7 @@ import { type Heard, listenTo } from "../meterPairing.ts";
 import { readingJson, readingTable } from "../meterReadings.ts";
 import { facts, printable, show, table } from "../output.ts";
 import { parseDuration } from "../quantities.ts";
+import { unsealedCommand } from "./meterUnsealed.ts";
 import { collect } from "./submitFlags.ts";
 
 export function meterCommand(program: Command, io: CliIo): void {
@@ -145,6 +146,8 @@ export function meterCommand(program: Command, io: CliIo): void {
       const { readings, rejected } = await listenTo(entry, parseDuration(flags.wait), io.nowMs);
       show(io, json, { input: name, readings: readings.map(readingJson), rejected }, () => readingTable(readings));
     });
+
+  unsealedCommand(meter, io);
 
   meter
     .command("remove")
