@@ -74,6 +74,25 @@ export const BUCKETS = {
   readingConflict: 0x61,
   /** series -> (none) */
   readingSeries: 0x62,
+
+  /** id of a BigchainDB transaction -> place, time, the ledger's transaction, JSON; storage/assets/assetIndexRecords.ts */
+  assetTx: 0x70,
+  /** height, index -> id */
+  assetOrder: 0x71,
+  /** asset id, height, index -> 1 for CREATE, 2 for TRANSFER */
+  assetHistory: 0x72,
+  /** public key, height, index, output -> id */
+  assetOutput: 0x73,
+  /** id, output -> id of the transaction that spent it */
+  assetSpent: 0x74,
+  /** 1 for assets or 2 for metadata, word, height, index -> how often it is there */
+  assetToken: 0x75,
+  /** path and value of a metadata field, height, index -> (none) */
+  assetField: 0x76,
+  /** block time, height -> (none), of blocks with BigchainDB transactions */
+  assetTime: 0x77,
+  /** (none) -> the last block indexed, its hash, and the first one */
+  assetCursor: 0x78,
 } as const;
 
 export type BucketName = keyof typeof BUCKETS;

@@ -1,0 +1,94 @@
+/** Words of one transaction's asset, and of its metadata, that are found by text search; what comes after them is not. */
+export const MAX_INDEXED_TOKENS = 1024;
+
+/** Fields of one transaction's metadata that are found by value. */
+export const MAX_INDEXED_FIELDS = 64;
+
+/** Characters of a word that count; longer words are found by their beginning. */
+export const MAX_TOKEN_CHARS = 64;
+
+/** Bytes of a metadata field's path and value together; longer ones are not found. */
+export const MAX_FIELD_BYTES = 512;
+
+/** Levels of a document that are looked at. */
+const MAX_DEPTH = 100;
+
+const WORD = /[\p{L}\p{M}\p{N}_]+/gu;
+
+/** A JSON document: as JSON.parse answers it, with `exactJson` also numbers as their digits. */
+export type Json = unknown;
+
+/** Parses JSON so that JSON.stringify writes every number with the digits it had. @throws SyntaxError */
+export function parseWithDigits(text: string): Json {
+  return JSON.parse(text, ((_key: string, value: unknown, context: { readonly source?: string }) =>
+    typeof value === "number" && context.source !== undefined ? rawJson(context.source) : value) as (
+    key: string,
+    value: unknown,
+  ) => unknown);
+}
+
+// ECMAScript's JSON.parse source text access, which the compiler's library does not declare yet.
+const { rawJSON: rawJson, isRawJSON: isRawJson } = JSON as unknown as {
+  readonly rawJSON: (text: string) => { readonly rawJSON: string };
+  readonly isRawJSON: (value: unknown) => value is { readonly rawJSON: string };
+};
+
+/** The words of a query or a text, in lower case: runs of letters, marks, digits and underscores. */
+export function tokensOf(text: string): string[] {
+  return Array.from(text.matchAll(WORD), ([word]) => word.toLowerCase().slice(0, MAX_TOKEN_CHARS));
+}
+
+/**
+ * How often each word stands in the texts of a document, nested ones too; numbers and names of members are no text (MongoDB's text index over `$**`
+ * has it so). At most MAX_INDEXED_TOKENS different words.
+ */
+export function countTokens(document: Json, id: string): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>([[id, 1]]);
+  walk(document, "", 0, (_path, value) => {
+    if (typeof value !== "string") return true;
+    for (const token of tokensOf(value)) {
+      const count = counts.get(token);
+      if (count === undefined && counts.size >= MAX_INDEXED_TOKENS) return false;
+      counts.set(token, (count ?? 0) + 1);
+    }
+    return true;
+  });
+  return counts;
+}
+
+/** A member of a document: its path with dots, and its value as text; numbers by their digits. */
+export interface DocumentField {
+  readonly path: string;
+  readonly value: string;
+}
+
+/** The plain values of a document, at most MAX_INDEXED_FIELDS; those of a list share the list's path. */
+export function fieldsOf(document: Json): readonly DocumentField[] {
+  const fields = new Map<string, DocumentField>();
+  walk(document, "", 0, (path, value) => {
+    const text = plainText(value);
+    if (text === undefined || Buffer.byteLength(path) + Buffer.byteLength(text) > MAX_FIELD_BYTES) return true;
+    fields.set(`${path}\0${text}`, { path, value: text });
+    return fields.size < MAX_INDEXED_FIELDS;
+  });
+  return [...fields.values()];
+}
+
+/** Undefined for null, lists and objects. */
+function plainText(value: unknown): string | undefined {
+  if (typeof value === "string") return value;
+  if (isRawJson(value)) return value.rawJSON;
+  return typeof value === "number" || typeof value === "boolean" ? String(value) : undefined;
+}
+
+/** Visits every value that is neither list nor object; answers false when the visitor has enough. */
+function walk(value: Json, path: string, depth: number, visit: (path: string, value: unknown) => boolean): boolean {
+  if (typeof value !== "object" || value === null || isRawJson(value)) return visit(path, value);
+  if (depth >= MAX_DEPTH) return true;
+  const isList = Array.isArray(value);
+  for (const [name, inner] of Object.entries(value)) {
+    const innerPath = isList ? path : path === "" ? name : `${path}.${name}`;
+    if (!walk(inner, innerPath, depth + 1, visit)) return false;
+  }
+  return true;
+}
