@@ -7,6 +7,7 @@ import { type DecodedFrame, type RejectedPart, rejectedPart } from "../frame.ts"
 import { type IsoTime, parseIsoTime } from "../isoTime.ts";
 import type { RejectionReason } from "../source.ts";
 import { unitExponent } from "../units.ts";
+import { recordOf } from "./dataTransfer.ts";
 import { decodeOcmf } from "./ocmf.ts";
 
 export interface MeterValuesContext {
@@ -129,10 +130,7 @@ function signedTextOf(json: ExactJson): string | undefined {
   const value = textOf(json, "value");
   if (value?.startsWith("OCMF|")) return value;
   const data = textOf(member(json, "signedMeterValue"), "signedMeterData");
-  if (data === undefined) return undefined;
-  if (data.startsWith("OCMF|")) return data;
-  const decoded = Buffer.from(data, "base64").toString("utf8");
-  return decoded.startsWith("OCMF|") ? decoded : undefined;
+  return data === undefined ? undefined : recordOf(data);
 }
 
 function valueOfSample(json: ExactJson, { quantity, unit }: Measurand): number | RejectionReason {

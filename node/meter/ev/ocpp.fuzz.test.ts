@@ -15,6 +15,7 @@ const meterValue = [
     ],
   },
 ];
+const OCMF = `OCMF|${JSON.stringify({ PG: "T1", RD: [{ TM: "2025-06-01T10:00:00,000+0000 S", RV: 1.5, RI: "1-0:1.8.0", RU: "kWh", ST: "G" }] })}|{"SD":"00"}`;
 const CALLS = [
   ["BootNotification", { chargePointVendor: "v", chargePointModel: "m" }],
   ["Authorize", { idTag: "CARD" }],
@@ -35,6 +36,15 @@ const CALLS = [
       meterValue,
     },
   ],
+  [
+    "DataTransfer",
+    {
+      vendorId: "v",
+      messageId: "signed",
+      data: `{"connectorId":1,"signed":[${JSON.stringify(OCMF)},"${Buffer.from(OCMF).toString("base64")}"]}`,
+    },
+  ],
+  ["DataTransfer", { vendorId: "v", data: { evse: { id: 2 }, values: [{ transactionId: "t" }, OCMF] } }],
 ].map(([action, payload], index) => JSON.stringify([2, `m${index}`, action, payload]));
 
 test(

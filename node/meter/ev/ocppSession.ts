@@ -4,7 +4,9 @@ import { QUALITY, type Reading } from "#storage/types/reading.ts";
 import { countOf, type ExactJson, isList, member, showJson, textOf } from "../exactJson.ts";
 import { type DecodedFrame, rejectedFrame, rejectedPart } from "../frame.ts";
 import { Plausibility } from "../plausibility.ts";
+import { readSignedTransfer } from "./dataTransfer.ts";
 import { decodeMeterValues } from "./meterValues.ts";
+import { decodeOcmf } from "./ocmf.ts";
 import type { OcppVersion } from "./ocppMessage.ts";
 
 export interface OcppSessionOptions {
@@ -43,9 +45,11 @@ const TOLD = new Set([
   "ReportChargingProfiles",
   "ReservationStatusUpdate",
 ]);
-/** Transactions remembered of one charger, and sockets whose registers are watched. */
+/** Transactions remembered of one charger, ended ones too: signed values may come behind the end. And sockets whose registers are watched. */
 const MAX_TRANSACTIONS = 256;
 const MAX_SOCKETS = 256;
+/** The largest number of a socket. */
+const MAX_SOCKET = 9999;
 
 /** One charging station: its messages in, what they are answered and what is stored of them out. Holds which transaction is at which socket. */
 export class OcppSession {
@@ -71,7 +75,7 @@ export class OcppSession {
       return only(
         version === "ocpp1.6" ? { idTagInfo: this.#tagInfo(payload) } : { idTokenInfo: this.#tagInfo(payload) },
       );
-    if (action === "DataTransfer") return only({ status: "UnknownVendorId" });
+    if (action === "DataTransfer") return this.#transfer(payload, raw, nowMs);
     if (TOLD.has(action)) return only({});
     if (action === "MeterValues") return { answer: {}, frame: this.#meterValues(payload, raw, nowMs) };
     if (version === "ocpp1.6" && action === "StartTransaction") return this.#start(payload, raw, nowMs);
@@ -109,7 +113,6 @@ export class OcppSession {
     const data = member(payload, "transactionData");
     const values = [...(isList(data) ? data : []), bareRegister(payload, "meterStop")];
     const frame = this.#decode(socket, values, raw, nowMs, transaction);
-    this.#sockets.delete(transaction);
     return { answer, frame };
   }
 
@@ -124,8 +127,27 @@ export class OcppSession {
     if (values === undefined) return { answer, frame: undefined };
     if (socket === undefined) return { answer, frame: rejectedFrame("bad-meter-id", showJson(payload)) };
     const frame = this.#decode(socket, values, raw, nowMs, transaction);
-    if (textOf(payload, "eventType") === "Ended") this.#sockets.delete(transaction ?? "");
     return { answer, frame };
+  }
+
+  /** Signed records in a vendor's own message; anything else in one is not for us. Rejected: nothing of it was believed. */
+  #transfer(payload: ExactJson, raw: Uint8Array, receivedMs: number): OcppOutcome {
+    const transfer = readSignedTransfer(payload);
+    if (transfer === undefined) return { answer: { status: "UnknownVendorId" }, frame: undefined };
+    const { transaction, records } = transfer;
+    const socket = transfer.socket ?? this.#sockets.get(transaction ?? "");
+    // A record names the meter, and not the socket: which one of several it is cannot be guessed.
+    if (socket === undefined || socket > MAX_SOCKET)
+      return { answer: { status: "Rejected" }, frame: rejectedFrame("bad-meter-id", showJson(payload)) };
+    const meterId = `ocpp:${this.#options.chargerId}/${socket}`;
+    const context = { meterId, receivedMs, rawHash: sha256(raw), publicKey: this.#options.publicKey };
+    const frames = records.map((record) => decodeOcmf(record, context));
+    const whole = {
+      readings: frames.flatMap(({ readings }) => readings),
+      rejected: frames.flatMap(({ rejected }) => rejected),
+    };
+    const frame = this.#judged(whole, meterId, transaction);
+    return { answer: { status: frame.readings.length > 0 ? "Accepted" : "Rejected" }, frame };
   }
 
   #decode(
@@ -137,7 +159,7 @@ export class OcppSession {
   ): DecodedFrame {
     const { chargerId, publicKey, maxPowerW } = this.#options;
     const meterId = `ocpp:${chargerId}/${socket}`;
-    if (socket > 9999) return rejectedFrame("bad-meter-id", meterId);
+    if (socket > MAX_SOCKET) return rejectedFrame("bad-meter-id", meterId);
     const frame = decodeMeterValues(values, { meterId, receivedMs, rawHash: sha256(raw), publicKey, maxPowerW });
     return this.#judged(frame, meterId, transaction);
   }
