@@ -1,4 +1,4 @@
-import type { LevelStore } from "../db/levelStore.ts";
+import { type LevelStore, openLevelStore } from "../db/levelStore.ts";
 import type { StoreOperation } from "../db/store.ts";
 import { StoreError } from "../db/storeError.ts";
 import { encodeReading, type Reading, validateReading } from "../types/reading.ts";
@@ -47,6 +47,18 @@ export function createLevelReadingStore(store: LevelStore, options: LevelReading
   return new LevelReadingStore(store, options.retentionOf ?? retentionBy());
 }
 
+/**
+ * A LevelDB in a folder of its own, opened or made; closing the readings closes it.
+ * @throws StoreError STORE_LOCKED, STORE_CORRUPT, STORE_DISK_FULL, STORE_IO_FAILED
+ */
+export async function openLevelReadingStore(
+  directory: string,
+  options: LevelReadingStoreOptions = {},
+): Promise<ReadingStore> {
+  const store = await openLevelStore(directory);
+  return new LevelReadingStore(store, options.retentionOf ?? retentionBy(), () => store.close());
+}
+
 class LevelReadingStore implements ReadingStore {
   readonly retentionOf: (series: ReadingSeries) => RetentionClass;
   readonly #store: LevelStore;
@@ -56,9 +68,16 @@ class LevelReadingStore implements ReadingStore {
   #writing: Promise<unknown> = Promise.resolve();
   #isClosed = false;
 
-  constructor(store: LevelStore, retentionOf: (series: ReadingSeries) => RetentionClass) {
+  readonly #onClose: () => Promise<void>;
+
+  constructor(
+    store: LevelStore,
+    retentionOf: (series: ReadingSeries) => RetentionClass,
+    onClose: () => Promise<void> = () => Promise.resolve(),
+  ) {
     this.#store = store;
     this.retentionOf = retentionOf;
+    this.#onClose = onClose;
   }
 
   put(readings: readonly Reading[]): Promise<PutCounts> {
@@ -150,6 +169,7 @@ class LevelReadingStore implements ReadingStore {
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#writing;
+    await this.#onClose();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
