@@ -66,6 +66,73 @@ test.each([
   expect(decode([CLOCK, ID, line])).toMatchObject({ readings: [], reasons: [reason] });
 });
 
+const MONTH_END = [
+  ...[
+    "(000512.340*kWh)",
+    "(000300.100*kWh)",
+    "(000212.240*kWh)",
+    "(000903.500*kWh)",
+    "(000600.250*kWh)",
+    "(000303.250*kWh)",
+  ],
+  ...["(000011.111*kvarh)", "(000222.222*kvarh)", "(000007.007*kvarh)", "(000004.104*kvarh)", "(000101.110*kvarh)"],
+  ...["(000121.112*kvarh)", "(001415.840*kWh)"],
+  ...["(10.500*kW)", "(10.500*kW)", "(09.250*kW)", "(04.750*kW)", "(04.750*kW)", "(03.125*kW)"],
+];
+
+test("Hungary's registers of the month's end are registers of that time, and stand behind those of the telegram", () => {
+  const past = `0-0:98.1.0(200401000000S)${MONTH_END.join("")}`;
+  const { readings, reasons } = decode([CLOCK, ID, past, "1-0:1.8.0(000700.000*kWh)"], { profile: "HU" });
+  const atMs = Date.parse("2020-03-31T22:00:00Z");
+  expect(readings.map((one) => [one.quantity, one.tariff, one.kind, one.value, one.timestampMs])).toEqual([
+    ["activeEnergyImport", 0, "register", 700_000_000, NOW_MS],
+    ["activeEnergyImport", 0, "register", 512_340_000, atMs],
+    ["activeEnergyImport", 1, "register", 300_100_000, atMs],
+    ["activeEnergyImport", 2, "register", 212_240_000, atMs],
+    ["activeEnergyExport", 0, "register", 903_500_000, atMs],
+    ["activeEnergyExport", 1, "register", 600_250_000, atMs],
+    ["activeEnergyExport", 2, "register", 303_250_000, atMs],
+    ["reactiveEnergyImport", 0, "register", 11_111_000, atMs],
+    ["reactiveEnergyExport", 0, "register", 222_222_000, atMs],
+  ]);
+  expect(reasons).toEqual(Array.from({ length: 7 }, () => "unknown-quantity"));
+});
+
+test.each([
+  ["one value less", `(200401000000S)${MONTH_END.slice(1).join("")}`, ["unknown-format"]],
+  ["no time", `(632525252525W)${MONTH_END.join("")}`, ["sentinel"]],
+  ["a day that is none", `(200431000000S)${MONTH_END.join("")}`, ["bad-timestamp"]],
+  [
+    "a time ahead",
+    `(200501000000S)${MONTH_END.join("")}`,
+    [...Array(12).fill("clock-ahead"), ...Array(7).fill("unknown-quantity")],
+  ],
+  [
+    "wrong units",
+    `(200401000000S)${MONTH_END.join("").replaceAll("kvarh", "kWh").replaceAll("kWh", "kW")}`,
+    [...Array(12).fill("unknown-unit"), ...Array(7).fill("unknown-quantity")],
+  ],
+])("registers of the month's end with %s are no readings", (_name, values, expected) => {
+  const { readings, reasons } = decode([CLOCK, ID, `0-0:98.1.0${values}`], { profile: "HU" });
+  expect([readings, reasons.toSorted()]).toEqual([[], expected.toSorted()]);
+});
+
+test("tariff 1 is the low one in the Netherlands and the high one in Belgium: the number stays as the meter gives it", () => {
+  const lines = ["1-0:1.8.1(000001.000*kWh)", "1-0:1.8.2(000002.000*kWh)", "1-0:2.8.1(000003.000*kWh)"];
+  for (const profile of ["NL", "BE"] as const)
+    expect(
+      decode([CLOCK, ID, ...lines], { profile }).readings.map(({ quantity, tariff, value }) => [
+        quantity,
+        tariff,
+        value,
+      ]),
+    ).toEqual([
+      ["activeEnergyImport", 1, 1_000_000],
+      ["activeEnergyImport", 2, 2_000_000],
+      ["activeEnergyExport", 1, 3_000_000],
+    ]);
+});
+
 test("settings, ids, texts, counters and logs are no measurements", () => {
   const lines = [
     "1-3:0.2.8(50)",

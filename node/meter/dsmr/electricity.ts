@@ -19,8 +19,11 @@ const MONTHLY_PEAK: ObisMeaning = {
 
 /** The objects of the electricity meter itself, and those that no meter here has. Sub-meters are in `subMeters.ts`. */
 export function electricityObjects(context: TelegramContext): void {
-  for (const object of context.telegram.objects) {
-    const reason = electricityObject(context, object);
+  // What was measured before goes behind: a register goes on from the first reading that there is of it.
+  const isOfThePast = ({ a, c, d }: TelegramObject) => a === 0 && c === 98 && d === 1;
+  const { objects } = context.telegram;
+  for (const object of [...objects.filter((one) => !isOfThePast(one)), ...objects.filter(isOfThePast)]) {
+    const reason = isOfThePast(object) ? past(context, object.values) : electricityObject(context, object);
     if (reason !== undefined) context.collector.reject(reason, object.text);
   }
 }
@@ -29,7 +32,6 @@ function electricityObject(context: TelegramContext, object: TelegramObject): Re
   const { a, b, c, d, e, f, values, text } = object;
   const isSubMeter = a === 0 && b > 0 && c === 24;
   if (isSubMeter) return undefined;
-  if (a === 0 && c === 98 && d === 1) return peakHistory(context, values);
   const meaning = a === 1 && f === PRESENT ? electricityMeaning(c, d) : undefined;
   // Measurements have units; ids, texts, counters and switches have none, and settings are known.
   if (meaning === undefined) return values.some(hasUnit) && !SETTINGS.has(`${c}.${d}`) ? "unknown-quantity" : undefined;
@@ -54,6 +56,37 @@ function peak(
   const value = readMeasuredValue(valueText, "activePower");
   if ("rejected" in value) return value.rejected;
   context.addAt({ meaning: MONTHLY_PEAK, tariff: 0, value: value.value, text }, time, context.stamp);
+  return undefined;
+}
+
+/** 0-0:98.1.0: a list of peaks in Belgium, the registers at the end of the month before in Hungary. */
+function past(context: TelegramContext, values: readonly string[]): RejectionReason | undefined {
+  return /^\d{12}[SW]?$/.test(values[0] ?? "") ? monthEnd(context, values) : peakHistory(context, values);
+}
+
+/** What stands behind the time, as C.D.E: energy with two tariffs, reactive energy by direction and quadrant, the sum of both directions. */
+const MONTH_END = ["1.8.0", "1.8.1", "1.8.2", "2.8.0", "2.8.1", "2.8.2"].concat([
+  ...["3.8.0", "4.8.0", "5.8.0", "6.8.0", "7.8.0", "8.8.0", "15.8.0"],
+]);
+/** Behind them the highest quarters of an hour, 1.6.0 to 1.6.2 and 2.6.0 to 2.6.2: when they were is not said, so that they are no readings. */
+const MONTH_END_PEAKS = 6;
+
+/** "(200401000000S)(000512.340*kWh)(000300.100*kWh)...": registers as they stood then. */
+function monthEnd(context: TelegramContext, values: readonly string[]): RejectionReason | undefined {
+  const [timeText = "", ...registers] = values;
+  if (registers.length !== MONTH_END.length + MONTH_END_PEAKS) return "unknown-format";
+  const time = readTelegramTime(timeText, context.meter.zone);
+  if ("rejected" in time) return time.rejected;
+  for (const [index, valueText] of registers.entries()) {
+    const code = MONTH_END[index];
+    const text = `0-0:98.1.0 (${timeText}) ${code ?? "peak"} (${valueText})`;
+    const [c = 0, d = 0, tariff = 0] = code?.split(".").map(Number) ?? [];
+    const meaning = electricityMeaning(c, d);
+    const value = meaning === undefined ? undefined : readMeasuredValue(valueText, meaning.quantity);
+    if (meaning === undefined || value === undefined) context.collector.reject("unknown-quantity", text);
+    else if ("rejected" in value) context.collector.reject(value.rejected, text);
+    else context.addAt({ meaning, tariff, value: value.value, text }, time, context.stamp);
+  }
   return undefined;
 }
 
