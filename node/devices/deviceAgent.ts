@@ -22,8 +22,11 @@ import { type DeviceState, type DeviceStates, settingsOf } from "./deviceStates.
 import { readReceived } from "./receivedConfiguration.ts";
 import { REJECTIONS, type Rejection } from "./rejections.ts";
 
-/** Meters asked about with one new header: all of a home's. A node with more asks about each in turn. */
-export const METERS_PER_HEADER = 4;
+/** Meters after which others have their turn: a node that looks its meters up in its own state would else do nothing else meanwhile. */
+const METERS_AT_ONCE = 256;
+
+/** Urgent: at configurations that are. All: at every one. */
+type Look = "none" | "urgent" | "all";
 
 /** A device's clock may be before the newest block's time by this much in what it says, ms: blocks come so often, and clocks are never quite the same. */
 const MAX_AHEAD_MS = 10_000;
@@ -32,7 +35,7 @@ export interface DeviceAgentPorts {
   /** Meters whose devices this node is. */
   readonly meterIds: () => readonly string[];
   readonly keyOf: (meterId: string) => PrivateKey;
-  /** Records proved under headers that this node verified. */
+  /** Records proved under headers that this node verified, or of the state that it has computed itself. */
   readonly proofs: Pick<Proofs, "state">;
   readonly states: DeviceStates;
   /** Why this node cannot do what the settings say. */
@@ -51,6 +54,8 @@ export interface DeviceAgentPorts {
 export interface DeviceAgent extends AsyncDisposable {
   /** With each verified header; urgent configurations are applied now. Returns at once. */
   onHeader(header: { readonly appHash: Uint8Array; readonly timeMs: number }): void;
+  /** Asks again what got no answer, now and then while no header comes. Returns at once. */
+  again(): void;
   /** Resolves when nothing is under way. */
   idle(): Promise<void>;
 }
@@ -61,10 +66,15 @@ export interface DeviceAgent extends AsyncDisposable {
  * configuration is answered with a code.
  */
 export function createDeviceAgent(
-  options: { readonly ledgerId: string; readonly pollMs: number },
+  options: {
+    readonly ledgerId: string;
+    readonly pollMs: number;
+    /** Meters asked about with one new header. A node with more asks about each in turn. */
+    readonly metersPerHeader: number;
+  },
   ports: DeviceAgentPorts,
 ): DeviceAgent {
-  const { ledgerId, pollMs } = options;
+  const { ledgerId, pollMs, metersPerHeader } = options;
   const { proofs, states, log } = ports;
   let lastAppHash: Uint8Array | undefined;
   let blockTimeMs = 0;
@@ -73,16 +83,25 @@ export function createDeviceAgent(
   let stopped = false;
   let running: Promise<void> | undefined;
   /** What has to be done when what runs is done. */
-  let wanted: "none" | "urgent" | "all" = "none";
+  let wanted: Look = "none";
+  /** What got no answer, or none with a proof. */
+  let missed: Look = "none";
   /** Answers on their way. */
   const sending = new Set<string>();
 
+  function want(look: Look): void {
+    if (wanted !== "all" && look !== "none") wanted = look;
+  }
+
   function start(): void {
     if (running !== undefined || stopped || wanted === "none") return;
-    const all = wanted === "all";
+    const now = wanted;
     wanted = "none";
-    running = look(all)
-      .catch((error: unknown) => log.debug({ err: (error as Error).message }, "Will ask about configurations again"))
+    running = look(now === "all")
+      .catch((error: unknown) => {
+        if (missed !== "all") missed = now;
+        log.debug({ err: (error as Error).message }, "Will ask about configurations again");
+      })
       .finally(() => {
         running = undefined;
         start();
@@ -92,10 +111,11 @@ export function createDeviceAgent(
   async function look(all: boolean): Promise<void> {
     const ids = ports.meterIds();
     if (ids.length === 0) return;
-    const count = all ? ids.length : Math.min(METERS_PER_HEADER, ids.length);
+    const count = all ? ids.length : Math.min(metersPerHeader, ids.length);
     for (let index = 0; index < count && !stopped; index++) {
       const meterId = ids[(next + index) % ids.length] as string;
       await follow(meterId, all);
+      if (index % METERS_AT_ONCE === METERS_AT_ONCE - 1) await new Promise((resolve) => setImmediate(resolve));
     }
     next = (next + count) % ids.length;
   }
@@ -103,9 +123,9 @@ export function createDeviceAgent(
   async function follow(meterId: string, isPoll: boolean): Promise<void> {
     const state = states.get(meterId);
     if (state !== undefined && !state.answer.acknowledged) acknowledge(meterId, state);
-    const counts = await proofs.state("/edream/meter-counts", Buffer.from(meterId), Buffer.from(`counts/${meterId}`));
-    if (counts?.value === undefined) return;
-    const { configurationVersion: version } = decodeConfigurationCounts(counts.value);
+    const counts = await recordAt("/edream/meter-counts", Buffer.from(meterId), Buffer.from(`counts/${meterId}`));
+    if (counts === undefined) return;
+    const { configurationVersion: version } = decodeConfigurationCounts(counts);
     const decided = state?.answer.version ?? 0;
     if (version <= decided) return;
     const record = await configurationOf(meterId, version);
@@ -116,16 +136,24 @@ export function createDeviceAgent(
 
   async function configurationOf(meterId: string, version: number): Promise<ConfigurationRecord | undefined> {
     const id = Buffer.from(`${version} ${meterId}`);
-    const answer = await proofs.state("/edream/configuration", id, configurationKey(meterId, version));
-    return answer?.value === undefined ? undefined : decodeConfigurationRecord(answer.value);
+    const value = await recordAt("/edream/configuration", id, configurationKey(meterId, version));
+    return value === undefined ? undefined : decodeConfigurationRecord(value);
+  }
+
+  /** Undefined is known not to be on the ledger. @throws Error where nobody has proved the one or the other */
+  async function recordAt(path: string, id: Uint8Array, key: Uint8Array): Promise<Uint8Array | undefined> {
+    const answer = await proofs.state(path, id, key);
+    if (answer === undefined) throw new Error(`no proof of ${path} ${Buffer.from(id).toString()}`);
+    return answer.value;
   }
 
   async function decide(meterId: string, version: number, record: ConfigurationRecord): Promise<void> {
     const id = Buffer.from(`${version} ${meterId}`);
-    const payload = await proofs.state("/edream/configuration-payload", id, configurationPayloadKey(meterId, version));
-    // Last, so that a revocation is seen as late as can be.
-    const certificate = await certificateOf(meterId);
-    if (payload?.value === undefined || certificate === undefined) return;
+    const [payload, certificate] = await Promise.all([
+      recordAt("/edream/configuration-payload", id, configurationPayloadKey(meterId, version)),
+      certificateOf(meterId),
+    ]);
+    if (payload === undefined || certificate === undefined) return;
     const key = ports.keyOf(meterId);
     if (!isCertified(certificate, key)) {
       log.warn({ meter: meterId, version }, "This device has no valid certificate, and applies no configuration");
@@ -143,7 +171,7 @@ export function createDeviceAgent(
       } as const;
       return states.put(meterId, { ...states.get(meterId), answer });
     }
-    const sent = { record, payload: decodeConfigurationPayload(payload.value), certificate };
+    const sent = { record, payload: decodeConfigurationPayload(payload), certificate };
     const received = await readReceived(sent, key, { ledgerId, meterId, version });
     if (stopped) return;
     if ("rejection" in received) return reject(meterId, version, received.rejection, received.reason, isAnswered);
@@ -191,8 +219,8 @@ export function createDeviceAgent(
   }
 
   async function certificateOf(meterId: string): Promise<CertificateRecord | undefined> {
-    const answer = await proofs.state("/edream/meter", Buffer.from(meterId), certificateKey(meterId));
-    return answer?.value === undefined ? undefined : decodeCertificateRecord(answer.value);
+    const value = await recordAt("/edream/meter", Buffer.from(meterId), certificateKey(meterId));
+    return value === undefined ? undefined : decodeCertificateRecord(value);
   }
 
   /** By block time: a device's own clock may be set. */
@@ -244,20 +272,27 @@ export function createDeviceAgent(
     }
   }
 
+  function again(): void {
+    want(missed);
+    missed = "none";
+    start();
+  }
+
   return {
     onHeader({ appHash, timeMs }) {
       blockTimeMs = timeMs;
       const nowMs = ports.nowMs();
       if (polledMs === undefined || nowMs - polledMs >= pollMs || nowMs < polledMs) {
         polledMs = nowMs;
-        wanted = "all";
+        want("all");
       } else if (lastAppHash === undefined || Buffer.compare(lastAppHash, appHash) !== 0) {
         // A block that changed nothing set nothing.
-        if (wanted === "none") wanted = "urgent";
+        want("urgent");
       }
       lastAppHash = appHash;
-      start();
+      again();
     },
+    again,
     async idle() {
       while (running !== undefined) await running;
     },

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { METERS_PER_HEADER } from "../light/lightDevices.ts";
 import { ownSchema } from "./configurationSchemas.ts";
-import { METERS_PER_HEADER } from "./deviceAgent.ts";
 import { REJECTIONS } from "./rejections.ts";
 
 const README = readFileSync(`${import.meta.dirname}/README.md`, "utf8");

@@ -123,7 +123,7 @@ export async function startTestDevice(
     log: pino({ level: "silent" }),
     ...given.ports,
   };
-  const options = { ledgerId: given.ledgerId ?? CHAIN_ID, pollMs: given.pollMs ?? 60_000 };
+  const options = { ledgerId: given.ledgerId ?? CHAIN_ID, pollMs: given.pollMs ?? 60_000, metersPerHeader: 4 };
   const agent = createDeviceAgent(options, ports);
   return {
     ...{ agent, ledger, folder, applied, lies, seen, liar, sent, states: ports.states },

@@ -55,6 +55,7 @@ function newHome() {
         defaultOptions({ home, deviceMeters: [METER] }),
         { chainId: CHAIN_ID, meterKey: METER_KEY, metersFile: NO_METERS },
         {
+          metersPerHeader: 4,
           outbox: { closedMeters: () => closed } as never,
           proofs: {
             async state(_path, _data, key) {

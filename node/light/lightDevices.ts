@@ -20,13 +20,18 @@ import { deviceKeyOf } from "./meterKeys.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Proofs } from "./proofs.ts";
 
-/** The devices of a light node: its meters as they are configured now, and the agent that follows what the ledger says of them. */
+/** Meters that a light node asks others about with one header: all of a home's. */
+export const METERS_PER_HEADER = 4;
+
+/** The devices of a node: its meters as they are configured now, and the agent that follows what the ledger says of them. */
 export interface LightDevices extends AsyncDisposable {
   /** Undefined while they are started anew. */
   meters(): Metering | undefined;
   /** Undefined where nothing is configured. */
   clearSums(meterId: string): boolean | undefined;
   onHeader(header: { readonly appHash: Uint8Array; readonly timeMs: number }): void;
+  /** Asks again what got no answer. */
+  again(): void;
   /** What the devices decided, for who looks at the node: without the settings, which are encrypted on the ledger. */
   view(): readonly (Omit<DeviceState["answer"], "atMs"> & {
     readonly meterId: string;
@@ -44,6 +49,7 @@ export async function startLightDevices(
   ports: {
     readonly outbox: Outbox;
     readonly proofs: Pick<Proofs, "state">;
+    readonly metersPerHeader: number;
     readonly notice: (meterId: string, message: UnsignedMessage) => Promise<number>;
     readonly startMeters: (options: NodeOptions, file: MetersFile) => Promise<Metering>;
     /** Hears of what stops the node. */
@@ -88,7 +94,7 @@ export async function startLightDevices(
   }
 
   const agent = createDeviceAgent(
-    { ledgerId, pollMs: options.deviceConfigurationPollMs },
+    { ledgerId, pollMs: options.deviceConfigurationPollMs, metersPerHeader: ports.metersPerHeader },
     {
       meterIds: () => [...new Set([...options.deviceMeters, ...outbox.closedMeters()])],
       keyOf: (meterId) => deviceKeyOf(meterKey, meterId),
@@ -117,6 +123,7 @@ export async function startLightDevices(
     meters: () => meters,
     clearSums: (meterId) => inForce.get(meterId)?.clearSums,
     onHeader: (header) => agent.onHeader(header),
+    again: () => agent.again(),
     view: () =>
       states
         .entries()

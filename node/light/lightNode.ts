@@ -17,9 +17,10 @@ import { createNetwork } from "../network/network.ts";
 import type { NodeOptions } from "../options.ts";
 import type { RunningNode } from "../runningNode.ts";
 import { VERSION } from "../version.ts";
+import { createHeaderPace } from "./headerPace.ts";
 import { createHeaders, type Headers } from "./headers.ts";
 import { startLightArchives } from "./lightArchives.ts";
-import { type LightDevices, startLightDevices } from "./lightDevices.ts";
+import { type LightDevices, METERS_PER_HEADER, startLightDevices } from "./lightDevices.ts";
 import { type Metering, startMetering } from "./metering.ts";
 import { openOutbox, type Sealable } from "./outbox.ts";
 import { createProofs } from "./proofs.ts";
@@ -55,6 +56,7 @@ export async function startLightNode(
   const outbox = await openOutbox(store);
 
   let headers: Headers | undefined;
+  const pace = createHeaderPace({ pollMs: POLL_MS });
   const fail = (error: unknown) => {
     log.fatal({ err: error }, "This light node has stopped: look at the cause before starting it again");
     done.reject(error);
@@ -77,7 +79,10 @@ export async function startLightNode(
         try {
           const announced = decodeHeader(bytes);
           const trusted = headers?.trusted()?.signedHeader.header.height ?? 0;
-          if (announced.height > trusted) wake();
+          if (announced.height > trusted) {
+            pace.announced(announced.height);
+            wake();
+          }
           const own = announced.height <= trusted ? await headers?.load(announced.height) : undefined;
           if (own === undefined) return "ignore";
           return Buffer.compare(hashHeader(own) ?? bytes, hashHeader(announced) ?? bytes) === 0 ? "accept" : "reject";
@@ -110,6 +115,8 @@ export async function startLightNode(
     },
   });
 
+  const verifiedHeight = () => verified.trusted()?.signedHeader.header.height ?? 0;
+
   const listeners = new Set<(event: NodeEvent) => void>();
   const metersFile = await loadMetersFile(homePaths(options.home).meters);
   const metersOn = options.meterSource === "inputs" ? metersFile.inputs.length > 0 : options.meterSource !== "none";
@@ -138,13 +145,14 @@ export async function startLightNode(
       if (reached > height) {
         height = reached;
         announce();
-      }
+      } else devices?.again();
+      const waitMs = pace.waitMs(reached);
       await submitter?.step();
       if (options.retainHeaders > 0 && polls % PRUNE_EVERY_POLLS === 0)
         await verified.prune(reached - options.retainHeaders + 1);
       if (!isAwake)
         await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, POLL_MS);
+          const timer = setTimeout(resolve, waitMs);
           wakeLoop = () => {
             clearTimeout(timer);
             resolve();
@@ -189,7 +197,9 @@ export async function startLightNode(
       options,
       { chainId, meterKey, metersFile },
       {
-        ...{ outbox, proofs, fail, log },
+        ...{ outbox, fail, log, metersPerHeader: METERS_PER_HEADER },
+        // With the header that the node has just verified: bringing the headers up to date for every record would double the way.
+        proofs: { state: (path, bytes, key) => proofs.state(path, bytes, key, verifiedHeight()) },
         notice: (meterId, message) => {
           const settled = submitter.notice(meterId, message);
           wake();
@@ -209,7 +219,7 @@ export async function startLightNode(
         {
           ...{ network: net, peers: verified.peers, proofs, log },
           isSealed: (meterId) => outbox.closedUntilMs(meterId) > 0,
-          isReady: () => net.peers.length > 0 && (verified.trusted()?.signedHeader.header.height ?? 0) >= 2,
+          isReady: () => net.peers.length > 0 && verifiedHeight() >= 2,
         },
       );
       opening.use(archives);

@@ -24,11 +24,15 @@ export interface VerifiedTx {
 export interface Proofs {
   /** The transactions of the list that are in blocks, each with a verified path. A full node that sends a wrong one is reported as lying. */
   transactions(txIds: readonly Uint8Array[]): Promise<readonly VerifiedTx[]>;
-  /** The state record `key`, proved under a verified app hash; `value` is undefined for a proved absence. */
+  /**
+   * The state record `key`, proved under a verified app hash; `value` is undefined for a proved absence. The hash is that of the newest header
+   * there is, or of `under`, the newest that is verified already.
+   */
   state(
     path: string,
     data: Uint8Array,
     key: Uint8Array,
+    under?: number,
   ): Promise<{ readonly value: Uint8Array | undefined; readonly height: number } | undefined>;
   readonly counts: { readonly verified: number; readonly failed: number };
 }
@@ -86,9 +90,9 @@ export function createProofs(parts: {
       return found;
     },
 
-    async state(path, data, key) {
+    async state(path, data, key, under) {
       // The app hash after block h stands in the header of h + 1, so the newest state that can be verified is that before the newest header.
-      const newest = await parts.update();
+      const newest = under ?? (await parts.update());
       if (newest < 2) return undefined;
       const request = encodeProofRequest({ query: { path, data, height: newest - 1 } });
       const { peer, answer } = await peers.ask(network.protocols.proof, request);
