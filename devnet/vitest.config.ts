@@ -21,7 +21,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "code",
-          include: ["{storage,consensus,bridge,node,devnet/sim}/**/*.test.ts"],
+          include: ["{storage,consensus,bridge,contracts,node,devnet/sim}/**/*.test.ts"],
           exclude: [...configDefaults.exclude, SERVICES],
           // Vitest would leave one core to itself.
           maxWorkers: Math.max(2, availableParallelism()),

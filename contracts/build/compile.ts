@@ -1,0 +1,99 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { LedgerError } from "#storage/error.ts";
+import type { AbiItem } from "./abi.ts";
+import { loadSolc } from "./solc.ts";
+
+/** What is kept of one compiled contract. */
+export interface Artifact {
+  readonly name: string;
+  /** Path below `contracts/`, without `.sol`. */
+  readonly source: string;
+  readonly abi: readonly AbiItem[];
+  /** Creation bytecode, 0x and hex. */
+  readonly bytecode: string;
+}
+
+export type CompileErrorDetails =
+  | { readonly code: "COMPILE_FAILED"; readonly messages: string }
+  | { readonly code: "COMPILE_NAME_TWICE"; readonly name: string };
+
+export class CompileError extends LedgerError<CompileErrorDetails> {}
+
+export const CONTRACTS_FOLDER = join(import.meta.dirname, "..");
+const MODULES_FOLDER = join(CONTRACTS_FOLDER, "..", "node_modules");
+
+/** Folders of sources: what is deployed, and what only tests deploy. */
+export const SOURCE_FOLDERS = ["src", "harness"] as const;
+
+/**
+ * The target every network of the last two years runs; a later one would lock out chains that upgrade late. The hash of the metadata is left
+ * out, so that the bytecode changes only when the code does.
+ */
+export const COMPILER_SETTINGS = {
+  evmVersion: "prague",
+  optimizer: { enabled: true, runs: 200 },
+  metadata: { bytecodeHash: "none" },
+} as const;
+
+interface SolcOutput {
+  readonly errors?: readonly { readonly severity: string; readonly formattedMessage: string }[];
+  readonly contracts?: Readonly<
+    Record<string, Readonly<Record<string, { abi: readonly AbiItem[]; evm: { bytecode: { object: string } } }>>>
+  >;
+}
+
+/**
+ * Compiles every source below `contracts/src` and `contracts/harness` with the `solc` of npm; no network, imports come from `node_modules`.
+ * Warnings are errors. `evmVersion`: for measurements of an older chain.
+ * @throws CompileError COMPILE_FAILED with the compiler's messages, COMPILE_NAME_TWICE
+ */
+export function compileContracts(evmVersion: string = COMPILER_SETTINGS.evmVersion): readonly Artifact[] {
+  const sources = Object.fromEntries(
+    SOURCE_FOLDERS.flatMap((folder) => solidityFiles(join(CONTRACTS_FOLDER, folder))).map((path) => [
+      relative(CONTRACTS_FOLDER, path),
+      { content: readFileSync(path, "utf8") },
+    ]),
+  );
+  const input = {
+    language: "Solidity",
+    sources,
+    settings: { ...COMPILER_SETTINGS, evmVersion, outputSelection: { "*": { "*": ["abi", "evm.bytecode.object"] } } },
+  };
+  const output = JSON.parse(loadSolc().compile(JSON.stringify(input), { import: readImport })) as SolcOutput;
+  const problems = (output.errors ?? []).filter(({ severity }) => severity !== "info");
+  if (problems.length > 0)
+    throw new CompileError({
+      code: "COMPILE_FAILED",
+      messages: problems.map(({ formattedMessage }) => formattedMessage).join("\n"),
+    });
+  return artifactsOf(output, new Set(Object.keys(sources)));
+}
+
+/** Contracts of our own sources that can be deployed, by name; interfaces, abstract contracts and libraries of internal functions are none. */
+function artifactsOf({ contracts = {} }: SolcOutput, own: ReadonlySet<string>): readonly Artifact[] {
+  const artifacts = new Map<string, Artifact>();
+  for (const [file, inFile] of Object.entries(contracts)) {
+    if (!own.has(file)) continue;
+    for (const [name, { abi, evm }] of Object.entries(inFile)) {
+      if (evm.bytecode.object === "" || !abi.some(({ type }) => type === "function" || type === "constructor"))
+        continue;
+      if (artifacts.has(name)) throw new CompileError({ code: "COMPILE_NAME_TWICE", name });
+      artifacts.set(name, { name, source: file.replace(/\.sol$/, ""), abi, bytecode: `0x${evm.bytecode.object}` });
+    }
+  }
+  return [...artifacts.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** solc asks for what a source imports and was not given: packages only, our own sources are all given. */
+function readImport(path: string): { contents: string } | { error: string } {
+  if (!path.startsWith("@openzeppelin/contracts/") || path.includes("..")) return { error: `no import of ${path}` };
+  return { contents: readFileSync(join(MODULES_FOLDER, path), "utf8") };
+}
+
+function solidityFiles(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".sol"))
+    .sort()
+    .map((name) => join(folder, name));
+}
