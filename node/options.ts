@@ -64,6 +64,19 @@ export const OPTIONS = {
     "Validator, full node: serve CometBFT's RPC here, for example 127.0.0.1:26657; port 0 takes a free one. Beyond loopback every request needs the API token",
   ),
 
+  bigchainListen: option(
+    TEXT,
+    "",
+    "host:port",
+    "Validator, full node: serve BigchainDB's HTTP API here too, for example 127.0.0.1:9984; its transactions are signed by themselves and need no token",
+  ),
+  bigchainStreamListen: option(
+    TEXT,
+    "",
+    "host:port",
+    "Validator, full node: serve BigchainDB's event stream here, for example 127.0.0.1:9985",
+  ),
+
   logLevel: option(
     choice("fatal", "error", "warn", "info", "debug", "trace", "silent"),
     "info",
@@ -210,13 +223,13 @@ export const OPTIONS = {
     LIST,
     [],
     "",
-    "Light node: meters whose configuration it follows before it has sealed an interval of them",
+    "Meters that this node reads whose configuration it follows before it has sealed an interval of them",
   ),
   deviceConfigurationPollMs: option(
     integer(1000, DAY_MS),
     60_000,
     "ms",
-    "Light node: looks this often for configurations of its devices that are not urgent",
+    "Looks this often for configurations of its meters that are not urgent",
   ),
 
   archiveEvery: option(

@@ -1,0 +1,143 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { SubmitMode } from "#storage/assets/assetStore.ts";
+import { type Answer, bodyTooLarge, errorAnswer, internalError, reasonPhrase } from "./answers.ts";
+import {
+  MAX_BODY_BYTES,
+  MAX_CONNECTIONS,
+  MAX_DISCARDED_BYTES,
+  MAX_HEADER_BYTES,
+  MAX_POSTS_AT_ONCE,
+  MAX_TARGET_CHARS,
+  REQUEST_TIMEOUT_MS,
+  UNREAD_TIMEOUT_MS,
+} from "./limits.ts";
+import type { Router } from "./routes.ts";
+
+export interface RequestPorts {
+  readonly router: Router;
+  readonly submit: (body: Uint8Array, mode: SubmitMode) => Promise<Answer>;
+  readonly onFault: (target: string, error: unknown) => void;
+}
+
+export interface RequestLimits {
+  readonly requestTimeoutMs: number;
+  readonly unreadTimeoutMs: number;
+  readonly maxConnections: number;
+}
+
+export const REQUEST_LIMITS: RequestLimits = {
+  requestTimeoutMs: REQUEST_TIMEOUT_MS,
+  unreadTimeoutMs: UNREAD_TIMEOUT_MS,
+  maxConnections: MAX_CONNECTIONS,
+};
+
+export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
+/** A server of nothing but this interface, not yet listening; a request that does not arrive in time is ended with 408. */
+export function createBigchainServer(handle: RequestHandler, limits: RequestLimits): Server {
+  const { requestTimeoutMs, maxConnections } = limits;
+  const server = createServer(
+    {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      requestTimeout: requestTimeoutMs,
+      headersTimeout: requestTimeoutMs,
+      keepAliveTimeout: requestTimeoutMs,
+      connectionsCheckingInterval: Math.min(1000, Math.ceil(requestTimeoutMs / 2)),
+    },
+    (request, response) => void handle(request, response),
+  );
+  server.maxConnections = maxConnections;
+  return server;
+}
+
+/** Answers requests, here and behind the node's own REST. Never rejects. */
+export function createRequestHandler(ports: RequestPorts, limits: RequestLimits): RequestHandler {
+  const { router, submit, onFault } = ports;
+  let posts = 0;
+
+  async function readAndSubmit(request: IncomingMessage, mode: SubmitMode): Promise<Answer> {
+    if (posts >= MAX_POSTS_AT_ONCE)
+      return errorAnswer(503, "Internal error - too many transactions are being checked", "BUSY");
+    posts += 1;
+    try {
+      const body = await readBody(request);
+      return body === undefined ? bodyTooLarge() : await submit(body, mode);
+    } finally {
+      posts -= 1;
+    }
+  }
+
+  return async (request, response) => {
+    const { method = "GET", url: target = "/" } = request;
+    try {
+      const answer =
+        target.length > MAX_TARGET_CHARS
+          ? errorAnswer(414, "Request-URI Too Large")
+          : await router.answer({ method, target, submit: (mode) => readAndSubmit(request, mode) });
+      // What of a body nobody wanted is still under way would be read as the next request.
+      if (!request.complete) response.setHeader("Connection", "close");
+      await writeAnswer(response, answer, method === "HEAD", limits.unreadTimeoutMs);
+    } catch (error) {
+      // A client that went away while it was sending is no fault of ours.
+      if (request.complete && !response.destroyed) onFault(target, error);
+      if (response.headersSent || response.destroyed) return void response.destroy();
+      await writeAnswer(response, internalError(), method === "HEAD", limits.unreadTimeoutMs).catch(() =>
+        response.destroy(),
+      );
+    }
+  };
+}
+
+/** Undefined when it is longer than allowed; the rest is then read and forgotten, within reason, so that the client gets to read why. */
+async function readBody(request: IncomingMessage): Promise<Uint8Array | undefined> {
+  if (Number(request.headers["content-length"] ?? 0) > MAX_DISCARDED_BYTES) return undefined;
+  let chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Uint8Array>) {
+    bytes += chunk.length;
+    if (bytes > MAX_DISCARDED_BYTES) return undefined;
+    if (bytes > MAX_BODY_BYTES) chunks = [];
+    else chunks.push(chunk);
+  }
+  return bytes > MAX_BODY_BYTES ? undefined : Buffer.concat(chunks);
+}
+
+/** Whoever does not read the answer must not keep it, or the iterator behind it, in our memory. */
+async function writeAnswer(
+  response: ServerResponse,
+  answer: Answer,
+  isHead: boolean,
+  unreadTimeoutMs: number,
+): Promise<void> {
+  const { status, contentType, headers, body } = answer;
+  response.setTimeout(unreadTimeoutMs, () => response.destroy());
+  response.statusMessage = reasonPhrase(status);
+  response.setHeader("Access-Control-Allow-Origin", "*");
+  response.setHeader("Access-Control-Expose-Headers", "X-Next-After");
+  response.setHeader("Content-Type", contentType);
+  for (const [name, value] of Object.entries(headers ?? {})) response.setHeader(name, value);
+  if (typeof body === "string") {
+    response.writeHead(status, reasonPhrase(status), { "Content-Length": Buffer.byteLength(body) });
+    response.end(isHead ? undefined : body);
+    return;
+  }
+  response.writeHead(status, reasonPhrase(status));
+  if (!isHead)
+    for await (const text of body) {
+      if (response.destroyed) return;
+      if (!response.write(text)) await drained(response);
+    }
+  response.end();
+}
+
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off("drain", done);
+      response.off("close", done);
+      resolve();
+    };
+    response.once("drain", done);
+    response.once("close", done);
+  });
+}
