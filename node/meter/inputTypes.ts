@@ -20,7 +20,7 @@ export const INPUT_TYPES: Readonly<Record<string, InputType>> = {
     async () => (await import("./dsmr/dsmrInput.ts")).startDsmrInput,
   ),
   dlms: type(
-    "a smart meter's HAN port (HDLC push): serial cable, or a converter by TCP",
+    "a smart meter's HAN port (push over HDLC or M-Bus): serial cable, or a converter by TCP",
     async () => (await import("./dlms/dlmsInput.ts")).startDlmsInput,
   ),
   mqtt: type("meters behind an MQTT broker", async () => (await import("./mqtt/mqttInput.ts")).startMqttInput),

@@ -1,4 +1,5 @@
 import type { AxdrValue } from "./axdr.ts";
+import { COSEM_TIME_BYTES } from "./cosemTime.ts";
 
 /** One attribute of one object, as a meter pushes it. */
 export interface CosemObject {
@@ -13,13 +14,14 @@ export interface CosemObject {
 }
 
 /** How the values of a list are told apart. */
-export type ListForm = "positional" | "alternating" | "self-describing" | "push-object-list";
+export type ListForm = "positional" | "alternating" | "scaled" | "self-describing" | "push-object-list";
 
 export interface CosemList {
   readonly form: ListForm;
   readonly objects: readonly CosemObject[];
 }
 
+const CLOCK = "0-0:1.0.0.255";
 const [LIST_VERSION, METER_ID, METER_TYPE] = ["1-1:0.2.129.255", "0-0:96.1.0.255", "0-0:96.1.7.255"];
 
 /** Lists of Kaifa in Norway, whose values stand without codes, by their number of values. */
@@ -42,10 +44,10 @@ const POSITIONAL: ReadonlyMap<number, readonly string[]> = new Map(
   ].map((codes) => [codes.length, codes]),
 );
 
-/** The objects of a pushed list in one of its four forms; undefined: in none of them. */
+/** The objects of a pushed list in one of its five forms; undefined: in none of them. */
 export function readCosemList(body: AxdrValue): CosemList | undefined {
   if (body.type !== "array" && body.type !== "structure") return undefined;
-  const forms = [selfDescribing, pushObjectList, alternating, positional];
+  const forms = [selfDescribing, pushObjectList, scaled, alternating, positional];
   for (const read of forms) {
     const list = read(body.items);
     if (list !== undefined) return list;
@@ -65,9 +67,9 @@ function selfDescribing(items: readonly AxdrValue[]): CosemList | undefined {
       objects.push({ obis, value });
       continue;
     }
-    const [scaler, unit] = scale.type === "structure" ? scale.items : [];
-    if (scaler?.type !== "integer" || unit?.type !== "integer") return undefined;
-    objects.push({ obis, value, scaler: Number(scaler.value), unitCode: Number(unit.value) });
+    const known = scaleOf(scale);
+    if (known === undefined) return undefined;
+    objects.push({ obis, value, ...known });
   }
   return objects.length === 0 ? undefined : { form: "self-describing", objects };
 }
@@ -87,6 +89,43 @@ function pushObjectList(items: readonly AxdrValue[]): CosemList | undefined {
     objects.push({ obis, value, classId: Number(classId.value), attribute: Number(attribute.value) });
   }
   return { form: "push-object-list", objects };
+}
+
+/**
+ * Austria's customer interface: the clock, then code, value, {scaler, unit} of each measurement, one behind the other; texts without a scale, and at the
+ * end the number of the meter without a code.
+ */
+function scaled(items: readonly AxdrValue[]): CosemList | undefined {
+  const objects: CosemObject[] = [];
+  let scales = 0;
+  let at = 0;
+  const [first] = items;
+  if (first?.type === "octets" && first.bytes.length === COSEM_TIME_BYTES) {
+    objects.push({ obis: CLOCK, value: first });
+    at = 1;
+  }
+  while (at < items.length) {
+    const obis = obisOf(items[at] as AxdrValue);
+    const value = items[at + 1];
+    if (obis === undefined || value === undefined) {
+      const isNumber = at === items.length - 1 && isText(items[at] as AxdrValue);
+      if (!isNumber) return undefined;
+      objects.push({ obis: METER_ID as string, value: items[at] as AxdrValue });
+      break;
+    }
+    const scale = scaleOf(items[at + 2]);
+    objects.push({ obis, value, ...scale });
+    if (scale !== undefined) scales += 1;
+    at += scale === undefined ? 2 : 3;
+  }
+  return scales === 0 ? undefined : { form: "scaled", objects };
+}
+
+function scaleOf(item: AxdrValue | undefined): { readonly scaler: number; readonly unitCode: number } | undefined {
+  if (item?.type !== "structure" || item.items.length !== 2) return undefined;
+  const [scaler, unit] = item.items;
+  if (scaler?.type !== "integer" || unit?.type !== "integer") return undefined;
+  return { scaler: Number(scaler.value), unitCode: Number(unit.value) };
 }
 
 /** Kamstrup, Kaifa in Sweden: code, value, code, value; before them a version of the list, between them values that a meter of one phase has not. */

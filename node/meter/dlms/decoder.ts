@@ -10,13 +10,14 @@ import { type CosemList, type CosemObject, readCosemList } from "./cosemList.ts"
 import { cosemReadings } from "./cosemReadings.ts";
 import { type CosemInstant, cosemInstant, readCosemTime } from "./cosemTime.ts";
 import { DLMS_DECODER_OPTIONS, type DlmsDecoderOptions, type DlmsMeter, readDlmsMeter } from "./dlmsOptions.ts";
+import { createMbusReassembler } from "./mbusReassembly.ts";
 import { type DataNotification, readDataNotification } from "./notification.ts";
 import { type DlmsProfile, profileOf } from "./profiles.ts";
 import { createReassembler, type DlmsMessage } from "./reassembly.ts";
 
 export interface DlmsDecoder {
   /**
-   * One HDLC frame, or the LLC PDU of one. A frame that is only a part of a message yields nothing yet. Frames have to come in the order of the
+   * One HDLC frame, or the LLC PDU of one; with link "mbus" one frame of the M-Bus. A frame that is only a part of a message yields nothing yet. Frames have to come in the order of the
    * line: short lists do not name the meter, which is the one of the list before. Never throws. receivedMs: Unix ms.
    */
   decode(frame: Uint8Array, receivedMs: number): DecodedFrame;
@@ -36,7 +37,7 @@ export function createDlmsDecoder(options: DlmsDecoderOptions = {}): DlmsDecoder
 }
 
 export function createMeterDecoder(meter: DlmsMeter): DlmsDecoder {
-  const reassembler = createReassembler();
+  const reassembler = meter.link === "mbus" ? createMbusReassembler() : createReassembler();
   const known: Known = { id: undefined, profile: undefined };
   return {
     decode(frame, receivedMs) {

@@ -5,7 +5,11 @@ import type { CipherKeys } from "./ciphering.ts";
 import { DEVIATIONS, type Deviation } from "./cosemTime.ts";
 import { DLMS_PROFILES, type DlmsProfile, type DlmsProfileName, type Scale } from "./profiles.ts";
 
+export const DLMS_LINKS = ["hdlc", "mbus"] as const;
+
 export interface DlmsDecoderOptions extends LineMeterOptions {
+  /** What the messages are framed in. Default HDLC; the wired M-Bus in Austria. */
+  readonly link?: (typeof DLMS_LINKS)[number];
   /** Maker; default: the one that the frames name. */
   readonly profile?: DlmsProfileName;
   /** By C.D of the OBIS code, before those of the profile: {"31.7": {"scaler": -2, "unit": "A"}}. */
@@ -17,12 +21,13 @@ export interface DlmsDecoderOptions extends LineMeterOptions {
   readonly authenticationKey?: string;
 }
 
-export const DLMS_DECODER_OPTIONS = [...LINE_METER_OPTIONS, "profile", "scales", "deviation"].concat([
+export const DLMS_DECODER_OPTIONS = [...LINE_METER_OPTIONS, "link", "profile", "scales", "deviation"].concat([
   "encryptionKey",
   "authenticationKey",
 ]);
 
 export interface DlmsMeter extends LineMeter {
+  readonly link: (typeof DLMS_LINKS)[number];
   readonly profile: DlmsProfile | undefined;
   readonly scales: Readonly<Record<string, Scale>>;
   readonly deviation: Deviation;
@@ -37,8 +42,10 @@ export function readDlmsMeter(reader: OptionReader): DlmsMeter {
   const names = Object.keys(DLMS_PROFILES) as DlmsProfileName[];
   const encryptionKey = readKey(reader, "encryptionKey");
   const authenticationKey = readKey(reader, "authenticationKey");
+  const link = reader.choice("link", DLMS_LINKS, "hdlc");
   return {
-    ...readLineMeter(reader, "dlms", "Europe/Oslo"),
+    ...readLineMeter(reader, "dlms", link === "mbus" ? "Europe/Vienna" : "Europe/Oslo"),
+    link,
     profile: reader.has("profile") ? DLMS_PROFILES[reader.choice("profile", names)] : undefined,
     scales: readScales(reader),
     deviation: reader.choice("deviation", DEVIATIONS, "cosem"),

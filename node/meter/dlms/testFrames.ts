@@ -1,5 +1,6 @@
 import { createCipheriv } from "node:crypto";
 import { fcs16 } from "./fcs.ts";
+import { sumOf } from "./mbus.ts";
 
 /** An HDLC frame with right check sequences around `information`. */
 export function hdlcFrame(information: Buffer, { isSegmented = false, addresses = "010201" } = {}): Buffer {
@@ -100,6 +101,44 @@ export function blocksOf(apdu: Buffer, bytes: number): Buffer[] {
     const head = Buffer.of(0xe0, isLast ? 0xc0 : 0x40, 0, index + 1, 0, 0, part.length);
     return hdlcFrame(Buffer.concat([index === 0 ? LLC : Buffer.alloc(0), head, part]));
   });
+}
+
+/** Frames of the wired M-Bus with right sums, of at most `bytes` of the message each. */
+export function mbusFrames(apdu: Buffer, bytes = 245): Buffer[] {
+  const count = Math.ceil(apdu.length / bytes);
+  return Array.from({ length: count }, (_, index) => {
+    const control = index | (index === count - 1 ? 0x10 : 0);
+    const part = apdu.subarray(index * bytes, (index + 1) * bytes);
+    const body = Buffer.concat([Buffer.of(0x53, 0xff, control, 0x01, 0x67), part]);
+    const length = body.length & 0xff;
+    return Buffer.concat([Buffer.of(0x68, length, length, 0x68), body, Buffer.of(sumOf(body), 0x16)]);
+  });
+}
+
+export interface ScaledValue {
+  readonly code: string;
+  /** A-XDR as hex. */
+  readonly value: string;
+  readonly scaler: number;
+  readonly unit: number;
+}
+
+/** As Austria's customer interface: the clock, each value with its scale, the number of the meter at the end. */
+export function scaledList(time: string, values: readonly ScaledValue[], meterNumber = "181220000009"): Buffer {
+  const items = values.map(
+    ({ code, value, scaler, unit }) => `${obis(code)}${value}02020f${byte(scaler)}16${byte(unit)}`,
+  );
+  const count = values.length * 3 + 1 + (meterNumber === "" ? 0 : 1);
+  const number = meterNumber === "" ? "" : octets(meterNumber);
+  return Buffer.from(`0f800000040c${time}02${byte(count)}${octetsOfHex(time)}${items.join("")}${number}`, "hex");
+}
+
+function byte(value: number): string {
+  return (value & 0xff).toString(16).padStart(2, "0");
+}
+
+export function uint16(value: number): string {
+  return `12${value.toString(16).padStart(4, "0")}`;
 }
 
 export const KEY = "101112131415161718191a1b1c1d1e1f";
