@@ -36,8 +36,14 @@ export const COMPILER_SETTINGS = {
   metadata: { bytecodeHash: "none" },
 } as const;
 
+interface CompilerMessage {
+  readonly severity: string;
+  readonly formattedMessage: string;
+  readonly sourceLocation?: { readonly file: string };
+}
+
 interface SolcOutput {
-  readonly errors?: readonly { readonly severity: string; readonly formattedMessage: string }[];
+  readonly errors?: readonly CompilerMessage[];
   readonly contracts?: Readonly<
     Record<string, Readonly<Record<string, { abi: readonly AbiItem[]; evm: { bytecode: { object: string } } }>>>
   >;
@@ -61,13 +67,18 @@ export function compileContracts(evmVersion: string = COMPILER_SETTINGS.evmVersi
     settings: { ...COMPILER_SETTINGS, evmVersion, outputSelection: { "*": { "*": ["abi", "evm.bytecode.object"] } } },
   };
   const output = JSON.parse(loadSolc().compile(JSON.stringify(input), { import: readImport })) as SolcOutput;
-  const problems = (output.errors ?? []).filter(({ severity }) => severity !== "info");
+  const problems = (output.errors ?? []).filter(isProblem);
   if (problems.length > 0)
     throw new CompileError({
       code: "COMPILE_FAILED",
       messages: problems.map(({ formattedMessage }) => formattedMessage).join("\n"),
     });
   return artifactsOf(output, new Set(Object.keys(sources)));
+}
+
+/** Errors, and warnings about our own sources. */
+function isProblem({ severity, sourceLocation }: CompilerMessage): boolean {
+  return severity === "error" || (severity === "warning" && !sourceLocation?.file.startsWith("@openzeppelin/"));
 }
 
 /** Contracts of our own sources that can be deployed, by name; interfaces, abstract contracts and libraries of internal functions are none. */
