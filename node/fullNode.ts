@@ -219,7 +219,12 @@ export async function startFullNode(
       log.fatal({ err: error }, "Meters cannot be read any more: look at the cause before this node is started again");
       done.reject(error);
     };
-    const own = { reader, app, mempool, network: net, log, fail };
+    const tip = () => {
+      const chain = running.state();
+      if (chain === undefined || chain.lastBlockHeight === 0 || running.status().isCatchingUp) return undefined;
+      return { appHash: chain.appHash, timeMs: timestampToMs(chain.lastBlockTime) };
+    };
+    const own = { reader, app, mempool, network: net, tip, log, fail };
     collector = opening.use(await startCollector(options, { chainId, ...keys.meters }, own));
   }
 

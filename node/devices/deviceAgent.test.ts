@@ -169,24 +169,23 @@ test("a full node that lies about a configuration is caught, and nothing of it i
   expect(device.settings()).toEqual(SETTINGS);
 });
 
-test("what nobody proved is asked for again before the next header, and applied then", async () => {
+test("what nobody proved is asked for again, before the next header, and applied then", async () => {
   await using device = await startTestDevice();
   await device.header();
   expect(device.ledger.send(await configurationOf(1, SETTINGS), "prosumer")).toBe("OK");
   device.liar.change = (answer) => ({ ...answer, proof: new Uint8Array(0), value: new Uint8Array(0) });
   await device.header();
   expect(device.applied).toEqual([]);
-  device.agent.again();
-  await device.agent.idle();
+  await device.again();
   expect(device.applied).toEqual([]);
   device.liar.change = undefined;
-  device.agent.again();
-  await device.agent.idle();
+  await device.again();
   expect(device.settings()).toEqual(SETTINGS);
   await vi.waitFor(() => expect(device.states.get(EXPORT_METER)?.answer.acknowledged).toBe(true));
+  // The block with the answer.
+  await device.again();
   const { asked } = device.seen;
-  device.agent.again();
-  await device.agent.idle();
+  await device.again();
   expect(device.seen.asked).toBe(asked);
 });
 

@@ -31,6 +31,13 @@ type Look = "none" | "urgent" | "all";
 /** A device's clock may be before the newest block's time by this much in what it says, ms: blocks come so often, and clocks are never quite the same. */
 const MAX_AHEAD_MS = 10_000;
 
+/** What a header says that this node has verified, or computed itself. */
+export interface ChainTip {
+  readonly appHash: Uint8Array;
+  /** Of the block, Unix ms. */
+  readonly timeMs: number;
+}
+
 export interface DeviceAgentPorts {
   /** Meters whose devices this node is. */
   readonly meterIds: () => readonly string[];
@@ -52,10 +59,11 @@ export interface DeviceAgentPorts {
 }
 
 export interface DeviceAgent extends AsyncDisposable {
-  /** With each verified header; urgent configurations are applied now. Returns at once. */
-  onHeader(header: { readonly appHash: Uint8Array; readonly timeMs: number }): void;
-  /** Asks again what got no answer, now and then while no header comes. Returns at once. */
-  again(): void;
+  /**
+   * With each verified header, and now and then with the newest one again, for what got no answer. Urgent configurations are applied now. Returns
+   * at once.
+   */
+  onHeader(header: ChainTip): void;
   /** Resolves when nothing is under way. */
   idle(): Promise<void>;
 }
@@ -272,12 +280,6 @@ export function createDeviceAgent(
     }
   }
 
-  function again(): void {
-    want(missed);
-    missed = "none";
-    start();
-  }
-
   return {
     onHeader({ appHash, timeMs }) {
       blockTimeMs = timeMs;
@@ -290,9 +292,10 @@ export function createDeviceAgent(
         want("urgent");
       }
       lastAppHash = appHash;
-      again();
+      want(missed);
+      missed = "none";
+      start();
     },
-    again,
     async idle() {
       while (running !== undefined) await running;
     },

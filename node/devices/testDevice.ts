@@ -136,6 +136,11 @@ export async function startTestDevice(
       for (let turn = 0; turn < 50; turn++) await Promise.resolve();
       await new Promise((resolve) => setImmediate(resolve));
     },
+    /** The header of before, some time later. */
+    async again() {
+      agent.onHeader({ appHash, timeMs: seen.nowMs });
+      await agent.idle();
+    },
     record: (version: number) => ledger.query("/edream/configuration", `${version} ${EXPORT_METER}`),
     settings: () => applied.at(-1)?.get(EXPORT_METER),
     async [Symbol.asyncDispose]() {

@@ -5,6 +5,7 @@ import type { Application } from "#consensus/abci.ts";
 import type { PrivateKey } from "#storage/crypto/keys.ts";
 import { openLevelStore } from "#storage/db/levelStore.ts";
 import { homePaths } from "../configurationHome.ts";
+import type { ChainTip } from "../devices/deviceAgent.ts";
 import type { Mempool } from "../mempoolTypes.ts";
 import type { MetersFile } from "../meter/metersFile.ts";
 import type { Network } from "../network/network.ts";
@@ -12,6 +13,7 @@ import type { NodeOptions } from "../options.ts";
 import type { ChainReader } from "../serve/chainReader.ts";
 import { decodeSubmission, encodeSubmitVerdicts, resultCodeOf } from "../serve/messages.ts";
 import { submitVerdictOf } from "../serve/serve.ts";
+import { type LightDevices, METERS_PER_BLOCK, startLightDevices } from "./lightDevices.ts";
 import { startMetering } from "./metering.ts";
 import { openOutbox } from "./outbox.ts";
 import type { Answer } from "./peers.ts";
@@ -38,12 +40,14 @@ export async function startCollector(
     readonly reader: ChainReader;
     readonly app: Application;
     readonly mempool: Mempool;
-    readonly network: Network;
+    readonly network: Pick<Network, "peerId" | "protocols" | "penalise">;
+    /** The newest block; undefined while the node catches up: what the chain said then may be outdated. */
+    readonly tip: () => ChainTip | undefined;
     readonly log: Logger;
     readonly fail: (error: unknown) => void;
   },
 ): Promise<Collector> {
-  const { reader, app, mempool, network, log, fail } = ports;
+  const { reader, app, mempool, network, tip, log, fail } = ports;
   const { data } = homePaths(options.home);
   mkdirSync(data, { recursive: true });
   await using opening = new AsyncDisposableStack();
@@ -55,8 +59,12 @@ export async function startCollector(
     const verdicts = await mempool.addBatch(decodeSubmission(bytes));
     return { peer: network.peerId, answer: encodeSubmitVerdicts(verdicts.map(submitVerdictOf)) };
   };
+  let devices: LightDevices | undefined;
   const submitter = createSubmitter(
-    { chainId: owner.chainId, meterKey: owner.meterKey, clearSums: () => options.meterClearSums },
+    {
+      ...{ chainId: owner.chainId, meterKey: owner.meterKey },
+      clearSums: (meterId) => devices?.clearSums(meterId) ?? options.meterClearSums,
+    },
     {
       network: {
         protocols: network.protocols,
@@ -85,17 +93,42 @@ export async function startCollector(
     },
   );
 
-  const step = (): void => void submitter.step().catch(fail);
+  const step = (): void => {
+    void submitter.step().catch(fail);
+    const newest = tip();
+    if (newest !== undefined) devices?.onHeader(newest);
+  };
   const timer = setInterval(step, STEP_MS);
   opening.defer(() => clearInterval(timer));
-  const metering = await startMetering(options, owner, {
-    ...{ outbox, fail, log },
-    enqueue(items) {
-      submitter.enqueue(items);
-      step();
+  devices = await startLightDevices(options, owner, {
+    ...{ outbox, fail, log, metersPerHeader: METERS_PER_BLOCK },
+    proofs: {
+      // This node has computed the state itself, so there is nobody to be believed, and records need no proof.
+      async state(_path, _data, key) {
+        const { value, height } = app.query({ path: "/edream/state", data: key, height: 0, prove: false });
+        return { value: value.length > 0 ? value : undefined, height };
+      },
     },
+    notice(meterId, message) {
+      const settled = submitter.notice(meterId, message);
+      step();
+      return settled;
+    },
+    startMeters: (effective, metersFile) =>
+      startMetering(
+        effective,
+        { ...owner, metersFile },
+        {
+          ...{ outbox, fail, log },
+          enqueue(items) {
+            submitter.enqueue(items);
+            step();
+          },
+        },
+      ),
   });
-  opening.use(metering);
+  opening.use(devices);
+  step();
   const resources = opening.move();
   return { onBlock: step, [Symbol.asyncDispose]: () => resources.disposeAsync() };
 }

@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import type { PrivateKey } from "#storage/crypto/keys.ts";
 import type { UnsignedMessage } from "#storage/types/signEncoded.ts";
 import { homePaths } from "../configurationHome.ts";
-import { createDeviceAgent } from "../devices/deviceAgent.ts";
+import { type ChainTip, createDeviceAgent } from "../devices/deviceAgent.ts";
 import {
   type DeviceSettings,
   intervalMsOf,
@@ -22,6 +22,8 @@ import type { Proofs } from "./proofs.ts";
 
 /** Meters that a light node asks others about with one header: all of a home's. */
 export const METERS_PER_HEADER = 4;
+/** Meters that a full node looks up in its own state with one block, in about a millisecond. */
+export const METERS_PER_BLOCK = 256;
 
 /** The devices of a node: its meters as they are configured now, and the agent that follows what the ledger says of them. */
 export interface LightDevices extends AsyncDisposable {
@@ -29,9 +31,8 @@ export interface LightDevices extends AsyncDisposable {
   meters(): Metering | undefined;
   /** Undefined where nothing is configured. */
   clearSums(meterId: string): boolean | undefined;
-  onHeader(header: { readonly appHash: Uint8Array; readonly timeMs: number }): void;
-  /** Asks again what got no answer. */
-  again(): void;
+  /** As the agent's. */
+  onHeader(header: ChainTip): void;
   /** What the devices decided, for who looks at the node: without the settings, which are encrypted on the ledger. */
   view(): readonly (Omit<DeviceState["answer"], "atMs"> & {
     readonly meterId: string;
@@ -123,7 +124,6 @@ export async function startLightDevices(
     meters: () => meters,
     clearSums: (meterId) => inForce.get(meterId)?.clearSums,
     onHeader: (header) => agent.onHeader(header),
-    again: () => agent.again(),
     view: () =>
       states
         .entries()

@@ -145,7 +145,7 @@ export async function startLightNode(
       if (reached > height) {
         height = reached;
         announce();
-      } else devices?.again();
+      } else followDevices();
       const waitMs = pace.waitMs(reached);
       await submitter?.step();
       if (options.retainHeaders > 0 && polls % PRUNE_EVERY_POLLS === 0)
@@ -160,13 +160,17 @@ export async function startLightNode(
         });
     }
   }
+  function followDevices(): void {
+    const header = verified.trusted()?.signedHeader.header;
+    if (header !== undefined) devices?.onHeader({ appHash: header.appHash, timeMs: timestampToMs(header.time) });
+  }
   function announce(): void {
     const block = verified.trusted();
     if (block === undefined) return;
     const { header, commit } = block.signedHeader;
     const { hash } = commit.blockId;
     const timeMs = timestampToMs(header.time);
-    devices?.onHeader({ appHash: header.appHash, timeMs });
+    followDevices();
     for (const listener of listeners)
       listener({
         type: "block",
