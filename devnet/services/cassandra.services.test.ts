@@ -1,7 +1,11 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { Client } from "cassandra-driver";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openCassandraStore } from "#node/offchain/cassandraStore.ts";
@@ -9,7 +13,7 @@ import { eventually } from "#node/testNetwork.ts";
 import { createDrain } from "#storage/offchain/drain.ts";
 import { openEmbeddedQueue } from "#storage/offchain/embeddedQueue.ts";
 import { numbers } from "#storage/offchain/readingQueueSuite.ts";
-import { type ReadingStore, seriesOf } from "#storage/offchain/readingStore.ts";
+import { type PutCounts, type ReadingStore, seriesOf } from "#storage/offchain/readingStore.ts";
 import { testReadingStore } from "#storage/offchain/readingStoreSuite.ts";
 import { collect, testReading, testReadings } from "#storage/offchain/testReadings.ts";
 import { type RunningCassandra, startCassandra } from "./cassandra.ts";
@@ -70,6 +74,82 @@ test("two writers at once: one of them is first, whoever it is", { timeout: TIME
   expect(await one.verify()).toMatchObject({ readings: 150, conflicts: 150, faultCount: 0 });
   await Promise.all([one.close(), other.close()]);
 });
+
+test("two drains into one keyspace, with other values of the same measurements", { timeout: TIMEOUT_MS }, async () => {
+  const readings = 4000;
+  const stop = new AbortController();
+  const wait = (ms: number, signal: AbortSignal) => delay(ms, undefined, { signal }).catch(() => undefined);
+  const drains = await Promise.all(
+    [1, 2].map(async (value) => {
+      const directory = mkdtempSync(join(tmpdir(), "queue-"));
+      const queue = await openEmbeddedQueue(directory);
+      const store = await openStore("drains");
+      const drain = createDrain({ queue, store, wait }, { maxReadings: 200 });
+      const running = drain.run(stop.signal);
+      for (let first = 1; first <= readings; first += 50) await queue.publish(testReadings(first, 50, { value }));
+      const close = async (): Promise<void> => {
+        await running;
+        await queue.close();
+        await store.close();
+        rmSync(directory, { recursive: true, force: true });
+      };
+      return { queue, store, drain, close, value };
+    }),
+  );
+  await Promise.all(drains.map(({ queue }) => eventually(() => queue.counts().acknowledged === readings || undefined)));
+  const sum = (where: keyof PutCounts) => drains.reduce((all, { drain }) => all + drain.counts()[where], 0);
+  expect([sum("stored"), sum("conflicts"), sum("duplicates")]).toStrictEqual([readings, readings, 0]);
+  const store = await openStore("drains");
+  expect(await store.verify()).toMatchObject({ readings, conflicts: readings, faultCount: 0 });
+  for (const { drain, value } of drains)
+    expect(await countOf(store, "sim:A", value), `first values of drain ${value}`).toBe(drain.counts().stored);
+  stop.abort();
+  await Promise.all([store.close(), ...drains.map(({ close }) => close())]);
+});
+
+test("a writer that was stopped and taken over from changes nothing that another one stored", {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  const [meters, times] = [300, 40];
+  const store = await openStore("stopped");
+  const child = fileURLToPath(new URL("cassandraWriter.testChild.ts", import.meta.url));
+  const args = [child, cassandra.contactPoint, "stopped", "1", `${meters}`, `${times}`];
+  const writer = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const ended = once(writer, "close");
+  let acknowledged = 0;
+  createInterface({ input: writer.stdout }).on("line", (line) => {
+    acknowledged = Number(line);
+  });
+  await eventually(() => acknowledged >= 3 || undefined);
+  writer.kill("SIGSTOP");
+  const before = acknowledged;
+  expect(before).toBeLessThan(times);
+  let stored = 0;
+  // All that it has written, is writing and would write next.
+  for (let timestampMs = 1; timestampMs <= times; timestampMs++) {
+    const readings = Array.from({ length: meters }, (_, meter) =>
+      testReading(timestampMs, { meterId: `sim:${meter}`, value: 2 }),
+    );
+    stored += (await store.put(readings)).stored;
+  }
+  expect(stored).toBeGreaterThan(0);
+  writer.kill("SIGCONT");
+  expect(await ended).toStrictEqual([0, null]);
+  expect(await store.verify()).toMatchObject({ readings: meters * times, conflicts: meters * times, faultCount: 0 });
+  let ours = 0;
+  for (let meter = 0; meter < meters; meter++) {
+    ours += await countOf(store, `sim:${meter}`, 2);
+    expect(await countOf(store, `sim:${meter}`, 1, before)).toBe(before);
+  }
+  expect(ours).toBe(stored);
+  await store.close();
+});
+
+/** Readings of a meter that have this value. */
+async function countOf(store: ReadingStore, meterId: string, value: number, untilMs = 10_000): Promise<number> {
+  const all = await collect(store.read(seriesOf(testReading(1, { meterId })), { untilMs }));
+  return all.filter((each) => each.type === "reading" && each.reading.value === value).length;
+}
 
 test("what somebody changed behind the store's back is found at its place", { timeout: TIMEOUT_MS }, async () => {
   await using store = await openStore("changed");

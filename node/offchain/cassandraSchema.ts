@@ -5,6 +5,9 @@ export function dayOf(timestampMs: number): number {
   return Math.floor(timestampMs / PARTITION_MS);
 }
 
+/** Key of the row that says who writes; version 0 is that of a row nobody has changed. */
+export const WRITER = "readings";
+
 const NAME = /^[a-z][a-z0-9_]{0,47}$/;
 
 export function isKeyspaceName(name: string): boolean {
@@ -34,19 +37,27 @@ export function schemaOf(keyspace: string, replication: Readonly<Record<string, 
        meter_id text, series text, day int,
        PRIMARY KEY ((meter_id), series, day)
      )`,
+    // Who writes, cassandraLease.ts.
+    `CREATE TABLE IF NOT EXISTS ${keyspace}.writer (
+       name text PRIMARY KEY, version bigint, epoch bigint, holder text, wanted text
+     )`,
+    `INSERT INTO ${keyspace}.writer (name, version, epoch) VALUES ('${WRITER}', 0, 0) IF NOT EXISTS`,
   ];
 }
 
 export function statementsOf(keyspace: string) {
   const row = "meter_id = ? AND series = ? AND day = ?";
   return {
-    insert: `INSERT INTO ${keyspace}.readings (meter_id, series, day, timestamp_ms, entry) VALUES (?, ?, ?, ?, ?) IF NOT EXISTS`,
+    insert: `INSERT INTO ${keyspace}.readings (meter_id, series, day, timestamp_ms, entry) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?`,
     some: `SELECT timestamp_ms, entry FROM ${keyspace}.readings WHERE ${row} AND timestamp_ms IN ?`,
+    newest: `SELECT timestamp_ms FROM ${keyspace}.readings WHERE ${row} ORDER BY timestamp_ms DESC LIMIT 1`,
     range: `SELECT timestamp_ms, entry FROM ${keyspace}.readings WHERE ${row} AND timestamp_ms > ? AND timestamp_ms <= ?`,
-    bury: `UPDATE ${keyspace}.readings SET entry = ? WHERE ${row} AND timestamp_ms = ? IF entry = ?`,
-    conflict: `INSERT INTO ${keyspace}.conflicts (meter_id, series, day, timestamp_ms, value, record) VALUES (?, ?, ?, ?, ?, ?) IF NOT EXISTS`,
+    conflict: `INSERT INTO ${keyspace}.conflicts (meter_id, series, day, timestamp_ms, value, record) VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?`,
+    conflictAt: `SELECT record FROM ${keyspace}.conflicts WHERE ${row} AND timestamp_ms = ? AND value = ?`,
     conflicts: `SELECT timestamp_ms, record FROM ${keyspace}.conflicts WHERE ${row} AND timestamp_ms > ? AND timestamp_ms <= ?`,
-    forget: `DELETE FROM ${keyspace}.conflicts WHERE ${row} AND timestamp_ms = ? AND value = ? IF EXISTS`,
+    forget: `DELETE FROM ${keyspace}.conflicts USING TIMESTAMP ? WHERE ${row} AND timestamp_ms > ? AND timestamp_ms <= ?`,
+    writer: `SELECT version, epoch, holder, wanted FROM ${keyspace}.writer WHERE name = ?`,
+    takeTurn: `UPDATE ${keyspace}.writer SET version = ?, epoch = ?, holder = ?, wanted = ? WHERE name = ? IF version = ?`,
     day: `INSERT INTO ${keyspace}.series_days (meter_id, series, day) VALUES (?, ?, ?)`,
     daysOf: `SELECT day FROM ${keyspace}.series_days WHERE meter_id = ? AND series = ? AND day >= ? AND day <= ?`,
     seriesOf: `SELECT DISTINCT meter_id FROM ${keyspace}.series_days`,

@@ -1,3 +1,5 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 import { Client, policies, type QueryOptions, types } from "cassandra-driver";
 import {
   type ErasureCounts,
@@ -9,7 +11,6 @@ import {
   type RetentionClass,
   type StoredReading,
   type StoreReport,
-  seriesOf,
   type TimeRange,
 } from "#storage/offchain/readingStore.ts";
 import { retentionBy } from "#storage/offchain/retention.ts";
@@ -19,7 +20,11 @@ import {
   encodeStoredReading,
   encodeTombstone,
 } from "#storage/offchain/storedReading.ts";
-import { encodeReading, MAX_READING_TIME_MS, type Reading, validateReading } from "#storage/types/reading.ts";
+import { encodeReading, MAX_READING_TIME_MS, type Reading } from "#storage/types/reading.ts";
+import { unreachable } from "./cassandraErrors.ts";
+import { LeaseLost, WriterLease } from "./cassandraLease.ts";
+import { leaseTable } from "./cassandraLeaseTable.ts";
+import { nameOfPartition, type Partition, partitionsOf, slicesOf } from "./cassandraPartitions.ts";
 import { dayOf, isKeyspaceName, schemaOf, statementsOf } from "./cassandraSchema.ts";
 import { parseSeriesColumn, seriesColumn } from "./cassandraSeries.ts";
 import { verifyCassandra } from "./cassandraVerify.ts";
@@ -38,23 +43,22 @@ export interface CassandraStoreOptions {
   readonly retentionOf?: (series: ReadingSeries) => RetentionClass;
 }
 
-/** Rows of one conditional batch: about 12 kB. */
+/** Rows of one batch, all of one partition: about 12 kB. */
 const MAX_BATCH_ROWS = 100;
 /** Partitions written at once by one put. */
-const MAX_PARTITIONS_AT_ONCE = 64;
-/** Partitions known to be listed, some 100 bytes each. */
-const MAX_LISTED = 200_000;
-/** Attempts at a conditional write that others raced. */
-const MAX_ATTEMPTS = 10;
+const MAX_PARTITIONS_AT_ONCE = 256;
+/** Partitions whose newest time is known, some 150 bytes each. */
+const MAX_KNOWN = 200_000;
+/** Times that another writer takes over from a put before it gives up. */
+const MAX_ATTEMPTS = 5;
+/** Without a put for so long, whoever waits may write. */
+const IDLE_MS = 100;
 
 const { consistencies } = types;
 /** A majority of the replicas of this data center has it on disk; with reads the same, a read sees what was acknowledged. */
-const QUORUM: QueryOptions = { prepare: true, consistency: consistencies.localQuorum };
-const CONDITIONAL: QueryOptions = { ...QUORUM, serialConsistency: consistencies.localSerial };
+const QUORUM: QueryOptions = { prepare: true, consistency: consistencies.localQuorum, isIdempotent: true };
 /** An erasure has happened when every replica has it: one that missed it could bring the value back. */
-const EVERYWHERE: QueryOptions = { ...CONDITIONAL, consistency: consistencies.all };
-/** Sees also what a conditional write that broke off has half done. */
-const SERIAL_READ: QueryOptions = { prepare: true, consistency: consistencies.localSerial };
+const EVERYWHERE: QueryOptions = { ...QUORUM, consistency: consistencies.all };
 
 /**
  * Connects to a Cassandra cluster, and makes keyspace and tables where they are not there yet.
@@ -82,31 +86,36 @@ export async function openCassandraStore(options: CassandraStoreOptions): Promis
     await client.shutdown();
     throw unreachable(error);
   }
-  return new CassandraStore(client, keyspace, options.retentionOf ?? retentionBy());
-}
-
-/** Readings of one partition, in the order of the put. */
-interface Partition {
-  readonly meterId: string;
-  readonly column: string;
-  readonly series: ReadingSeries;
-  readonly day: number;
-  readonly readings: Reading[];
+  const lease = new WriterLease(leaseTable(client, keyspace), {
+    name: randomUUID(),
+    nowUs: () => BigInt(Date.now()) * 1000n,
+    monotonicMs: () => performance.now(),
+    wait: delay,
+  });
+  return new CassandraStore(client, lease, keyspace, options.retentionOf ?? retentionBy());
 }
 
 class CassandraStore implements ReadingStore {
   readonly retentionOf: (series: ReadingSeries) => RetentionClass;
   readonly #client: Client;
   readonly #cql: ReturnType<typeof statementsOf>;
-  /** Partitions whose day is in series_days. */
-  readonly #listed = new Set<string>();
+  readonly #lease: WriterLease;
+  /** Newest time of partitions, -1 in an empty one: what nobody else writes need not be read again. All of these are in series_days. */
+  readonly #newest = new Map<string, number>();
   readonly #keyspace: string;
-  /** Puts and erasures, one after another: side by side they would only get in each other's way. */
+  #idle: NodeJS.Timeout | undefined;
+  /** Puts and erasures, one after another: each reads before it writes. */
   #writing: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
-  constructor(client: Client, keyspace: string, retentionOf: (series: ReadingSeries) => RetentionClass) {
+  constructor(
+    client: Client,
+    lease: WriterLease,
+    keyspace: string,
+    retentionOf: (series: ReadingSeries) => RetentionClass,
+  ) {
     this.#client = client;
+    this.#lease = lease;
     this.#keyspace = keyspace;
     this.#cql = statementsOf(keyspace);
     this.retentionOf = retentionOf;
@@ -115,9 +124,10 @@ class CassandraStore implements ReadingStore {
   put(readings: readonly Reading[]): Promise<PutCounts> {
     return this.#exclusively(async () => {
       const counts = { stored: 0, duplicates: 0, conflicts: 0, erased: 0 };
-      await eachOf(partitionsOf(readings), MAX_PARTITIONS_AT_ONCE, (partition) =>
-        this.#putPartition(partition, counts),
-      );
+      for (const slice of slicesOf(partitionsOf(readings))) {
+        const put = await this.#putSlice(slice);
+        for (const where of ["stored", "duplicates", "conflicts", "erased"] as const) counts[where] += put[where];
+      }
       return counts;
     });
   }
@@ -168,22 +178,19 @@ class CassandraStore implements ReadingStore {
       const { meterId, quantity } = series;
       if (this.retentionOf(series) === "billing")
         throw new ReadingStoreError({ code: "READING_STORE_RETENTION_KEPT", meterId, quantity });
+      await this.#hold();
       const counts = { erased: 0, conflicts: 0, earlier: 0 };
-      const column = seriesColumn(series);
+      const [meter, column] = [meterId, seriesColumn(series)];
       // First the conflicts: as long as one is there, so is the reading that it names.
-      for await (const row of this.#inRange(this.#cql.conflicts, series, range)) {
-        const timestampMs = Number(row.timestamp_ms);
-        const rejected = decodeRecordOf(row.record as Buffer, series, timestampMs);
-        if (typeof rejected === "string") throw corrupt(series, timestampMs, rejected);
-        const place = [meterId, column, dayOf(timestampMs), BigInt(timestampMs), BigInt(rejected.value)];
+      for await (const _conflict of this.#inRange(this.#cql.conflicts, series, range)) counts.conflicts += 1;
+      for await (const { day, firstMs, lastMs } of this.#days(series, range)) {
+        const place = [this.#lease.writeTime(), meter, column, day, firstMs, lastMs];
         await this.#execute(this.#cql.forget, place, EVERYWHERE);
-        counts.conflicts += 1;
       }
       let batch: Erasure[] = [];
       for await (const row of this.#inRange(this.#cql.range, series, range)) {
         const timestampMs = Number(row.timestamp_ms);
-        const entry = row.entry as Buffer;
-        const stored = decodeStoredReading(entry, series, timestampMs);
+        const stored = decodeStoredReading(row.entry as Buffer, series, timestampMs);
         if (typeof stored === "string") throw corrupt(series, timestampMs, stored);
         if (stored.type === "erased") {
           counts.earlier += 1;
@@ -194,10 +201,11 @@ class CassandraStore implements ReadingStore {
           await this.#bury(series, batch);
           batch = [];
         }
-        batch.push({ day, timestampMs, entry, tombstone: encodeTombstone(leafHashOf(stored.reading)) });
+        batch.push({ day, timestampMs, tombstone: encodeTombstone(leafHashOf(stored.reading)) });
         counts.erased += 1;
       }
       await this.#bury(series, batch);
+      await this.#confirm();
       return counts;
     });
   }
@@ -208,7 +216,12 @@ class CassandraStore implements ReadingStore {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#writing.then(() => this.#client.shutdown());
+    this.#closing ??= this.#writing.then(async () => {
+      clearTimeout(this.#idle);
+      // Where that fails, others wait until they see that nobody is there.
+      await this.#lease.release().catch(() => undefined);
+      await this.#client.shutdown();
+    });
     return this.#closing;
   }
 
@@ -216,139 +229,175 @@ class CassandraStore implements ReadingStore {
     await this.close();
   }
 
-  async #putPartition(partition: Partition, counts: Counts): Promise<void> {
-    await this.#list(partition);
+  /** Counted when nobody had taken over before all of it was written; else it is done again, over what is there by then. */
+  async #putSlice(slice: readonly Partition[]): Promise<Counts> {
+    for (let attempt = 1; ; attempt++) {
+      await this.#hold();
+      const counts = { stored: 0, duplicates: 0, conflicts: 0, erased: 0 };
+      const writing: Writing = { counts, writeTime: this.#lease.writeTime(), isUncertain: attempt > 1 };
+      try {
+        await eachOf(slice, MAX_PARTITIONS_AT_ONCE, (partition) => this.#putPartition(partition, writing));
+        await this.#lease.confirm();
+        return counts;
+      } catch (error) {
+        this.#newest.clear();
+        if (!(error instanceof LeaseLost) || attempt >= MAX_ATTEMPTS) throw unreachable(error);
+      }
+    }
+  }
+
+  async #putPartition(partition: Partition, writing: Writing): Promise<void> {
+    const newest = await this.#newestOf(partition);
+    const { counts } = writing;
     /** By time; the first of the put where there are several. */
     const first = new Map<number, Reading>();
-    const later: Reading[] = [];
+    const others: Reading[] = [];
     for (const reading of partition.readings) {
-      if (first.has(reading.timestampMs)) later.push(reading);
+      if (first.has(reading.timestampMs)) others.push(reading);
       else first.set(reading.timestampMs, reading);
     }
+    const earlier = [...first.keys()].filter((timestampMs) => timestampMs <= newest);
+    const found = await this.#stored(partition, earlier);
+    const fresh: Row[] = [];
+    const later: Reading[] = [];
     const values = new Map<number, number | "erased">();
-    const candidates = [...first.values()];
-    for (let at = 0; at < candidates.length; at += MAX_BATCH_ROWS)
-      later.push(...(await this.#insert(partition, candidates.slice(at, at + MAX_BATCH_ROWS), values, counts)));
-    for (const reading of later) {
-      const kept = values.get(reading.timestampMs);
-      if (kept === "erased") counts.erased += 1;
-      else if (kept === reading.value) counts.duplicates += 1;
-      else await this.#putConflict(partition, reading, counts);
+    for (const [timestampMs, reading] of first) {
+      const there = found.get(timestampMs);
+      const entry = Buffer.from(encodeStoredReading(reading));
+      if (there === undefined) {
+        fresh.push({ timestampMs, entry });
+        values.set(timestampMs, reading.value);
+        counts.stored += 1;
+        continue;
+      }
+      values.set(timestampMs, there.stored.type === "erased" ? "erased" : there.stored.reading.value);
+      // Of an attempt that was not confirmed: it is this put that stored it.
+      if (writing.isUncertain && there.entry.equals(entry)) counts.stored += 1;
+      else later.push(reading);
     }
-  }
-
-  /**
-   * Inserts those whose time has nothing yet, all in one conditional batch, and gives the others; `values` gets what stands at each time. Where
-   * something is there already the batch does nothing, and goes again without what is there.
-   */
-  async #insert(
-    partition: Partition,
-    readings: readonly Reading[],
-    values: Map<number, number | "erased">,
-    counts: Counts,
-  ): Promise<readonly Reading[]> {
-    const { meterId, column, day } = partition;
-    const entries = new Map(
-      readings.map((reading) => [reading.timestampMs, Buffer.from(encodeStoredReading(reading))]),
+    await this.#insert(partition, fresh, writing);
+    this.#know(
+      partition,
+      fresh.reduce((most, { timestampMs }) => Math.max(most, timestampMs), newest),
     );
-    const there: Reading[] = [];
-    let left = readings;
-    /** A write that broke off may have happened: what is found then and is ours to the byte was stored by it. */
-    let isUncertain = false;
-    for (let attempt = 1; left.length > 0; attempt++) {
-      const queries = left.map(({ timestampMs }) => ({
-        query: this.#cql.insert,
-        params: [meterId, column, day, BigInt(timestampMs), entries.get(timestampMs)],
-      }));
-      try {
-        const result = await this.#client.batch(queries, { ...CONDITIONAL, logged: false });
-        if (result.wasApplied()) {
-          for (const { timestampMs, value } of left) values.set(timestampMs, value);
-          counts.stored += left.length;
-          return there;
-        }
-      } catch (error) {
-        if (attempt >= MAX_ATTEMPTS || !isRaced(error)) throw unreachable(error);
-        isUncertain = true;
-      }
-      if (attempt >= 2 * MAX_ATTEMPTS) throw unreachable(new Error("others write the same readings all the time"));
-      const times = left.map(({ timestampMs }) => timestampMs);
-      const found = await this.#stored(partition, times);
-      const missing: Reading[] = [];
-      for (const reading of left) {
-        const at = found.get(reading.timestampMs);
-        if (at === undefined) missing.push(reading);
-        else {
-          values.set(reading.timestampMs, at.stored.type === "erased" ? "erased" : at.stored.reading.value);
-          if (isUncertain && at.entry.equals(entries.get(reading.timestampMs) as Buffer)) counts.stored += 1;
-          else there.push(reading);
-        }
-      }
-      left = missing;
+    const rejected = new Map<string, Reading>();
+    for (const reading of [...later, ...others]) {
+      const kept = values.get(reading.timestampMs);
+      const name = `${reading.timestampMs} ${reading.value}`;
+      if (kept === "erased") counts.erased += 1;
+      else if (kept === reading.value || rejected.has(name)) counts.duplicates += 1;
+      else rejected.set(name, reading);
     }
-    return there;
+    for (const reading of rejected.values()) await this.#putConflict(partition, reading, writing);
   }
 
-  async #putConflict({ meterId, column, day }: Partition, reading: Reading, counts: Counts): Promise<void> {
+  /** Of times that have nothing, as far as this writer has seen. */
+  async #insert(partition: Partition, rows: readonly Row[], { writeTime }: Writing): Promise<void> {
+    const { meterId, column, day } = partition;
+    const parametersOf = ({ timestampMs, entry }: Row) => [meterId, column, day, BigInt(timestampMs), entry, writeTime];
+    const [only] = rows;
+    if (rows.length === 1 && only !== undefined) await this.#execute(this.#cql.insert, parametersOf(only), QUORUM);
+    else
+      for (let at = 0; at < rows.length; at += MAX_BATCH_ROWS)
+        await this.#batch(this.#cql.insert, rows.slice(at, at + MAX_BATCH_ROWS).map(parametersOf), QUORUM);
+  }
+
+  #know(partition: Partition, newestMs: number): void {
+    const name = nameOfPartition(partition);
+    this.#newest.delete(name);
+    this.#newest.set(name, newestMs);
+    if (this.#newest.size <= MAX_KNOWN) return;
+    const [oldest] = this.#newest.keys();
+    this.#newest.delete(oldest as string);
+  }
+
+  async #putConflict({ meterId, column, day }: Partition, reading: Reading, writing: Writing): Promise<void> {
     const { timestampMs, value } = reading;
     const record = Buffer.from(encodeReading(reading));
-    const parameters = [meterId, column, day, BigInt(timestampMs), BigInt(value), record];
-    const result = await this.#execute(this.#cql.conflict, parameters, CONDITIONAL);
+    const place = [meterId, column, day, BigInt(timestampMs), BigInt(value)];
+    const { rows } = await this.#execute(this.#cql.conflictAt, place, QUORUM);
+    const there = rows[0]?.record as Buffer | undefined;
     // Delivered twice, it is one conflict and one duplicate of it.
-    if (result.wasApplied()) counts.conflicts += 1;
-    else counts.duplicates += 1;
+    if (there !== undefined && !(writing.isUncertain && there.equals(record))) writing.counts.duplicates += 1;
+    else {
+      await this.#execute(this.#cql.conflict, [...place, record, writing.writeTime], QUORUM);
+      writing.counts.conflicts += 1;
+    }
   }
 
-  /** Before the first reading of a partition: a day that is listed and empty does no harm. */
-  async #list({ meterId, column, day }: Partition): Promise<void> {
-    const name = `${meterId} ${column} ${day}`;
-    if (this.#listed.has(name)) return;
-    await this.#execute(this.#cql.day, [meterId, column, day], QUORUM);
-    this.#listed.add(name);
-    if (this.#listed.size <= MAX_LISTED) return;
-    const [oldest] = this.#listed;
-    this.#listed.delete(oldest as string);
+  /** Lists the day of a partition before the first reading of it: a day that is listed and empty does no harm. */
+  async #newestOf(partition: Partition): Promise<number> {
+    const known = this.#newest.get(nameOfPartition(partition));
+    if (known !== undefined) return known;
+    const place = [partition.meterId, partition.column, partition.day];
+    const { rows } = await this.#execute(this.#cql.newest, place, QUORUM);
+    if (rows[0] !== undefined) return Number(rows[0].timestamp_ms);
+    await this.#execute(this.#cql.day, place, QUORUM);
+    return -1;
   }
 
   async #stored(
     { meterId, column, day, series }: Omit<Partition, "readings">,
     times: readonly number[],
   ): Promise<Map<number, { readonly stored: StoredReading; readonly entry: Buffer }>> {
-    const { rows } = await this.#execute(this.#cql.some, [meterId, column, day, times.map(BigInt)], SERIAL_READ);
     const found = new Map<number, { readonly stored: StoredReading; readonly entry: Buffer }>();
-    for (const row of rows) {
-      const timestampMs = Number(row.timestamp_ms);
-      const stored = decodeStoredReading(row.entry as Buffer, series, timestampMs);
-      if (typeof stored === "string") throw corrupt(series, timestampMs, stored);
-      found.set(timestampMs, { stored, entry: row.entry as Buffer });
+    for (let at = 0; at < times.length; at += MAX_BATCH_ROWS) {
+      const some = times.slice(at, at + MAX_BATCH_ROWS).map(BigInt);
+      const { rows } = await this.#execute(this.#cql.some, [meterId, column, day, some], QUORUM);
+      for (const row of rows) {
+        const timestampMs = Number(row.timestamp_ms);
+        const stored = decodeStoredReading(row.entry as Buffer, series, timestampMs);
+        if (typeof stored === "string") throw corrupt(series, timestampMs, stored);
+        found.set(timestampMs, { stored, entry: row.entry as Buffer });
+      }
     }
     return found;
   }
 
   async #bury({ meterId, ...series }: ReadingSeries, erasures: readonly Erasure[]): Promise<void> {
     if (erasures.length === 0) return;
-    const column = seriesColumn(series);
-    const queries = erasures.map(({ day, timestampMs, entry, tombstone }) => ({
-      query: this.#cql.bury,
-      params: [Buffer.from(tombstone), meterId, column, day, BigInt(timestampMs), entry],
-    }));
-    const result = await this.#client.batch(queries, { ...EVERYWHERE, logged: false }).catch((error: unknown) => {
-      throw unreachable(error);
+    const [column, writeTime] = [seriesColumn(series), this.#lease.writeTime()];
+    const parameters = erasures.map(({ day, timestampMs, tombstone }) => {
+      return [meterId, column, day, BigInt(timestampMs), Buffer.from(tombstone), writeTime];
     });
-    if (!result.wasApplied()) throw unreachable(new Error("somebody else changes the same readings"));
+    await this.#batch(this.#cql.insert, parameters, EVERYWHERE);
+    await this.#confirm();
+  }
+
+  async #hold(): Promise<void> {
+    try {
+      if (!(await this.#lease.hold())) this.#newest.clear();
+    } catch (error) {
+      throw unreachable(error);
+    }
+  }
+
+  /** What an erasure has done so far stands: it goes on when it is called again. */
+  async #confirm(): Promise<void> {
+    try {
+      await this.#lease.confirm();
+    } catch (error) {
+      this.#newest.clear();
+      throw unreachable(error);
+    }
   }
 
   /** Rows of a series and time range, partition after partition. */
-  async *#inRange(
-    query: string,
+  async *#inRange(query: string, series: ReadingSeries, range: TimeRange): AsyncGenerator<types.Row> {
+    for await (const { day, firstMs, lastMs } of this.#days(series, range))
+      yield* this.#rows(query, [series.meterId, seriesColumn(series), day, firstMs, lastMs]);
+  }
+
+  /** Partitions of a range, and which part of each: firstMs < timestamp <= lastMs. */
+  async *#days(
     series: ReadingSeries,
     { afterMs = -1, untilMs = MAX_READING_TIME_MS }: TimeRange,
-  ): AsyncGenerator<types.Row> {
+  ): AsyncGenerator<{ readonly day: number; readonly firstMs: bigint; readonly lastMs: bigint }> {
     const [first, last] = [Math.max(afterMs, -1), Math.min(untilMs, MAX_READING_TIME_MS)];
     if (last <= first) return;
     const place = [series.meterId, seriesColumn(series)];
     const days = this.#rows(this.#cql.daysOf, [...place, dayOf(first + 1), dayOf(last)]);
-    for await (const { day } of days) yield* this.#rows(query, [...place, day, BigInt(first), BigInt(last)]);
+    for await (const { day } of days) yield { day: day as number, firstMs: BigInt(first), lastMs: BigInt(last) };
   }
 
   /** Page by page. */
@@ -361,12 +410,21 @@ class CassandraStore implements ReadingStore {
   }
 
   async #execute(query: string, parameters: readonly unknown[], options: QueryOptions): Promise<types.ResultSet> {
-    for (let attempt = 1; ; attempt++)
-      try {
-        return await this.#client.execute(query, [...parameters], options);
-      } catch (error) {
-        if (attempt >= MAX_ATTEMPTS || !isRaced(error)) throw unreachable(error);
-      }
+    try {
+      return await this.#client.execute(query, [...parameters], options);
+    } catch (error) {
+      throw unreachable(error);
+    }
+  }
+
+  /** Of one partition, so it is one write for each replica. */
+  async #batch(query: string, parameters: readonly unknown[][], options: QueryOptions): Promise<void> {
+    const queries = parameters.map((params) => ({ query, params }));
+    try {
+      await this.#client.batch(queries, { ...options, logged: false });
+    } catch (error) {
+      throw unreachable(error);
+    }
   }
 
   #checkOpen(): void {
@@ -375,54 +433,42 @@ class CassandraStore implements ReadingStore {
 
   async #exclusively<T>(act: () => Promise<T>): Promise<T> {
     this.#checkOpen();
+    clearTimeout(this.#idle);
     const done = this.#writing.then(act);
-    this.#writing = done.catch(() => undefined);
+    const settled = done.then(
+      () => this.#lease.yield().catch(() => undefined),
+      () => undefined,
+    );
+    this.#writing = settled;
+    void settled.then(() => {
+      if (this.#writing !== settled || this.#closing !== undefined) return;
+      this.#idle = setTimeout(() => {
+        this.#writing = this.#writing.then(() => this.#lease.release()).catch(() => undefined);
+      }, IDLE_MS);
+    });
     return done;
   }
 }
 
 type Counts = { -readonly [Where in keyof PutCounts]: number };
 
+/** One attempt at writing. */
+interface Writing {
+  readonly counts: Counts;
+  readonly writeTime: bigint;
+  /** An attempt before this one may have written some of it. */
+  readonly isUncertain: boolean;
+}
+
+interface Row {
+  readonly timestampMs: number;
+  readonly entry: Buffer;
+}
+
 interface Erasure {
   readonly day: number;
   readonly timestampMs: number;
-  readonly entry: Buffer;
   readonly tombstone: Uint8Array;
-}
-
-/** @throws ReadingError READING_FIELD_INVALID before anything is written */
-function partitionsOf(readings: readonly Reading[]): readonly Partition[] {
-  const partitions = new Map<string, Partition>();
-  for (const reading of readings) {
-    validateReading(reading);
-    const [column, day] = [seriesColumn(reading), dayOf(reading.timestampMs)];
-    const name = `${reading.meterId} ${column} ${day}`;
-    let partition = partitions.get(name);
-    if (partition === undefined) {
-      partition = { meterId: reading.meterId, column, series: seriesOf(reading), day, readings: [] };
-      partitions.set(name, partition);
-    }
-    partition.readings.push(reading);
-  }
-  return [...partitions.values()];
-}
-
-/** Two conditional writes at the same partition at once: the one that gave way cannot tell what became of it. */
-function isRaced(error: unknown): boolean {
-  const { code, writeType } = error as { readonly code?: unknown; readonly writeType?: unknown };
-  return (code === types.responseErrorCodes.writeTimeout && writeType === "CAS") || code === CAS_WRITE_UNKNOWN;
-}
-
-/** Native protocol v5 §9; this driver speaks v4 and may be newer one day. */
-const CAS_WRITE_UNKNOWN = 0x1700;
-
-/** Whatever the cluster says: no reading is such that Cassandra would refuse it for good, so it is worth another try when somebody has looked. */
-function unreachable(error: unknown): unknown {
-  if (error instanceof ReadingStoreError) return error;
-  const { message, innerErrors } = error as Error & { readonly innerErrors?: Readonly<Record<string, unknown>> };
-  const inner = Object.entries(innerErrors ?? {}).map(([host, reason]) => `${host}: ${reason}`);
-  const reason = [message, ...inner].join("; ").slice(0, 500);
-  return new ReadingStoreError({ code: "READING_STORE_UNREACHABLE", reason }, { cause: error });
 }
 
 function corrupt({ meterId, quantity }: ReadingSeries, timestampMs: number, reason: string): ReadingStoreError {
