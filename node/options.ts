@@ -219,6 +219,20 @@ export const OPTIONS = {
     "",
     "Put interval energy on the ledger in the clear instead of as a commitment",
   ),
+  readingQueue: option(
+    TEXT,
+    "embedded",
+    "",
+    "How readings go from this node's log to a store: embedded, or by RabbitMQ, amqp[s]://host[:port]/vhost[?queue=NAME&type=quorum|classic]",
+  ),
+  readingQueueCredentialsFile: option(FILE_PATH, "", "", "File whose first line is user:password for readingQueue"),
+  readingStore: option(
+    TEXT,
+    "log",
+    "",
+    "Where readings rest: log (in this node's log alone), embedded (a database in the home as well), a folder, or cassandra://host[:port][,host…]/keyspace[?dc=NAME]",
+  ),
+  readingStoreCredentialsFile: option(FILE_PATH, "", "", "File whose first line is user:password for readingStore"),
   deviceMeters: option(
     LIST,
     [],

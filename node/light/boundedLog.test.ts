@@ -10,17 +10,19 @@ import { createBoundedLog, LogStoppedError, THINNED_FILE } from "./boundedLog.ts
 const DAY_MS = 86_400_000;
 
 /** A log of small segments within 10 000 bytes, with a clock by hand; raw is what a meter "raw" sends. */
-async function setUp({ rawDays = 0 } = {}) {
+async function setUp({ rawDays = 0, isForwarding = false } = {}) {
   const directory = mkdtempSync(join(tmpdir(), "bounded-log-"));
   onTestFinished(() => rmSync(directory, { recursive: true }));
   const readings = await openReadingLog(directory, { segmentBytes: 1000 });
   onTestFinished(() => readings.close());
   const lines: string[] = [];
-  const world = { sealedUntilMs: Number.POSITIVE_INFINITY, nowMs: 1_000 };
+  const world = { sealedUntilMs: Number.POSITIVE_INFINITY, nowMs: 1_000, forwardedBefore: 1, appends: 0 };
+  const forwarded = { forwardedBefore: () => world.forwardedBefore, wake: () => void world.appends++ };
   const bounded = createBoundedLog(
     { maxBytes: 10_000, rawDays },
     {
       ...{ readings, directory, nowMs: () => world.nowMs },
+      ...(isForwarding && { forwarded }),
       isRaw: ({ meterId }) => meterId === "raw",
       isSealed: ({ timestampMs }) => timestampMs <= world.sealedUntilMs,
       log: pino({ base: null }, { write: (line: string) => void lines.push(line) }),
@@ -95,4 +97,19 @@ test("raw samples beyond their days go although there is room", async () => {
   await append("raw", 32);
   expect(bounded.state().thinned).toBeGreaterThan(15);
   expect((await contents()).at(-1)).toBe("raw 32");
+});
+
+test("what the second tier has not got yet is not removed: meters wait, the alarm says why, and what it has got makes room", async () => {
+  const { world, bounded, append, said } = await setUp({ isForwarding: true });
+  let time = 0;
+  while (bounded.state().bytes + 120 <= 10_000) await append("raw", ++time);
+  expect(world.appends).toBe(time);
+  const waiting = append("raw", ++time);
+  while (said("queue or store of readings") === 0) await new Promise((resolve) => setImmediate(resolve));
+  expect(bounded.state()).toMatchObject({ isFull: true, thinned: 0 });
+  world.forwardedBefore = 20;
+  world.nowMs += 60_000;
+  await waiting;
+  expect(bounded.state().thinned).toBeGreaterThan(0);
+  expect(bounded.state().thinned).toBeLessThan(20);
 });

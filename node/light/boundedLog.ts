@@ -5,6 +5,7 @@ import type { Logger } from "pino";
 import type { ReadingLog } from "#storage/offchain/readingLog.ts";
 import { type Reading, readingLength } from "#storage/types/reading.ts";
 import { withChecksum } from "../checkedJson.ts";
+import type { Forwarding } from "../offchain/secondTier.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -22,6 +23,8 @@ export interface BoundedLogParts {
   readonly isRaw: (reading: Reading) => boolean;
   /** Whether its device's intervals up to its time are closed and in the outbox. */
   readonly isSealed: (reading: Reading) => boolean;
+  /** With a second tier: what waits for it is not removed, and it hears of every append. */
+  readonly forwarded?: Pick<Forwarding, "forwardedBefore" | "wake">;
   readonly nowMs: () => number;
   readonly log: Logger;
 }
@@ -64,7 +67,7 @@ export const THINNED_FILE = "thinned.jsonl";
  */
 export function createBoundedLog(options: BoundedLogOptions, parts: BoundedLogParts): BoundedLog {
   const { maxBytes, rawDays } = options;
-  const { readings, directory, isRaw, isSealed, nowMs, log } = parts;
+  const { readings, directory, isRaw, isSealed, forwarded, nowMs, log } = parts;
   const stopping = new AbortController();
   const state = { thinned: 0, isFull: false };
   /** When to look at a full segment again: never, where nothing raw is left. Each look reads it. */
@@ -98,8 +101,13 @@ export function createBoundedLog(options: BoundedLogOptions, parts: BoundedLogPa
     nextLook.set(segment, left === 0 ? Number.POSITIVE_INFINITY : nowMs() + LOOK_AGAIN_MS);
   }
 
+  function removableSegments(): readonly string[] {
+    const closed = readings.closedSegments();
+    return forwarded === undefined ? closed : closed.slice(0, readings.removableBefore(forwarded.forwardedBefore()));
+  }
+
   async function makeRoom(bytes: number): Promise<boolean> {
-    for (const segment of readings.closedSegments()) {
+    for (const segment of removableSegments()) {
       if (readings.bytes + bytes <= maxBytes) return true;
       await thin(segment, Number.POSITIVE_INFINITY);
     }
@@ -109,7 +117,7 @@ export function createBoundedLog(options: BoundedLogOptions, parts: BoundedLogPa
   async function sweep(): Promise<void> {
     if (rawDays === 0 || nowMs() - sweptMs < SWEEP_MS) return;
     sweptMs = nowMs();
-    for (const segment of readings.closedSegments()) await thin(segment, nowMs() - rawDays * DAY_MS);
+    for (const segment of removableSegments()) await thin(segment, nowMs() - rawDays * DAY_MS);
   }
 
   async function untilRoom(bytes: number): Promise<void> {
@@ -117,7 +125,10 @@ export function createBoundedLog(options: BoundedLogOptions, parts: BoundedLogPa
       state.isFull = true;
       if (nowMs() - alarmedMs >= ALARM_MS) {
         alarmedMs = nowMs();
-        const next = "Raise meterMaxBytes, or let the node reach the ledger: what is not sealed is not removed";
+        const next =
+          removableSegments().length < readings.closedSegments().length
+            ? "Raise meterMaxBytes, or let the node reach its queue or store of readings: what waits for it is not removed"
+            : "Raise meterMaxBytes, or let the node reach the ledger: what is not sealed is not removed";
         log.error({ bytes: readings.bytes, maxBytes, next }, "There is no room for readings: meters wait");
       }
       await sleep(WAIT_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
@@ -133,6 +144,7 @@ export function createBoundedLog(options: BoundedLogOptions, parts: BoundedLogPa
       const bytes = batch.reduce((sum, reading) => sum + readingLength(reading), 0);
       if (readings.bytes + bytes > maxBytes) await untilRoom(bytes);
       await readings.append(batch);
+      forwarded?.wake();
     },
     scan: () => readings.scan(),
     state: () => ({ ...state, bytes: readings.bytes, maxBytes }),

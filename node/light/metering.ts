@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import type { Logger } from "pino";
 import type { PrivateKey } from "#storage/crypto/keys.ts";
-import { openReadingLog } from "#storage/offchain/readingLog.ts";
+import { openReadingLog, type ReadingRange } from "#storage/offchain/readingLog.ts";
+import type { Reading } from "#storage/types/reading.ts";
 import { homePaths } from "../configurationHome.ts";
 import { createChannelSource } from "../meter/channelSource.ts";
 import { type ChannelCounts, createChannels } from "../meter/channels.ts";
@@ -12,6 +13,7 @@ import type { MetersFile } from "../meter/metersFile.ts";
 import { createPipeline, type PipelineStats } from "../meter/pipeline.ts";
 import type { MeterSource, SourceAccount } from "../meter/source.ts";
 import type { UnsealedRun } from "../meter/unsealed.ts";
+import type { SecondTier } from "../offchain/secondTier.ts";
 import type { NodeOptions } from "../options.ts";
 import { type BoundedLogState, createBoundedLog, LogStoppedError } from "./boundedLog.ts";
 import { meterSecretOf } from "./meterKeys.ts";
@@ -34,6 +36,8 @@ export interface Metering extends AsyncDisposable {
   /** What the readings of devices became; undefined where the source's are those of meters already. */
   channels(): ChannelCounts | undefined;
   log(): BoundedLogState;
+  /** All that is kept, in the order in which it came. */
+  scan(range?: ReadingRange): AsyncIterable<Reading>;
   /** Late readings that are kept and can be sealed no more, of one meter of the ledger or of all. */
   unsealed(meterId?: string): readonly UnsealedRun[];
   /** Takes no further readings. */
@@ -52,9 +56,11 @@ export async function startMetering(
     readonly enqueue: (items: readonly Sealable[]) => void;
     readonly fail: (error: unknown) => void;
     readonly log: Logger;
+    /** Where the log is not all: it gets every reading from there. */
+    readonly tier?: SecondTier | undefined;
   },
 ): Promise<Metering> {
-  const { outbox, enqueue, fail } = ports;
+  const { outbox, enqueue, fail, tier } = ports;
   const log = ports.log.child({ part: "meters" });
   await using opening = new AsyncDisposableStack();
   const directory = join(homePaths(options.home).data, "readings");
@@ -62,6 +68,8 @@ export async function startMetering(
   const segmentBytes = Math.min(MAX_SEGMENT_BYTES, Math.floor(options.meterMaxBytes / 16));
   const readings = await openReadingLog(directory, { segmentBytes });
   opening.defer(() => readings.close());
+  const forwarding = await tier?.forward(readings);
+  if (forwarding !== undefined) opening.use(forwarding);
 
   const hasInputs = options.meterSource === "inputs";
   const channels = hasInputs ? createChannels(owner.metersFile.devices) : undefined;
@@ -76,6 +84,7 @@ export async function startMetering(
     { maxBytes: options.meterMaxBytes, rawDays: options.meterRawDays },
     {
       ...{ readings, directory, log, nowMs: Date.now },
+      ...(forwarding === undefined ? {} : { forwarded: forwarding }),
       isRaw: (reading) => channels?.isRaw(reading) ?? false,
       isSealed: ({ meterId, timestampMs }) =>
         timestampMs < Date.now() - SILENT_MS ||
@@ -125,6 +134,7 @@ export async function startMetering(
     },
     channels: () => channels?.counts(),
     log: bounded.state,
+    scan: (range) => readings.scan(range),
     unsealed: pipeline.unsealed,
     stop: () => metering.abort(),
     [Symbol.asyncDispose]: () => resources.disposeAsync(),

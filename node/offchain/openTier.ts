@@ -25,9 +25,15 @@ export interface OpenTierOptions {
  */
 export async function openReadingStore(
   address: string,
-  options: OpenTierOptions & { readonly retentionOf?: (series: ReadingSeries) => RetentionClass } = {},
+  options: OpenTierOptions & {
+    readonly retentionOf?: (series: ReadingSeries) => RetentionClass;
+    /** Of a LevelDB, in bytes; its own defaults otherwise. */
+    readonly cacheBytes?: number;
+    readonly writeBufferBytes?: number;
+  } = {},
 ): Promise<ReadingStore> {
-  const { credentialsFile = "", mustExist = false, ...retention } = options;
+  const { credentialsFile = "", mustExist = false, retentionOf, ...buffers } = options;
+  const retention = retentionOf === undefined ? {} : { retentionOf };
   const parsed = parseStoreAddress(address);
   if (parsed.type === "cassandra") {
     const { type: _, replicas, ...place } = parsed;
@@ -44,7 +50,7 @@ export async function openReadingStore(
   if (mustExist && !existsSync(join(folder, "CURRENT")))
     throw missing(folder, "it holds no readings store", "name the folder of a LevelDB");
   const { openLevelReadingStore } = await import("#storage/offchain/levelReadingStore.ts");
-  return openLevelReadingStore(folder, retention);
+  return openLevelReadingStore(folder, { ...retention, ...buffers });
 }
 
 /**

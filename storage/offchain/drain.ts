@@ -3,8 +3,8 @@ import { type Delivery, type ReadingQueue, ReadingQueueError, type RefusedReadin
 import { type PutCounts, type ReadingStore, ReadingStoreError } from "./readingStore.ts";
 
 export interface DrainParts {
-  readonly queue: ReadingQueue;
-  readonly store: ReadingStore;
+  readonly queue: Pick<ReadingQueue, "consume">;
+  readonly store: Pick<ReadingStore, "put">;
   /** Resolves after so many ms, or at once when the signal is aborted. */
   readonly wait: (ms: number, signal: AbortSignal) => Promise<void>;
   /** Told of every failed attempt; `attempt` from 1, and 0 when the store is back. */

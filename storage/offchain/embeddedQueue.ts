@@ -68,6 +68,35 @@ export async function openEmbeddedQueue(directory: string, options: EmbeddedQueu
   return new EmbeddedQueue({ log, cursor, deadLetters }, { ...all, place, report });
 }
 
+/** The consumer's half of a queue, over a log that others write. */
+export type LogFollower = Pick<
+  EmbeddedQueue,
+  "consume" | "deadLetters" | "counts" | "backlogBatches" | "nextBatch" | "wake" | "close"
+>;
+
+/**
+ * Follows a log whose readings stay where they are: what is acknowledged is let go by the follower and by nobody else. `name`.place and
+ * `name`.dead-letters.txt in `directory` are its own; a place that the log has not come to yet belongs to another log, and everything is delivered.
+ * `wake` tells it of appends; close it before the log.
+ * @throws ReadingQueueError READING_QUEUE_CORRUPT
+ */
+export async function followReadingLog(log: ReadingLog, directory: string, name: string): Promise<LogFollower> {
+  await mkdir(directory, { recursive: true });
+  const { cursor, place, damagedOffsets } = await openQueueCursor(join(directory, `${name}.place`), directory);
+  const deadLetters = await openFollowerLetters(directory, name);
+  const isOfThisLog = place.nextBatch <= log.nextBatch;
+  const report = { ...log.report, damagedCursorOffsets: damagedOffsets };
+  return new EmbeddedQueue(
+    { log, cursor, deadLetters },
+    { ...DEFAULTS, place: isOfThisLog ? place : { nextBatch: 1, prefetch: 0 }, report, isFollower: true },
+  );
+}
+
+/** Those of a follower that does not run, or to be used by it. @throws ReadingQueueError READING_QUEUE_CORRUPT */
+export function openFollowerLetters(directory: string, name: string): Promise<DeadLetterFile> {
+  return openDeadLetterFile(join(directory, `${name}.dead-letters.txt`), directory, DEFAULTS.maxDeadLetterBytes);
+}
+
 async function firstIn(directory: string): Promise<number> {
   const [first = ""] = (await readdir(directory)).filter((name) => firstBatchOf(name) !== undefined).sort();
   return firstBatchOf(first) ?? 1;
@@ -106,6 +135,7 @@ export class EmbeddedQueue implements ReadingQueue {
   readonly #deadLetters: DeadLetterFile;
   readonly #maxBytes: number;
   readonly #maxWaitingPublishes: number;
+  readonly #isFollower: boolean;
   readonly #counts = { published: 0, delivered: 0, redelivered: 0, acknowledged: 0, refused: 0 };
   readonly #waiting: WaitingPublish[] = [];
   /** Of publishes that have room and are not on disk yet. */
@@ -128,6 +158,8 @@ export class EmbeddedQueue implements ReadingQueue {
     options: Required<Omit<EmbeddedQueueOptions, "segmentBytes" | "openFile">> & {
       readonly place: { readonly nextBatch: number; readonly prefetch: number };
       readonly report: EmbeddedQueueReport;
+      /** The log is another's: nothing is removed from it, and it stays open. */
+      readonly isFollower?: boolean;
     },
   ) {
     this.#log = log;
@@ -135,6 +167,7 @@ export class EmbeddedQueue implements ReadingQueue {
     this.#deadLetters = deadLetters;
     this.#maxBytes = options.maxBytes;
     this.#maxWaitingPublishes = options.maxWaitingPublishes;
+    this.#isFollower = options.isFollower ?? false;
     const { nextBatch, prefetch } = options.place;
     const firstKept = log.nextBatch - options.report.batches;
     this.#nextBatch = Math.max(nextBatch, firstKept);
@@ -214,7 +247,22 @@ export class EmbeddedQueue implements ReadingQueue {
   }
 
   backlog(): Promise<number> {
-    return Promise.resolve(this.#log.nextBatch - this.#nextBatch);
+    return Promise.resolve(this.backlogBatches);
+  }
+
+  /** Batches that are not acknowledged yet. */
+  get backlogBatches(): number {
+    return this.#log.nextBatch - this.#nextBatch;
+  }
+
+  /** The first batch that is not acknowledged. */
+  get nextBatch(): number {
+    return this.#nextBatch;
+  }
+
+  /** The log has more. */
+  wake(): void {
+    this.#wake.resolve();
   }
 
   /** Bytes on disk of readings, consumed ones that were not removed yet among them. */
@@ -240,7 +288,7 @@ export class EmbeddedQueue implements ReadingQueue {
   async #close(): Promise<void> {
     this.#wake.resolve();
     for (const { reject } of this.#waiting.splice(0)) reject(new ReadingQueueError({ code: "READING_QUEUE_CLOSED" }));
-    await this.#log.close();
+    if (!this.#isFollower) await this.#log.close();
     await this.#writing;
     await this.#cursor.sync();
     await this.#cursor.close();
@@ -347,6 +395,7 @@ export class EmbeddedQueue implements ReadingQueue {
 
   async #remove(options: { readonly evenLast: boolean }): Promise<void> {
     const nextBatch = this.#savedBatch;
+    if (this.#isFollower) return;
     if (this.#log.removableBefore(nextBatch, options) === 0) return;
     await this.#cursor.sync();
     await this.#log.removeBefore(nextBatch, options);

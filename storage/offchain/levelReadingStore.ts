@@ -53,10 +53,11 @@ export function createLevelReadingStore(store: LevelStore, options: LevelReading
  */
 export async function openLevelReadingStore(
   directory: string,
-  options: LevelReadingStoreOptions = {},
+  options: LevelReadingStoreOptions & { readonly cacheBytes?: number; readonly writeBufferBytes?: number } = {},
 ): Promise<ReadingStore> {
-  const store = await openLevelStore(directory);
-  return new LevelReadingStore(store, options.retentionOf ?? retentionBy(), () => store.close());
+  const { retentionOf = retentionBy(), ...buffers } = options;
+  const store = await openLevelStore(directory, buffers);
+  return new LevelReadingStore(store, retentionOf, () => store.close());
 }
 
 class LevelReadingStore implements ReadingStore {
