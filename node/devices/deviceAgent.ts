@@ -17,7 +17,7 @@ import { acknowledgeConfigurationMessage } from "#storage/types/acknowledgeConfi
 import type { UnsignedMessage } from "#storage/types/signEncoded.ts";
 import { accountOfKey } from "#storage/types/transactionAccounts.ts";
 import type { Proofs } from "../light/proofs.ts";
-import type { DeviceSettings, SettingsByMeter } from "./deviceSettings.ts";
+import type { DeviceSettings, Impossible, SettingsByMeter } from "./deviceSettings.ts";
 import { type DeviceState, type DeviceStates, settingsOf } from "./deviceStates.ts";
 import { readReceived } from "./receivedConfiguration.ts";
 import { REJECTIONS, type Rejection } from "./rejections.ts";
@@ -49,7 +49,7 @@ export interface DeviceAgentPorts {
   readonly whyImpossible: (
     settings: DeviceSettings,
     about: { readonly meterId: string; readonly certificate: CertificateRecord; readonly others: SettingsByMeter },
-  ) => string | undefined;
+  ) => Impossible | undefined;
   /** Brings the settings of all meters into force; resolves when they are, and when it rejects, those before must be brought back. */
   readonly apply: (all: SettingsByMeter) => Promise<void>;
   /** Sends what the device says; resolves to the ledger's code when that is final. */
@@ -189,7 +189,7 @@ export function createDeviceAgent(
     others.delete(meterId);
     const { settings } = received;
     const impossible = ports.whyImpossible(settings, { meterId, certificate, others });
-    if (impossible !== undefined) return reject(meterId, version, "SETTING_IMPOSSIBLE", impossible, isAnswered);
+    if (impossible !== undefined) return reject(meterId, version, impossible.rejection, impossible.reason, isAnswered);
     const atMs = ports.nowMs();
     try {
       await ports.apply(new Map(others).set(meterId, settings));

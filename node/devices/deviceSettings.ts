@@ -1,6 +1,8 @@
 import type { CertificateRecord } from "#consensus/application/deviceRecords.ts";
 import { ruleOf } from "../meter/deviceRules.ts";
+import { periodOf, withPeriod } from "../meter/inputPeriods.ts";
 import { type DeviceEntry, formatMetersFile, type MetersFile, parseMetersFile } from "../meter/metersFile.ts";
+import type { Rejection } from "./rejections.ts";
 
 /** A document of schema edream-device-settings 1: what is left out is as meters.json and the options say. */
 export interface DeviceSettings {
@@ -18,9 +20,6 @@ export interface DeviceSettings {
 
 /** Of each meter, by meter id. */
 export type SettingsByMeter = ReadonlyMap<string, DeviceSettings>;
-
-/** Types of connections that ask their meters, and so can ask them at another pace. */
-const POLLING_TYPES: readonly string[] = ["modbus"];
 
 /** Ledger meters are called `<device>/<suffix>`. */
 export function deviceOfMeter(meterId: string): string {
@@ -40,7 +39,13 @@ export interface SettingsSite {
   readonly hasClosed: boolean;
 }
 
-/** Why this node cannot do what the settings say; undefined where it can. */
+/** A setting that a node cannot follow: what the ledger hears, and what the node's own log has beside it. */
+export interface Impossible {
+  readonly rejection: Rejection;
+  readonly reason: string;
+}
+
+/** Why this node cannot do what the settings say; undefined where it can. Whatever it does not follow is refused here: nothing is taken in part. */
 export function whyImpossible(
   settings: DeviceSettings,
   {
@@ -54,39 +59,45 @@ export function whyImpossible(
     readonly others: SettingsByMeter;
   },
   site: SettingsSite,
-): string | undefined {
+): Impossible | undefined {
+  const no = (rejection: Rejection, reason: string): Impossible => ({ rejection, reason });
   const { reportingIntervalMs, intervalMs, latenessMs, clearSums, inputs = {} } = settings;
   if (clearSums === true && certificate.administrator !== "" && certificate.administrator !== certificate.owner)
-    return "only the meter's owner may have its sums in the clear";
+    return no("SETTING_IMPOSSIBLE", "only the meter's owner may have its sums in the clear");
   if (
     !site.hasInputs &&
     (reportingIntervalMs !== undefined || latenessMs !== undefined || settings.inputs !== undefined)
   )
-    return "this node reads no connections";
+    return no("CONNECTION_UNKNOWN", "this node reads no connections");
   // Leaving it out changes it too, where it was set before.
   const nextMs = intervalMs ?? intervalMsOf(site.defaultIntervalMs, others);
-  if (nextMs !== site.intervalMs && site.hasClosed) return `intervals of ${site.intervalMs} ms are closed already`;
+  if (nextMs !== site.intervalMs && site.hasClosed)
+    return no("INTERVAL_FIXED", `intervals of ${site.intervalMs} ms are closed already`);
   if (intervalMs !== undefined && intervalMs !== site.intervalMs) {
     if (certificate.intervalMs === 0 || intervalMs % certificate.intervalMs !== 0)
-      return `the certificate is for intervals of ${certificate.intervalMs} ms`;
-    if (86_400_000 % intervalMs !== 0) return "a day is no multiple of the interval";
+      return no("SETTING_IMPOSSIBLE", `the certificate is for intervals of ${certificate.intervalMs} ms`);
+    if (86_400_000 % intervalMs !== 0) return no("SETTING_IMPOSSIBLE", "a day is no multiple of the interval");
   }
   for (const [other, { intervalMs: otherMs }] of others)
     if (intervalMs !== undefined && otherMs !== undefined && intervalMs !== otherMs)
-      return `${other} has intervals of ${otherMs} ms, and a node has one length`;
+      return no("SETTINGS_CONFLICT", `${other} has intervals of ${otherMs} ms, and a node has one length`);
   for (const [other, theirs] of others)
     if (deviceOfMeter(other) === deviceOfMeter(meterId)) {
       for (const name of ["reportingIntervalMs", "latenessMs"] as const)
         if (settings[name] !== undefined && theirs[name] !== undefined && settings[name] !== theirs[name])
-          return `${other} is of the same device and has ${name} ${theirs[name]}`;
+          return no("SETTINGS_CONFLICT", `${other} is of the same device and has ${name} ${theirs[name]}`);
     }
   for (const [name, { periodMs }] of Object.entries(inputs)) {
     const input = site.metersFile.inputs.find((each) => each.name === name);
-    if (input === undefined) return `there is no connection ${name}`;
-    if (!POLLING_TYPES.includes(input.type)) return `connection ${name} does not ask its meter`;
+    if (input === undefined) return no("CONNECTION_UNKNOWN", `there is no connection ${name}`);
+    const period = periodOf(input.type, input.options);
+    if (period === undefined) return no("PERIOD_UNCHANGEABLE", `connection ${name} (${input.type}) asks nobody`);
+    if (periodMs < period.min || periodMs > period.max)
+      return no("PERIOD_OUT_OF_RANGE", `connection ${name} asks every ${period.min} to ${period.max} ms`);
     for (const [other, theirs] of others) {
       const theirMs = theirs.inputs?.[name]?.periodMs;
-      if (theirMs !== undefined && theirMs !== periodMs) return `${other} has connection ${name} at ${theirMs} ms`;
+      if (theirMs !== undefined && theirMs !== periodMs)
+        return no("SETTINGS_CONFLICT", `${other} has connection ${name} at ${theirMs} ms`);
     }
   }
   return undefined;
@@ -109,7 +120,9 @@ export function withSettings(file: MetersFile, all: SettingsByMeter): MetersFile
   }
   const inputs = file.inputs.map((input) => {
     const periodMs = periods.get(input.name);
-    return periodMs === undefined ? input : { ...input, options: { ...(input.options as object), periodMs } };
+    const period = periodOf(input.type, input.options);
+    if (periodMs === undefined || period === undefined) return input;
+    return { ...input, options: withPeriod(input.options, period, periodMs) };
   });
   const { homeAssistant } = file;
   // Through the file's own reader, so that nothing else than what may stand in the file comes out.

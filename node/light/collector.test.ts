@@ -1,4 +1,7 @@
+import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
@@ -19,7 +22,7 @@ import { attest } from "../devices/attestationFile.ts";
 import { sealConfiguration } from "../devices/configurationBox.ts";
 import { encodeContent, plaintextOf } from "../devices/configurationContent.ts";
 import { documentOfSettings, SETTINGS_SCHEMA } from "../devices/testDevice.ts";
-import { NO_METERS } from "../meter/metersFile.ts";
+import { type MetersFile, NO_METERS } from "../meter/metersFile.ts";
 import { defaultOptions } from "../options.ts";
 import { type Collector, startCollector } from "./collector.ts";
 import { deviceKeyOf } from "./meterKeys.ts";
@@ -32,7 +35,7 @@ const BLOCK_MS = Date.UTC(2023, 10, 15, 12);
 const PATIENCE = { timeout: 30_000 };
 
 /** A full node that reads a meter, over a ledger in memory: each block that is made is one that the node has committed. */
-async function startTestCollector() {
+async function startTestCollector(metersFile: MetersFile = NO_METERS) {
   const home = mkdtempSync(join(tmpdir(), "collector-"));
   onTestFinished(() => rmSync(home, { recursive: true }));
   const ledger = createTestLedger({ checker: true });
@@ -58,7 +61,7 @@ async function startTestCollector() {
   };
   collector = await startCollector(
     defaultOptions({ home, deviceMeters: [METER] }),
-    { chainId: CHAIN_ID, meterKey: METER_KEY, metersFile: NO_METERS },
+    { chainId: CHAIN_ID, meterKey: METER_KEY, metersFile },
     {
       app: ledger.app,
       reader: { txProof: async (id: Uint8Array) => proofs.get(hex(id)), lightBlock: unused } as never,
@@ -106,8 +109,31 @@ test("a full node that reads meters applies their configurations with the block,
   expect([node.codes, node.record(1)?.outcome]).toEqual([["OK"], "applied"]);
   await node.set(2, { inputs: { none: { periodMs: 500 } } });
   node.block();
-  await vi.waitFor(() => expect(node.record(2)).toMatchObject({ outcome: "rejected", code: 8 }), PATIENCE);
+  await vi.waitFor(() => expect(node.record(2)).toMatchObject({ outcome: "rejected", code: 11 }), PATIENCE);
   expect(node.states().applied.version).toBe(1);
+});
+
+test("a context broker is asked as often as the configuration says, from now on", async () => {
+  let queries = 0;
+  const broker = createServer((request, response) => {
+    if (request.url?.startsWith("/v2/entities")) queries += 1;
+    response.end("[]");
+  });
+  broker.listen(0, "127.0.0.1");
+  await once(broker, "listening");
+  onTestFinished(() => void broker.close());
+  const url = `http://127.0.0.1:${(broker.address() as AddressInfo).port}`;
+  const options = {
+    port: 0,
+    broker: { url, entityType: "Meter", notifyUrl: "http://127.0.0.1:1", cadenceMs: 3_600_000 },
+  };
+  const node = await startTestCollector({ ...NO_METERS, inputs: [{ name: "fiware", type: "ngsi", options }] });
+  await vi.waitFor(() => expect(queries).toBe(1), PATIENCE);
+  await node.set(1, { inputs: { fiware: { periodMs: 100 } } });
+  node.block();
+  // Once because it is started anew, and then again and again: at the old pace it would be three hours later.
+  await vi.waitFor(() => expect(queries).toBeGreaterThan(3), PATIENCE);
+  await vi.waitFor(() => expect(node.record(1)?.outcome).toBe("applied"), PATIENCE);
 });
 
 test("a full node that catches up applies the newest configuration alone, once it has", async () => {

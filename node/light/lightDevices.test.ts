@@ -139,8 +139,8 @@ test("another T_i is refused once an interval is closed", async () => {
   const home = newHome();
   const { header } = await home.start([METER]);
   await home.set(1, { intervalMs: 1_800_000 });
-  expect(await header(1)).toMatchObject({ appliedVersion: 0, outcome: "rejected", code: 8 });
+  expect(await header(1)).toMatchObject({ appliedVersion: 0, outcome: "rejected", code: 14 });
   expect(home.ledger.query("/edream/configuration", `1 ${METER}`)).toMatchObject({
-    ...{ outcome: "rejected", code: 8, administrator: accountOf("prosumer") },
+    ...{ outcome: "rejected", code: 14, administrator: accountOf("prosumer") },
   });
 });

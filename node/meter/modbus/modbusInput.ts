@@ -3,6 +3,7 @@ import { QUALITY, type Reading } from "#storage/types/reading.ts";
 import type { DecodedFrame } from "../frame.ts";
 import type { MeterInput, StartInput } from "../input.ts";
 import { HOST, ID_PART, OptionReader } from "../inputOptions.ts";
+import { INPUT_PERIODS } from "../inputPeriods.ts";
 import { pause } from "../pause.ts";
 import { type EnergySample, Plausibility } from "../plausibility.ts";
 import { type Block, planBlocks } from "./blocks.ts";
@@ -179,7 +180,7 @@ function readModbusOptions(options: unknown): { endpoint: ModbusEndpoint; device
       timeoutMs: reader.integer("timeoutMs", { min: 20, max: 60_000, fallback: 2000 }),
     },
     devices,
-    periodMs: reader.integer("periodMs", { min: 10, max: 3_600_000, fallback: 10_000 }),
+    periodMs: reader.integer("periodMs", { ...INPUT_PERIODS.modbus, fallback: 10_000 }),
   };
 }
 

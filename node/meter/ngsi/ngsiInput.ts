@@ -6,6 +6,7 @@ import {
 } from "../httpReceiver.ts";
 import type { InputPorts, MeterInput } from "../input.ts";
 import { OptionReader, SECRET } from "../inputOptions.ts";
+import { INPUT_PERIODS } from "../inputPeriods.ts";
 import { pause } from "../pause.ts";
 import { DEFAULT_MAX_POWER_W, MAX_POWER_W } from "../readingCollector.ts";
 import { type AttributeTable, readAttributes } from "./attributes.ts";
@@ -182,6 +183,6 @@ function readBroker(
     notifyToken,
     context: reader.optionalText("context", URL_FORM),
     expiresS: reader.integer("expiresS", { min: 2, max: 31_536_000, fallback: 86_400 }),
-    cadenceMs: reader.integer("cadenceMs", { min: 10, max: 3_600_000, fallback: 5000 }),
+    cadenceMs: reader.integer("cadenceMs", { ...INPUT_PERIODS.ngsi, fallback: 5000 }),
   };
 }
