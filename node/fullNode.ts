@@ -19,6 +19,7 @@ import type { ApiPorts, NodeEvent, NodeStatus } from "./api/ports.ts";
 import { homePaths } from "./configurationHome.ts";
 import type { ConsensusDriver, DriverParts } from "./consensusDriver.ts";
 import type { Collector } from "./light/collector.ts";
+import { openTier, readingsPort } from "./light/tierPorts.ts";
 import { createMempool } from "./mempool.ts";
 import { decideTxGossip } from "./mempoolGossip.ts";
 import type { TxVerdict } from "./mempoolTypes.ts";
@@ -57,7 +58,9 @@ export async function startFullNode(
     readonly node: PrivateKey;
     readonly validator: PrivateKey | undefined;
     /** With meters.json: of the meters that this node reads. */
-    readonly meters?: { readonly meterKey: PrivateKey; readonly metersFile: MetersFile } | undefined;
+    readonly meters?:
+      | { readonly meterKey: PrivateKey; readonly metersFile: MetersFile; readonly archiveKey?: PrivateKey }
+      | undefined;
   },
   { log, metrics }: NodeParts,
 ): Promise<RunningNode> {
@@ -213,6 +216,9 @@ export async function startFullNode(
   opening.defer(() => running.stop());
   await serveRequests(net, { blocks, reader, app, mempool, addEvidence: (found) => running.addEvidence(found) });
   await running.start();
+  // Also without meters of its own: it may drain the queue of others into its store.
+  const tier = await openTier(options, log);
+  if (tier !== undefined) opening.use(tier);
   if (keys.meters !== undefined) {
     const { startCollector } = await import("./light/collector.ts");
     const fail = (error: unknown) => {
@@ -224,7 +230,7 @@ export async function startFullNode(
       if (chain === undefined || chain.lastBlockHeight === 0 || running.status().isCatchingUp) return undefined;
       return { appHash: chain.appHash, timeMs: timestampToMs(chain.lastBlockTime) };
     };
-    const own = { reader, app, mempool, network: net, tip, log, fail };
+    const own = { reader, app, mempool, network: net, tip, tier, log, fail };
     collector = opening.use(await startCollector(options, { chainId, ...keys.meters }, own));
   }
 
@@ -246,6 +252,7 @@ export async function startFullNode(
       catchingUp: isCatchingUp,
       peers: net.peers.length,
       validatorAddress: running.validatorAddress,
+      ...(tier === undefined ? {} : { secondTier: tier.state() }),
     };
   };
   const ports: ApiPorts = {
@@ -286,13 +293,16 @@ export async function startFullNode(
     validators: (height) => loadValidators(store, height),
     proof: (id) => reader.proofFile(id),
     stateQuery: (request) => app.query(request),
+    readings: readingsPort(tier, collector && (() => collector?.meters())),
   };
   const api = options.api ? await createApi(options, ports, { metrics, log }) : undefined;
   if (api !== undefined) opening.defer(() => api.close());
   const rpcParts = { options, genesis, keys, store, blocks, app, mempool, network: net, driver: running, happenings };
   const rpc = options.rpcListen === "" ? undefined : await createRpc(options, fullNodeRpcPorts(rpcParts), { log });
   if (rpc !== undefined) opening.defer(() => rpc.close());
-  opening.defer(keepMetrics(metrics, { mempool, network: net, verifier, round: () => running.status().round }));
+  opening.defer(
+    keepMetrics(metrics, { mempool, network: net, verifier, round: () => running.status().round, secondTier: tier }),
+  );
 
   const resources = opening.move();
   let stopping: Promise<void> | undefined;

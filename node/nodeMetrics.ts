@@ -4,6 +4,7 @@ import { timestampToMs } from "#storage/types/time.ts";
 import type { Metrics } from "./api/metrics.ts";
 import type { Mempool } from "./mempoolTypes.ts";
 import type { NetworkCounters } from "./network/counters.ts";
+import type { SecondTier } from "./offchain/secondTier.ts";
 import type { Verifier } from "./verifier.ts";
 
 /** How often what the parts count themselves is brought up to date. */
@@ -15,6 +16,8 @@ export interface MeteredParts {
   readonly network: { readonly counters: Readonly<NetworkCounters>; readonly peers: readonly unknown[] };
   readonly verifier: Pick<Verifier, "counters">;
   round(): number;
+  /** Absent where readings stay in the log, or there are none. */
+  readonly secondTier?: Pick<SecondTier, "state"> | undefined;
 }
 
 /** Counts one committed block. */
@@ -75,6 +78,12 @@ export function keepMetrics(metrics: Metrics, parts: MeteredParts): () => void {
     metrics.network.sent.inc({ protocol: "gossip" }, growth("gossip out", gossipPublishedBytes));
     metrics.network.sent.inc({ protocol: "consensus" }, growth("consensus out", consensusSentBytes));
     for (const name of REFUSALS) metrics.network.refused.inc({ code: name }, growth(name, network.counters[name]));
+    const tier = parts.secondTier?.state();
+    if (tier !== undefined) {
+      metrics.readings.backlog.set(tier.backlogBatches);
+      metrics.readings.forwarded.inc(growth("forwarded", tier.forwarded));
+      metrics.readings.away.set(tier.isAway ? 1 : 0);
+    }
     metrics.verifier.checks.inc(growth("checks", verifier.counters.checked));
     metrics.verifier.cached.inc(growth("cached", verifier.counters.cacheHits));
   };

@@ -47,7 +47,9 @@ async function metersOf(options: NodeOptions, passphrase: string) {
   const { loadMetersFile } = await import("./meter/metersFile.ts");
   const metersFile = await loadMetersFile(paths.meters);
   if (metersFile.inputs.length === 0) return undefined;
-  return { metersFile, meterKey: await loadKey(paths.keys, options.meterKey, passphrase) };
+  const meterKey = await loadKey(paths.keys, options.meterKey, passphrase);
+  if (options.archiveEvery === "") return { metersFile, meterKey };
+  return { metersFile, meterKey, archiveKey: await loadKey(paths.keys, options.archiveKey, passphrase) };
 }
 
 /** A light node's keys and its validators' are Ed25519: asking for the other kind would only load it. */

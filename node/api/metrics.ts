@@ -60,6 +60,11 @@ export function createMetrics() {
       batchSeconds: seconds("ledger_store_batch_seconds", "One synchronous batch"),
       walSyncSeconds: seconds("ledger_store_wal_sync_seconds", "One synchronisation of the write-ahead log"),
     },
+    readings: {
+      backlog: gauge("ledger_readings_backlog_batches", "Batches of the log that wait for the queue or the store"),
+      forwarded: counter("ledger_readings_forwarded_total", "Readings handed over to the queue or the store"),
+      away: gauge("ledger_readings_away", "1 while the queue or the store does not answer"),
+    },
     api: {
       requestSeconds: seconds("ledger_api_request_seconds", "REST requests", ["method", "route", "status"]),
       eventClients: gauge("ledger_api_event_clients", "Open event streams"),

@@ -7,6 +7,7 @@ import type { Header } from "#storage/types/header.ts";
 import type { ProofFile } from "#storage/types/proofFile.ts";
 import type { Reading } from "#storage/types/reading.ts";
 import type { ValidatorSet } from "#storage/types/validatorSet.ts";
+import type { SecondTierState } from "../offchain/secondTier.ts";
 import type { NodeRole } from "../options.ts";
 
 type Answer<T> = T | Promise<T>;
@@ -40,8 +41,8 @@ export interface ApiPorts {
   readonly light?: () => Answer<object>;
   /** `Application.query`; a light node may ask a full node. Members, meters, accounts and outputs are answered from it. */
   readonly stateQuery?: (request: QueryRequest) => Answer<QueryResponse>;
-  /** Readings of one meter, or of all, by time within a series; of a node that keeps readings (node/analytics/readingsInput.ts, storeReadings). */
-  readonly readings?: (meterId: string | undefined, range: TimeRange) => AsyncIterable<Reading>;
+  /** Readings of one meter, or of all, by time within a series; of a node that keeps readings (node/analytics: storeReadings, logReadings). */
+  readonly readings?: ((meterId: string | undefined, range: TimeRange) => AsyncIterable<Reading>) | undefined;
 }
 
 export interface NodeStatus {
@@ -65,6 +66,8 @@ export interface NodeStatus {
   readonly peers: number;
   /** 20-byte address of the validator key; undefined for other roles. */
   readonly validatorAddress: Uint8Array | undefined;
+  /** Where readings go on from the node's log; absent where they stay there. */
+  readonly secondTier?: SecondTierState | undefined;
 }
 
 export type Readiness = { readonly ready: true } | { readonly ready: false; readonly reason: string };

@@ -28,7 +28,7 @@ export type SmallApiOptions = Pick<
 
 export type SmallApiPorts = Pick<
   ApiPorts,
-  "status" | "readiness" | "peers" | "proof" | "subscribe" | "header" | "light"
+  "status" | "readiness" | "peers" | "proof" | "subscribe" | "header" | "light" | "readings"
 > & {
   /** What opens the committed sums of this node's own intervals; absent where it meters nothing. */
   readonly openings?: ((request: OpeningsRequest) => Promise<readonly SumOpening[]>) | undefined;

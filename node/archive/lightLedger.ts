@@ -32,8 +32,8 @@ const MAX_RECORD_BYTES = 512;
 export function createLightLedger(
   options: { readonly chainId: string; readonly key: PrivateKey },
   parts: {
-    readonly network: Network;
-    readonly peers: FullNodePeers;
+    readonly network: Pick<Network, "protocols" | "penalise">;
+    readonly peers: Pick<FullNodePeers, "ask">;
     readonly proofs: Pick<Proofs, "state" | "transactions">;
     /** Resolves after about a second. */
     readonly wait: () => Promise<void>;

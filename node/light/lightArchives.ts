@@ -4,7 +4,6 @@ import type { ArchiveEvery } from "#storage/archive/archivePeriods.ts";
 import type { PrivateKey } from "#storage/crypto/keys.ts";
 import { scanReadingLog } from "#storage/offchain/readingLogScan.ts";
 import type { ArchiveJob } from "../archive/archiveJob.ts";
-import { loadKey } from "../cli/keyStore.ts";
 import { homePaths } from "../configurationHome.ts";
 import type { Network } from "../network/network.ts";
 import type { NodeOptions } from "../options.ts";
@@ -16,22 +15,22 @@ import type { Proofs } from "./proofs.ts";
 const LOOK_MS = 1000;
 
 /**
- * A light node's archives: its own readings, sealed by the key of the meters' owner. Loaded only where archives are made, because IPFS's packages
+ * The archives of a node that reads meters: its own readings, sealed by the key of the meters' owner. Loaded only where archives are made, because IPFS's packages
  * are some MB of a prosumer's memory.
- * @throws CliError KEY_UNKNOWN; ArchiveError ARCHIVE_PERIOD_INVALID; MdmsError MDMS_TARGET_INVALID
+ * @throws ArchiveError ARCHIVE_PERIOD_INVALID; MdmsError MDMS_TARGET_INVALID
  */
 export async function startLightArchives(
   options: NodeOptions,
   owner: {
     readonly chainId: string;
     readonly meterKey: PrivateKey;
-    readonly keyFolder: string;
-    readonly passphrase: string;
+    /** Of the meters' owner: it signs. */
+    readonly archiveKey: PrivateKey;
   },
   ports: {
-    readonly network: Network;
-    readonly peers: FullNodePeers;
-    readonly proofs: Proofs;
+    readonly network: Pick<Network, "protocols" | "penalise">;
+    readonly peers: Pick<FullNodePeers, "ask">;
+    readonly proofs: Pick<Proofs, "state" | "transactions">;
     /** Meters of the ledger; the log has readings of devices too, which belong to none. */
     readonly isSealed: (meterId: string) => boolean;
     /** Headers to prove something under are there. */
@@ -47,7 +46,6 @@ export async function startLightArchives(
   const { chainId: ledgerId, meterKey } = owner;
   const { data } = homePaths(options.home);
   const { network, peers, proofs, log } = ports;
-  const key = await loadKey(owner.keyFolder, options.archiveKey, owner.passphrase);
   const wait = () => new Promise<void>((resolve) => setTimeout(resolve, LOOK_MS));
   const all = readingsOfLog({ scan: () => scanReadingLog(join(data, "readings")) });
   const readings = {
@@ -61,7 +59,7 @@ export async function startLightArchives(
     { ledgerId, data, secretOf: (meterId) => meterSecretOf(meterKey, meterId) },
     {
       readings,
-      ledger: createLightLedger({ chainId: ledgerId, key }, { network, peers, proofs, wait }),
+      ledger: createLightLedger({ chainId: ledgerId, key: owner.archiveKey }, { network, peers, proofs, wait }),
       isReady: ports.isReady,
       log,
     },

@@ -14,6 +14,7 @@ import { loadKey } from "../cli/keyStore.ts";
 import { homePaths } from "../configurationHome.ts";
 import { loadMetersFile } from "../meter/metersFile.ts";
 import { createNetwork } from "../network/network.ts";
+import type { SecondTier } from "../offchain/secondTier.ts";
 import type { NodeOptions } from "../options.ts";
 import type { RunningNode } from "../runningNode.ts";
 import { VERSION } from "../version.ts";
@@ -25,6 +26,7 @@ import { type Metering, startMetering } from "./metering.ts";
 import { openOutbox, type Sealable } from "./outbox.ts";
 import { createProofs } from "./proofs.ts";
 import { createSubmitter } from "./submitter.ts";
+import { openTier, readingsPort } from "./tierPorts.ts";
 
 /** Without news by gossip a light node asks for the newest block this often, in ms. */
 const POLL_MS = 1_000;
@@ -121,6 +123,8 @@ export async function startLightNode(
   const metersFile = await loadMetersFile(homePaths(options.home).meters);
   const metersOn = options.meterSource === "inputs" ? metersFile.inputs.length > 0 : options.meterSource !== "none";
   const meterKey = metersOn ? await loadKey(keyFolder, options.meterKey, keys.passphrase) : undefined;
+  const tier = meterKey && (await openTier(options, log));
+  if (tier !== undefined) opening.use(tier);
   let devices: LightDevices | undefined;
   const submitter =
     meterKey &&
@@ -210,7 +214,7 @@ export async function startLightNode(
           return settled;
         },
         startMeters: (effective, file) =>
-          startMetering(effective, { chainId, meterKey, metersFile: file }, { outbox, enqueue, fail, log }),
+          startMetering(effective, { chainId, meterKey, metersFile: file }, { outbox, enqueue, fail, log, tier }),
       },
     );
     const running = devices;
@@ -219,7 +223,7 @@ export async function startLightNode(
     if (options.archiveEvery !== "") {
       archives = await startLightArchives(
         options,
-        { chainId, meterKey, keyFolder, passphrase: keys.passphrase },
+        { chainId, meterKey, archiveKey: await loadKey(keyFolder, options.archiveKey, keys.passphrase) },
         {
           ...{ network: net, peers: verified.peers, proofs, log },
           isSealed: (meterId) => outbox.closedUntilMs(meterId) > 0,
@@ -248,6 +252,7 @@ export async function startLightNode(
       catchingUp: header === undefined,
       peers: net.peers.length,
       validatorAddress: undefined,
+      ...(tier === undefined ? {} : { secondTier: tier.state() }),
     };
   };
   const lightView = async () => {
@@ -301,6 +306,7 @@ export async function startLightNode(
         },
         header: (height) => verified.load(height),
         light: lightView,
+        readings: readingsPort(tier, meterKey && (() => devices?.meters())),
         openings: (request) => outbox.openings(request),
         unsealed: async (meterId, limit) => ({
           late: (devices?.meters()?.unsealed(meterId) ?? []).slice(0, limit),
@@ -321,6 +327,7 @@ export async function startLightNode(
             ledger_light_proofs_verified_total: ["Proofs that held", proofs.counts.verified],
             ledger_light_proofs_failed_total: ["Proofs that did not hold", proofs.counts.failed],
             ...(meters === undefined ? {} : meterMetrics(meters)),
+            ...(tier === undefined ? {} : tierMetrics(tier)),
             ledger_network_peers: ["Connected peers", net.peers.length],
           });
         },
@@ -344,6 +351,15 @@ export async function startLightNode(
     },
     done: done.promise,
     stopMetering: () => stopMetering.abort(),
+  };
+}
+
+function tierMetrics(tier: SecondTier): Parameters<typeof formatMetrics>[0] {
+  const { backlogBatches, forwarded, isAway } = tier.state();
+  return {
+    ledger_readings_backlog_batches: ["Batches of the log that wait for the queue or the store", backlogBatches],
+    ledger_readings_forwarded_total: ["Readings handed over to the queue or the store", forwarded],
+    ledger_readings_away: ["1 while the queue or the store does not answer", isAway ? 1 : 0],
   };
 }
 
