@@ -68,3 +68,15 @@ export const MAX_TX_ATTESTATIONS = 16;
 
 /** Characters of a short text in a message: device model, schema id, detector. */
 export const MAX_LABEL_CHARS = 64;
+
+/** Bytes of one BigchainDB transaction's canonical JSON, unless genesis says less: what MAX_TX_BYTES leaves beside the envelope. */
+export const MAX_ASSET_TRANSACTION_BYTES = 240 * 1024;
+
+/** Levels of a BigchainDB transaction's JSON: a condition of 100 nested thresholds, the deepest that is looked at, takes 205. */
+export const MAX_ASSET_JSON_DEPTH = 256;
+
+/** Nested thresholds of a condition or fulfillment (BigchainDB's `_fulfillment_from_details`). */
+export const MAX_CONDITION_DEPTH = 100;
+
+/** Ed25519 signatures of one BigchainDB transaction: 256 take 13 ms. */
+export const MAX_ASSET_SIGNATURES = 256;
