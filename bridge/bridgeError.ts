@@ -1,0 +1,15 @@
+import { LedgerError } from "#storage/error.ts";
+
+export type BridgeErrorDetails =
+  | { readonly code: "BRIDGE_VALSET_MEMBERS"; readonly members: number }
+  | { readonly code: "BRIDGE_VALSET_ORDER"; readonly member: number }
+  | { readonly code: "BRIDGE_VALSET_POWER"; readonly member: number; readonly power: bigint }
+  | { readonly code: "BRIDGE_VALSET_LENGTH"; readonly bytes: number }
+  | { readonly code: "BRIDGE_RESULTS_COUNT"; readonly txs: number; readonly results: number }
+  | { readonly code: "BRIDGE_RANGE"; readonly fromHeight: number; readonly blocks: number }
+  | { readonly code: "BRIDGE_HEIGHT_OUTSIDE"; readonly height: number }
+  | { readonly code: "BRIDGE_TX_ABSENT"; readonly txId: Uint8Array }
+  | { readonly code: "BRIDGE_STATE_PROOF"; readonly reason: string };
+
+/** Codes: bridge/README.md. */
+export class BridgeError extends LedgerError<BridgeErrorDetails> {}

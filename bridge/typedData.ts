@@ -1,0 +1,91 @@
+import { TypedDataEncoder, type TypedDataField } from "ethers";
+import type { ValsetMember } from "./valset.ts";
+import { totalPower, valsetHash } from "./valset.ts";
+
+/** Where a signature counts: one ledger, one contract, one chain (EIP-712). */
+export interface BridgeDomain {
+  readonly chainId: bigint;
+  /** Of the Bridge contract, 0x and hex. */
+  readonly contract: string;
+  /** SHA256 of the ledger's genesis, 32 bytes. */
+  readonly ledgerId: Uint8Array;
+}
+
+/** What validators sign of the blocks fromHeight..toHeight (contracts/src/interfaces/IBridge.sol). */
+export interface Anchor {
+  readonly seq: bigint;
+  readonly valsetNonce: bigint;
+  readonly fromHeight: number;
+  readonly toHeight: number;
+  /** Of block toHeight, Unix ms. */
+  readonly time: number;
+  /** Hash of block toHeight, 32 bytes. */
+  readonly lastHeaderHash: Uint8Array;
+  /** RFC 6962 root over the blocks' leaves, 32 bytes. */
+  readonly root: Uint8Array;
+}
+
+export interface ValsetUpdate {
+  readonly nonce: bigint;
+  /** First height of the new set; everything below it is anchored. */
+  readonly effectiveHeight: number;
+  readonly members: readonly ValsetMember[];
+}
+
+export interface Freeze {
+  readonly nonce: bigint;
+  readonly on: boolean;
+}
+
+type Types = Readonly<Record<string, TypedDataField[]>>;
+
+const ANCHOR: Types = {
+  Anchor: [
+    { name: "seq", type: "uint64" },
+    { name: "valsetNonce", type: "uint64" },
+    { name: "fromHeight", type: "uint64" },
+    { name: "toHeight", type: "uint64" },
+    { name: "time", type: "uint64" },
+    { name: "lastHeaderHash", type: "bytes32" },
+    { name: "root", type: "bytes32" },
+  ],
+};
+const VALSET_UPDATE: Types = {
+  ValsetUpdate: [
+    { name: "nonce", type: "uint64" },
+    { name: "effectiveHeight", type: "uint64" },
+    { name: "totalPower", type: "uint128" },
+    { name: "valsetHash", type: "bytes32" },
+  ],
+};
+const FREEZE: Types = {
+  Freeze: [
+    { name: "nonce", type: "uint64" },
+    { name: "on", type: "bool" },
+  ],
+};
+
+/** 0x and 64 hex digits, to be signed by a validator's second key. */
+export function anchorDigest(domain: BridgeDomain, anchor: Anchor): string {
+  return TypedDataEncoder.hash(ethersDomain(domain), { ...ANCHOR }, anchor);
+}
+
+/** What the contract keeps of an accepted anchor: its struct hash, without the domain. */
+export function anchorHash(anchor: Anchor): string {
+  return TypedDataEncoder.hashStruct("Anchor", { ...ANCHOR }, anchor);
+}
+
+/** As anchorDigest. @throws BridgeError as encodeValset */
+export function valsetUpdateDigest(domain: BridgeDomain, { nonce, effectiveHeight, members }: ValsetUpdate): string {
+  const value = { nonce, effectiveHeight, totalPower: totalPower(members), valsetHash: valsetHash(members) };
+  return TypedDataEncoder.hash(ethersDomain(domain), { ...VALSET_UPDATE }, value);
+}
+
+/** As anchorDigest. */
+export function freezeDigest(domain: BridgeDomain, freeze: Freeze): string {
+  return TypedDataEncoder.hash(ethersDomain(domain), { ...FREEZE }, freeze);
+}
+
+function ethersDomain({ chainId, contract, ledgerId }: BridgeDomain) {
+  return { name: "EnergyLedgerBridge", version: "1", chainId, verifyingContract: contract, salt: ledgerId };
+}
