@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { setsUrgentConfiguration } from "#consensus/application/urgentBlock.ts";
 import { createEngine } from "#consensus/engine/engine.ts";
 import { createEvidencePool } from "#consensus/engine/evidencePool.ts";
 import { type BlockExecutor, createExecutor, handshake } from "#consensus/engine/executor.ts";
@@ -76,6 +77,7 @@ export async function createEmbeddedDriver(parts: DriverParts): Promise<Consensu
     evidence,
     mempoolTxs: (maxBytes) => mempool.reap(Math.min(maxBytes, options.maxProposalBytes)),
     hasTxs: () => mempool.stats.txs > 0,
+    isUrgent: setsUrgentConfiguration,
     async loadBlock(height) {
       const [blockBytes, commit] = await Promise.all([blocks.loadBlockBytes(height), blocks.loadProvingCommit(height)]);
       return blockBytes === undefined || commit === undefined ? undefined : { blockBytes, commit };

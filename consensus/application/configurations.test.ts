@@ -19,6 +19,7 @@ import {
   START_MS,
   sealMessage,
 } from "./testLedger.ts";
+import { setsUrgentConfiguration } from "./urgentBlock.ts";
 
 type Fields = NonNullable<Parameters<typeof configurationMessage>[1]>;
 
@@ -266,4 +267,15 @@ describe("a certificate", () => {
     expect(ledger.send(messages, "prosumer")).toBe("OK");
     expect(ledger.send([acknowledge(1n), acknowledge(1n, { meterId: "new:1" })], "device")).toBe("OK");
   });
+});
+
+test("a block is urgent when it sets an urgent configuration, and not when that is refused, normal, or answered", () => {
+  const ledger = createTestLedger({ checker: true });
+  const block = (message: Parameters<typeof ledger.sign>[0][number], by: Parameters<typeof ledger.sign>[1]) =>
+    setsUrgentConfiguration(ledger.block([ledger.sign([message], by)]));
+  expect(block(configurationMessage(1n, { priority: "normal" }), ["prosumer"])).toBe(false);
+  expect(block(configurationMessage(2n, { priority: "urgent" }), ["prosumer"])).toBe(true);
+  expect(block(configurationMessage(2n, { priority: "urgent" }), ["prosumer"])).toBe(false);
+  expect(block(acknowledge(2n), ["device"])).toBe(false);
+  expect(setsUrgentConfiguration(ledger.block([]))).toBe(false);
 });

@@ -11,7 +11,7 @@ import { addPrecommit } from "./commits.ts";
 import { checkProposal, checkProposalSignature, checkVote, checkVoteSignature } from "./messageChecks.ts";
 import type { ConsensusMessage } from "./messages.ts";
 import { encodeMessage } from "./messages.ts";
-import { feed, hasAllPrecommits, judge, noteVote, scheduleStart } from "./perform.ts";
+import { feed, hasAllPrecommits, isHurried, judge, noteVote, scheduleStart } from "./perform.ts";
 import type { Tip } from "./tip.ts";
 import { encodeWalRecord } from "./walRecord.ts";
 
@@ -117,7 +117,7 @@ async function acceptLatePrecommit(tip: Tip, vote: Vote): Promise<Verdict> {
   if (outcome === "conflict" && first !== undefined) tip.ports.evidence.addConflict(first, vote);
   tip.lastCommit = addPrecommit(tip.lastCommit, vote, lastValidators) ?? tip.lastCommit;
   noteVote(tip, vote);
-  if (options.skipTimeoutCommit && tip.machine.step === "idle" && !tip.isWaitingForTxs && hasAllPrecommits(tip))
+  if (isHurried(tip) && tip.machine.step === "idle" && !tip.isWaitingForTxs && hasAllPrecommits(tip))
     scheduleStart(tip, 0);
   return ACCEPTED;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { compareTimestamps } from "#storage/types/time.ts";
 import { signConflictingVotes } from "./testFaults.ts";
-import type { TestNet } from "./testNet.ts";
+import type { TestNet, TestNetOptions } from "./testNet.ts";
 import { createTestNet } from "./testNet.ts";
 
 const MINUTE_MS = 60_000;
@@ -133,6 +133,41 @@ describe("empty blocks", () => {
     await net.run(2000);
     net.nodes[2]?.addTx("mine");
     await net.runUntil(() => net.nodes.every((node) => node.app.committed.length === 1), MINUTE_MS);
+  });
+
+  test("the one that proves an urgent transaction does not wait for its time, and the next one does", async () => {
+    const timeoutCommitMs = 5 * MINUTE_MS;
+    const isUrgent: TestNetOptions["isUrgent"] = ({ txResults }) => txResults.length > 0;
+    const net = await createTestNet({
+      seed: 23,
+      validators: 4,
+      fullNodes: 1,
+      engine: { ...quiet, timeoutCommitMs },
+      isUrgent,
+    });
+    await net.run(2 * timeoutCommitMs);
+    expect(net.height()).toBe(1);
+    addTxs(net, 1);
+    const askedMs = net.nowMs();
+    await net.runUntil(() => net.height() >= 3, timeoutCommitMs);
+    expect(net.nowMs() - askedMs).toBeLessThan(2000);
+    net.nodes[0]?.addTx("later");
+    for (const node of net.nodes) node.addTx("later");
+    await net.run(timeoutCommitMs / 2);
+    expect(net.height()).toBe(3);
+    net.checkAgreement();
+  });
+
+  test("without one validator the proof of an urgent transaction waits for its time", async () => {
+    const isUrgent: TestNetOptions["isUrgent"] = ({ txResults }) => txResults.length > 0;
+    const engine = { ...quiet, timeoutCommitMs: MINUTE_MS };
+    const net = await createTestNet({ seed: 24, validators: 4, engine, isUrgent, late: [2] });
+    await net.run(2 * MINUTE_MS);
+    addTxs(net, 1);
+    await net.runUntil(() => net.height() >= 2, MINUTE_MS);
+    await net.run(MINUTE_MS / 2);
+    expect(net.height()).toBe(2);
+    await net.runUntil(() => net.height() >= 3, 2 * MINUTE_MS);
   });
 
   test("the heartbeat makes one after the interval", async () => {

@@ -125,6 +125,7 @@ export async function finishHeight(
     commit,
     precommits,
     appHash: block.header.appHash,
+    isUrgent: ports.isUrgent?.(response) ?? false,
     decided: entry === undefined ? undefined : { commitMessage, entry },
   });
   const facts = { height, round: commit.round, txs: block.txs.length, bytes: complete.blockBytes.length };
@@ -134,12 +135,16 @@ export async function finishHeight(
   await ports.onBlock({ block, blockId, commit, response, stateAfter });
 }
 
-/** Starts the height after `delayMs`, or at once when nobody's precommit is missing any more and the options say so. */
+/** Starts the height after `delayMs`, or at once when nobody's precommit is missing any more and the options say so or somebody waits for it. */
 export function scheduleStart(tip: Tip, delayMs: number): void {
-  const { height, options } = tip;
+  const { height } = tip;
   const startDue = () => tip.enqueue({ type: "startDue", height, heartbeat: false });
-  if (options.skipTimeoutCommit && hasAllPrecommits(tip)) setTimer(tip, "start", 0, startDue);
+  if (isHurried(tip) && hasAllPrecommits(tip)) setTimer(tip, "start", 0, startDue);
   else setTimer(tip, "start", delayMs, startDue);
+}
+
+export function isHurried({ options, isUrgent }: Tip): boolean {
+  return options.skipTimeoutCommit || isUrgent;
 }
 
 export function hasAllPrecommits(tip: Tip): boolean {

@@ -138,6 +138,11 @@ export interface EnginePorts {
   baseHeight(): number;
   /** Asks a peer for blocks of the given heights in order; it may answer with fewer. Rejects when the peer cannot be asked. */
   requestBlocks(peer: string, fromHeight: number, count: number): Promise<readonly StoredBlock[]>;
+  /**
+   * Whether somebody waits for what this block did: the next one, which proves it, then starts as soon as every validator's precommit is here,
+   * as with `skipTimeoutCommit`. When a height starts is each validator's own affair, so this need not be the same everywhere.
+   */
+  isUrgent?(response: FinalizeBlockResponse): boolean;
   /** After a block is on disk. */
   onBlock(committed: CommittedBlock): void | Promise<void>;
   /** A peer sent what no correct node sends. */

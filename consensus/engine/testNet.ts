@@ -6,7 +6,7 @@ import type { ConsensusParams } from "#storage/types/params.ts";
 import { DEFAULT_CONSENSUS_PARAMS } from "#storage/types/params.ts";
 import { timestampFromMs } from "#storage/types/time.ts";
 import type { Engine } from "./engine.ts";
-import type { EngineOptions, StoredBlock } from "./ports.ts";
+import type { EngineOptions, EnginePorts, StoredBlock } from "./ports.ts";
 import { DEFAULT_ENGINE_OPTIONS } from "./ports.ts";
 import type { TestNode } from "./testNode.ts";
 import { createTestNode } from "./testNode.ts";
@@ -31,6 +31,7 @@ export interface TestNetOptions {
   readonly late?: readonly number[];
   /** Probability that a node dies at one of its disk operations. */
   readonly crashRate?: number;
+  readonly isUrgent?: EnginePorts["isUrgent"];
 }
 
 /**
@@ -52,6 +53,8 @@ export interface TestNet {
   partition(...groups: (readonly number[])[]): void;
   /** Puts a message on the wire as if `from` had sent it to `to`. */
   send: (from: number, to: number, bytes: Uint8Array) => void;
+  /** Of every node's engine. */
+  readonly isUrgent: NonNullable<EnginePorts["isUrgent"]>;
   /** Answers to block requests of `to` can be falsified. */
   falsifyBlocks: ((from: number, to: number, blocks: readonly StoredBlock[]) => readonly StoredBlock[]) | undefined;
   /** Throws when two nodes hold different blocks at one height. */
@@ -109,6 +112,7 @@ export async function createTestNet(options: TestNetOptions): Promise<TestNet> {
     crashRate: options.crashRate ?? 0,
     random,
     falsifyBlocks: undefined,
+    isUrgent: options.isUrgent ?? (() => false),
     nowMs: () => clockMs,
 
     schedule(delayMs, run) {

@@ -215,6 +215,7 @@ export function createTestNode(
       evidence,
       mempoolTxs: () => [...node.mempool.values()],
       hasTxs: () => node.mempool.size > 0,
+      isUrgent: net.isUrgent,
       loadBlock: async (height) => storedBlock(disk, height),
       baseHeight: () => (disk.blocks.size > 0 ? 1 : 0),
       requestBlocks: (peer, fromHeight, count) => requestBlocks(net, index, Number(peer.slice(1)), fromHeight, count),

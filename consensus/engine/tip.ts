@@ -60,6 +60,8 @@ export interface Tip {
   lastDecided: { readonly commitMessage: Uint8Array; readonly entry: BlockEntry } | undefined;
   /** The last block's header does not show the present app hash yet: one more block must. */
   needsProofBlock: boolean;
+  /** Somebody waits for the block that proves the last one. */
+  isUrgent: boolean;
   /** The height could start but there is nothing to decide. */
   isWaitingForTxs: boolean;
   /** Messages for the next height, which a faster peer has reached. */
@@ -80,6 +82,7 @@ export interface LastBlock {
   readonly commit: Commit;
   readonly precommits: VoteSet;
   readonly appHash: Uint8Array;
+  readonly isUrgent?: boolean;
   /** Undefined when its parts are not in memory. */
   readonly decided: Tip["lastDecided"];
 }
@@ -101,6 +104,7 @@ export function createTip(
     lastCommitRound: 0,
     lastDecided: undefined,
     needsProofBlock: true,
+    isUrgent: false,
     isWaitingForTxs: false,
     future: [],
     futureBytes: 0,
@@ -168,6 +172,7 @@ function setLastBlock(tip: Tip, state: ChainState, last: LastBlock | undefined):
   tip.lastCommit = last?.precommits ?? EMPTY_VOTE_SET;
   tip.lastCommitRound = last?.commit.round ?? 0;
   tip.lastDecided = last?.decided;
+  tip.isUrgent = last?.isUrgent ?? false;
   tip.needsProofBlock = last === undefined || Buffer.compare(last.appHash, state.appHash) !== 0;
 }
 
