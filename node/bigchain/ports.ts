@@ -6,8 +6,8 @@ export type BigchainVerdict =
   | { readonly accepted: true; readonly id: string; readonly json: string }
   /** `error` is BigchainDB's class and `message` the whole text a client of the real server reads. */
   | { readonly accepted: false; readonly error: string; readonly message: string }
-  /** The real server answers with an exception: a body that is no object, a lone surrogate. */
-  | { readonly accepted: false; readonly error: "exception" };
+  /** More than the chain takes; or what the real server answers with an exception: JSON that is no object. */
+  | { readonly accepted: false; readonly error: "tooLarge" | "exception"; readonly message?: undefined };
 
 /** What the mempool said of a transaction. */
 export type BigchainSubmission =

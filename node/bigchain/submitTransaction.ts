@@ -20,10 +20,10 @@ export async function submitTransaction(
 ): Promise<Answer> {
   const verdict = await ports.validate(body);
   if (verdict === undefined) return unreadableBody();
-  if (!verdict.accepted)
-    return verdict.error === "exception"
-      ? internalError()
-      : errorAnswer(400, (verdict as { message: string }).message, verdict.error);
+  if (!verdict.accepted) {
+    if (verdict.message !== undefined) return errorAnswer(400, verdict.message, verdict.error);
+    return verdict.error === "tooLarge" ? bodyTooLarge() : internalError();
+  }
   const { id, json } = verdict;
   const echo: Answer = { status: 202, contentType: "application/json", body: `${json}\n` };
 
