@@ -24,6 +24,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   query: async () => (await import("./commands/query.ts")).queryCommand,
   prove: async () => (await import("./commands/prove.ts")).proveCommand,
   verify: async () => (await import("./commands/prove.ts")).verifyCommand,
+  readings: async () => (await import("./commands/readings.ts")).readingsCommand,
   erase: async () => (await import("./commands/erase.ts")).eraseCommand,
   audit: async () => (await import("./commands/audit.ts")).auditCommand,
   analytics: async () => (await import("./commands/analytics.ts")).analyticsCommand,

@@ -169,7 +169,7 @@ export class EmbeddedQueue implements ReadingQueue {
     this.#maxWaitingPublishes = options.maxWaitingPublishes;
     this.#isFollower = options.isFollower ?? false;
     const { nextBatch, prefetch } = options.place;
-    const firstKept = log.nextBatch - options.report.batches;
+    const firstKept = this.#isFollower ? 1 : log.nextBatch - options.report.batches;
     this.#nextBatch = Math.max(nextBatch, firstKept);
     this.#savedBatch = this.#nextBatch;
     this.#freshBatch = Math.min(this.#nextBatch + prefetch, log.nextBatch);
