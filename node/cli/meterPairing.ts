@@ -15,6 +15,8 @@ export interface Heard {
 const ADVICE: Readonly<Record<string, string>> = {
   dsmr: "check the cable, that the port is switched on at the meter (some grid operators do it on request), and the baud rate",
   dlms: "check the cable, that the HAN port is open (the grid operator opens it), and the baud rate",
+  iec62056:
+    "check cable and optical head, that the converter is set to 300 baud 7E1, and the meter's address (--set meters.0.address=NUMBER)",
   mqtt: "look with `mosquitto_sub -v -t '#'` whether the device publishes, and under which topic",
   lorawan: "look at the network server whether uplinks arrive, and whether its MQTT integration publishes them",
   modbus: "check address, port and unit id, and that no other program asks the meter",

@@ -35,6 +35,7 @@ const QUESTIONS: Readonly<Record<string, readonly Question[]>> = {
     },
   ],
   dlms: TCP_OR_SERIAL,
+  iec62056: TCP_OR_SERIAL,
   mqtt: [
     ...BROKER,
     {

@@ -19,6 +19,10 @@ export const INPUT_TYPES: Readonly<Record<string, InputType>> = {
     "a smart meter's P1 or D0 port: serial cable, or a converter by TCP",
     async () => (await import("./dsmr/dsmrInput.ts")).startDsmrInput,
   ),
+  iec62056: type(
+    "meters that have to be asked (IEC 62056-21 modes A, B and C): optical head, RS-485 or 20 mA, by serial cable or TCP",
+    async () => (await import("./iec62056/iec62056Input.ts")).startIec62056Input,
+  ),
   dlms: type(
     "a smart meter's HAN port (push over HDLC or M-Bus): serial cable, or a converter by TCP",
     async () => (await import("./dlms/dlmsInput.ts")).startDlmsInput,

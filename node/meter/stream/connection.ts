@@ -1,5 +1,5 @@
 import { connect } from "node:net";
-import type { Readable } from "node:stream";
+import type { Duplex, Readable } from "node:stream";
 import { HOST, OptionReader } from "../inputOptions.ts";
 
 /** Where the bytes of a meter come from, as plain JSON. */
@@ -31,6 +31,10 @@ export type SerialDefaults = Required<Pick<SerialOptions, "baudRate" | "dataBits
 /** An open line: bytes, and how to let it go. */
 export interface Line {
   readonly stream: Readable;
+  /** Resolves when it is sent, as far as is known here. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Once all that was written is sent. Absent: a converter by TCP has its own setting. */
+  readonly setBaudRate?: (baudRate: number) => Promise<void>;
   close(): void;
 }
 
@@ -52,8 +56,10 @@ const [DEFAULT_IDLE_MS, MIN_IDLE_MS, MAX_IDLE_MS] = [60_000, 100, 86_400_000];
 interface SerialModule {
   readonly SerialPort: new (
     options: SerialDefaults & { readonly path: string; readonly autoOpen: false },
-  ) => Readable & {
+  ) => Duplex & {
     readonly isOpen: boolean;
+    drain(done: (error: Error | null | undefined) => void): void;
+    update(settings: { readonly baudRate: number }, done: (error: Error | null | undefined) => void): void;
     open(done: (error: Error | null) => void): void;
     close(done: (error: Error | null) => void): void;
   };
@@ -117,16 +123,29 @@ async function openTcp(host: string, port: number, signal: AbortSignal): Promise
   } finally {
     limit.removeEventListener("abort", abort);
   }
-  return { stream: socket, close: () => socket.destroy() };
+  return { stream: socket, write: (bytes) => writeTo(socket, bytes), close: () => socket.destroy() };
+}
+
+async function writeTo(stream: Duplex, bytes: Uint8Array): Promise<void> {
+  await new Promise<void>((resolve, reject) =>
+    stream.write(bytes, (error) => (error === null || error === undefined ? resolve() : reject(error))),
+  );
 }
 
 async function openSerial(serial: SerialModule, settings: SerialDefaults & { readonly path: string }): Promise<Line> {
   const port = new serial.SerialPort({ ...settings, autoOpen: false });
-  await new Promise<void>((resolve, reject) =>
-    port.open((error) => (error === null || error === undefined ? resolve() : reject(error))),
-  );
+  const called = (call: (done: (error: Error | null | undefined) => void) => void): Promise<void> =>
+    new Promise((resolve, reject) =>
+      call((error) => (error === null || error === undefined ? resolve() : reject(error))),
+    );
+  await called((done) => port.open(done));
   return {
     stream: port,
+    async write(bytes) {
+      await writeTo(port, bytes);
+      await called((done) => port.drain(done));
+    },
+    setBaudRate: (baudRate) => called((done) => port.update({ baudRate }, done)),
     // A port that is gone (a stick pulled out) closes with an error, which changes nothing.
     close: () => {
       if (port.isOpen) port.close(() => undefined);

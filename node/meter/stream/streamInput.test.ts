@@ -225,6 +225,41 @@ test("a serial line is opened as configured, and closed", async () => {
   ]);
 });
 
+test("what is written to a serial line is sent before its rate changes, and a failure of the port is one of the call", async () => {
+  const done: string[] = [];
+  let fails = false;
+  class SerialPort extends Duplex {
+    isOpen = true;
+    constructor() {
+      super({
+        read() {},
+        write(chunk, _encoding, next) {
+          done.push(`write ${chunk}`);
+          next();
+        },
+      });
+    }
+    open = (next: (error: Error | null) => void) => next(null);
+    close = () => undefined;
+    drain(next: (error?: Error) => void): void {
+      done.push("drain");
+      next(fails ? new Error("unplugged") : undefined);
+    }
+    update({ baudRate }: { baudRate: number }, next: (error?: Error) => void): void {
+      done.push(`rate ${baudRate}`);
+      next();
+    }
+  }
+  const options = { type: "serial", path: "/dev/ttyUSB0" };
+  const connection = await readConnection(options, "iec62056.connection", SERIAL, async () => ({ SerialPort }));
+  const line = await connection.open(new AbortController().signal);
+  await line.write(Buffer.from("/?!"));
+  await line.setBaudRate?.(9600);
+  expect(done).toEqual(["write /?!", "drain", "rate 9600"]);
+  fails = true;
+  await expect(line.write(Buffer.from("x"))).rejects.toThrow("unplugged");
+});
+
 test("the package of serial lines is one that a node has or is told to install", async () => {
   const options = { type: "serial", path: "/dev/ttyUSB0" };
   const missing = readConnection(options, "dsmr.connection", SERIAL, () => Promise.reject(new Error("not found")));
