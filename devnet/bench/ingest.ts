@@ -150,13 +150,21 @@ function tables({ readingsPerSecond, fingerprinting, embedded, services }: Repor
         ["write + fdatasync of a batch alone", `p50 ${openLoop.fsyncMs.p50} ms, p99 ${openLoop.fsyncMs.p99} ms`],
         ["p99 of the acknowledgement above it", `${openLoop.aboveFsyncMs} ms`],
         [
+          "group commit on this disk, nothing else",
+          `p50 ${openLoop.groupCommitMs.p50} ms, p99 ${openLoop.groupCommitMs.p99} ms`,
+        ],
+        ["p99 of the acknowledgement above it", `${openLoop.aboveGroupCommitMs} ms`],
+        [
           "the generator without a queue",
           `p50 ${openLoop.withoutQueueMs.p50} ms, p99 ${openLoop.withoutQueueMs.p99} ms`,
         ],
         ["readings in a batch", String(openLoop.readingsPerBatch)],
         ["SHA-256 of 49 bytes/s", String(fingerprinting.hashesPerSecond)],
         ["fingerprints/s", `${fingerprinting.fingerprintsPerSecond}, ${fingerprinting.ratio} of it`],
-        ...cost.map((each) => [`processor time a reading, ${each.meters} meters`, `${each.microsecondsPerReading} µs`]),
+        ...cost.map((each) => [
+          `processor time a reading, ${each.meters} meters`,
+          `${each.microsecondsPerReading} µs, the first of a meter ${each.microsecondsPerFirstReading} µs`,
+        ]),
       ],
     ),
   ].join("\n\n");

@@ -85,7 +85,8 @@ export class IntervalBuilder {
   readonly #options: Required<IntervalBuilderOptions>;
   /** Not yet hashed, by time; no two of one time. */
   readonly #held: Reading[] = [];
-  #series: string | undefined;
+  /** The meter's first reading, for its series. */
+  #first: Reading | undefined;
   #newestMs = -1;
   /** When, by a live source's clock, the last reading was there; undefined until the clock says. */
   #heardByMs: number | undefined;
@@ -112,7 +113,7 @@ export class IntervalBuilder {
   /** Whether the reading comes behind what is hashed: for an amendment (amendments.ts), not for `add`, which would only count it. */
   isLate(reading: Reading): boolean {
     const { timestampMs } = reading;
-    if (this.#series !== undefined && seriesOf(reading) !== this.#series) return false;
+    if (this.#first !== undefined && !isSameSeries(reading, this.#first)) return false;
     if (timestampMs === this.#lastHashed?.timestampMs) return false;
     return timestampMs <= this.#closedUntilMs || timestampMs < (this.#lastHashed?.timestampMs ?? 0);
   }
@@ -149,7 +150,9 @@ export class IntervalBuilder {
     let due = 0;
     while (due < this.#held.length && (this.#held[due] as Reading).timestampMs <= horizonMs) due += 1;
     due = Math.max(due, this.#held.length - MAX_HELD_READINGS);
-    for (const next of this.#held.splice(0, due)) this.#hash(next, closed);
+    for (let i = 0; i < due; i++) this.#hash(this.#held[i] as Reading, closed);
+    if (due === this.#held.length) this.#held.length = 0;
+    else this.#held.splice(0, due);
     if (this.#open !== undefined && horizonMs > this.#open.endMs) closed.push(this.#close(this.#open));
     return closed;
   }
@@ -157,9 +160,8 @@ export class IntervalBuilder {
   /** Puts the reading among the held ones, or counts why it is not. */
   #place(reading: Reading): boolean {
     const { timestampMs, value } = reading;
-    const series = seriesOf(reading);
-    this.#series ??= series;
-    if (series !== this.#series) return this.#count("foreign");
+    this.#first ??= reading;
+    if (!isSameSeries(reading, this.#first)) return this.#count("foreign");
     if (timestampMs === this.#lastHashed?.timestampMs)
       return this.#count(value === this.#lastHashed.value ? "duplicates" : "conflicts");
     if (this.isLate(reading)) return this.#count("late");
@@ -242,6 +244,6 @@ export class IntervalBuilder {
   }
 }
 
-function seriesOf({ quantity, phase, tariff, kind }: Reading): string {
-  return `${quantity} ${phase} ${tariff} ${kind}`;
+function isSameSeries(a: Reading, b: Reading): boolean {
+  return a.quantity === b.quantity && a.kind === b.kind && a.phase === b.phase && a.tariff === b.tariff;
 }

@@ -1,10 +1,10 @@
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { type Reading, readingLength, validateReading } from "../types/reading.ts";
+import type { Reading } from "../types/reading.ts";
 import { type DeadLetterFile, openDeadLetterFile } from "./deadLetterFile.ts";
 import { openQueueCursor, type QueueCursor } from "./queueCursor.ts";
 import { openReadingLog, type ReadingLog, type ReadingLogFile } from "./readingLog.ts";
-import { firstBatchOf, ReadingLogError } from "./readingLogFormat.ts";
+import { encodePayload, firstBatchOf, ReadingLogError } from "./readingLogFormat.ts";
 import type { LogBatch } from "./readingLogReader.ts";
 import type { ReadingLogReport } from "./readingLogRecovery.ts";
 import {
@@ -40,8 +40,6 @@ const DEFAULTS = { maxBytes: 2 ** 30, maxWaitingPublishes: 1024, maxDeadLetterBy
 const SEGMENT_BYTES = 16 * 2 ** 20;
 /** Readings handed out and not acknowledged, whatever the prefetch: batches are large under load, and this bounds their memory to some 20 MB. */
 const MAX_UNACKNOWLEDGED_READINGS = 50_000;
-/** Before each record in a batch. */
-const LENGTH_BYTES = 2;
 
 /**
  * Opens or creates the queue in `directory`: the segments of a reading log, `consumer.place` and `dead-letters.txt`. One process at a time.
@@ -179,14 +177,12 @@ export class EmbeddedQueue implements ReadingQueue {
   async publish(readings: readonly Reading[]): Promise<void> {
     this.#checkOpen();
     if (readings.length === 0) return;
-    let bytes = 0;
-    for (const reading of readings) {
-      validateReading(reading);
-      bytes += LENGTH_BYTES + readingLength(reading);
-    }
-    await this.#room(bytes);
+    const payload = encodePayload(readings);
+    const bytes = payload.length;
+    if (this.#waiting.length === 0 && this.#hasRoom(bytes)) this.#admittedBytes += bytes;
+    else await this.#roomLater(bytes);
     try {
-      await this.#log.append(readings);
+      await this.#log.appendEncoded(payload, readings);
     } catch (error) {
       if (!(error instanceof ReadingLogError) || error.code !== "READING_LOG_FULL") throw error;
       throw new ReadingQueueError({ code: "READING_QUEUE_FULL", waitingPublishes: this.#maxWaitingPublishes });
@@ -300,11 +296,7 @@ export class EmbeddedQueue implements ReadingQueue {
   }
 
   /** Resolves when the disk has room for these bytes, in the order of the calls. */
-  async #room(bytes: number): Promise<void> {
-    if (this.#waiting.length === 0 && this.#hasRoom(bytes)) {
-      this.#admittedBytes += bytes;
-      return;
-    }
+  async #roomLater(bytes: number): Promise<void> {
     const waitingPublishes = this.#waiting.length;
     if (waitingPublishes >= this.#maxWaitingPublishes)
       throw new ReadingQueueError({ code: "READING_QUEUE_FULL", waitingPublishes });

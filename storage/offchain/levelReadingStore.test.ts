@@ -43,6 +43,17 @@ testReadingStore("LevelDB", async () => {
   };
 });
 
+test("hundreds of meters met for the first time in one put after a start are known from the disk", async () => {
+  const first = Array.from({ length: 300 }, (_, i) => testSample(10, { meterId: `sim:${i}` }));
+  const before = await open();
+  await before.store.put(first);
+  await before.close();
+  const { store, close } = await open();
+  const newer = first.map(({ meterId }) => testSample(20, { meterId }));
+  expect(await store.put([...first, ...newer])).toMatchObject({ stored: 300, duplicates: 300, conflicts: 0 });
+  await close();
+});
+
 const filesHave = (needle: Uint8Array): boolean =>
   readdirSync(directory)
     .filter((name) => /\.(ldb|log|sst)$/.test(name))

@@ -36,6 +36,9 @@ export interface LevelReadingStoreOptions {
 /** Series whose newest time is remembered, some 150 bytes each; one that was forgotten costs a look at the disk. */
 const MAX_REMEMBERED_SERIES = 100_000;
 
+/** Series looked up at once: a look is three calls into LevelDB, one after another. */
+const LOOK_AHEAD = 64;
+
 /** Tombstones written at once. */
 const ERASE_CHUNK = 1000;
 
@@ -184,8 +187,9 @@ class LevelReadingStore implements ReadingStore {
     const fresh = new Map<string, Reading>();
     const newConflicts = new Set<string>();
     const newest = new Map<string, number>();
+    for (const reading of readings) validateReading(reading);
+    await this.#meet(readings);
     for (const reading of readings) {
-      validateReading(reading);
       const series = seriesKey(reading);
       const name = series.toString("latin1");
       const key = readingKey(reading, reading.timestampMs);
@@ -240,6 +244,20 @@ class LevelReadingStore implements ReadingStore {
     } catch (error) {
       throw corruptBy(error, series, -1);
     }
+  }
+
+  /** After a start many meters are met for the first time in one put: their looks at the disk are side by side. */
+  async #meet(readings: readonly Reading[]): Promise<void> {
+    const unknown = new Map<string, Reading>();
+    for (const reading of readings) {
+      const name = seriesKey(reading).toString("latin1");
+      if (!this.#newest.has(name)) unknown.set(name, reading);
+    }
+    const looks = unknown.entries();
+    const look = async (): Promise<void> => {
+      for (const [name, reading] of looks) await this.#loadNewest(name, reading);
+    };
+    await Promise.all(Array.from({ length: Math.min(LOOK_AHEAD, unknown.size) }, look));
   }
 
   async #loadNewest(name: string, reading: Reading): Promise<number> {

@@ -134,9 +134,13 @@ export class ReadingLog {
    */
   async append(readings: readonly Reading[]): Promise<void> {
     this.#checkUsable();
-    if (readings.length === 0) return;
-    const payload = encodePayload(readings);
-    await new Promise<void>((resolve, reject) => {
+    if (readings.length > 0) await this.appendEncoded(encodePayload(readings), readings);
+  }
+
+  /** The same with what encodePayload gave for these readings, for who had to know its length before. */
+  appendEncoded(payload: Buffer, readings: readonly Reading[]): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
+      this.#checkUsable();
       const append: Append = { payload, readings, resolve, reject };
       if (this.#waiting.length === 0 && this.#hasRoom(append)) this.#admit(append);
       else if (this.#waiting.length < this.#options.maxWaitingAppends) this.#waiting.push(append);

@@ -71,9 +71,9 @@ export function readingSalts(saltKey: Uint8Array): (index: number) => Uint8Array
 function keyedHmac(key: Uint8Array, messageBytes: number): (message: Uint8Array) => Uint8Array {
   const inner = Buffer.alloc(64 + messageBytes, 0x36);
   const outer = Buffer.alloc(96, 0x5c);
-  for (const [i, byte] of key.entries()) {
-    inner[i] = byte ^ 0x36;
-    outer[i] = byte ^ 0x5c;
+  for (let i = 0; i < key.length; i++) {
+    inner[i] = (key[i] as number) ^ 0x36;
+    outer[i] = (key[i] as number) ^ 0x5c;
   }
   return (message) => {
     inner.set(message, 64);

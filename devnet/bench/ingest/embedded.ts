@@ -11,16 +11,17 @@ import { FleetFingerprints } from "./fingerprints.ts";
 import { probeFsync, type WrittenBatches, watchFiles } from "./fsyncProbe.ts";
 import { createMeterLoad } from "./meterLoad.ts";
 import { cpuMicroseconds, type OfferedReadings, offerOpenLoop, offerWindow } from "./offerReadings.ts";
-import { type Percentiles, percentilesOf, round } from "./samples.ts";
+import { groupCommitWaits, type Percentiles, percentilesOf, round } from "./samples.ts";
 
-/** The load comes in so many parts with a probe of the disk behind each, so that both meet the same machine. */
-const PARTS = 4;
-const PROBE_SECONDS = 1;
+/** The load comes in parts of so long with a probe of the disk behind each, so that both meet the same machine. */
+const PART_SECONDS = 0.5;
+const PROBE_SECONDS = 0.25;
 /** Readings put into the store and fingerprinted at once. */
 const PUT_READINGS = 5_000;
-/** Meters of the sweep; each with the same number of readings in all. */
+/** Meters of the sweep; each with the same number of readings in all, beside the first one of each meter. */
 const SWEEP_METERS = [100, 1_000, 10_000];
 const SWEEP_READINGS = 200_000;
+const SWEEP_ROUNDS = 3;
 const READINGS_AT_ONCE = 50;
 /** 20 samples: so many readings share the fixed cost of an interval in every step of the sweep. */
 const SWEEP_INTERVAL_MS = 100_000;
@@ -33,19 +34,31 @@ export interface EmbeddedResult {
     readonly bytesPerBatch: number;
     /** Write and fdatasync of as many bytes, by nobody else in this process. */
     readonly fsyncMs: Percentiles;
+    /** Out of the same probe: what an acknowledgement by group commit takes on this disk if nothing else takes any time (groupCommitWaits). */
+    readonly groupCommitMs: Percentiles;
     /** The log's own writes, as the busy process saw them. */
     readonly batchMs: Percentiles;
     /** The same generator, acknowledged in the next turn of the event loop: what the processor's other work costs without any queue. */
     readonly withoutQueueMs: Percentiles;
     /** p99 of the acknowledgement, from when it was due, less p99 of the disk alone. */
     readonly aboveFsyncMs: number;
+    /** The same less p99 of groupCommitMs. */
+    readonly aboveGroupCommitMs: number;
     /** Each part against the probe right behind it. */
     readonly parts: readonly { readonly acknowledgementP99Ms: number; readonly fsyncP99Ms: number }[];
   };
   /** 1000 readings under way, each publish one reading. */
   readonly window: OfferedReadings;
   readonly stored: { readonly readingsPerSecond: number; readonly fingerprintedPerSecond: number };
-  readonly cost: readonly { readonly meters: number; readonly microsecondsPerReading: number }[];
+  readonly cost: readonly MeterCost[];
+}
+
+/** Processor time from the publish until a reading is in the store and in a closed interval, µs; medians of some rounds. */
+export interface MeterCost {
+  readonly meters: number;
+  readonly microsecondsPerReading: number;
+  /** Of the first reading of a meter after a start, which looks for what the disk has of it and derives its secrets. */
+  readonly microsecondsPerFirstReading: number;
 }
 
 export async function benchEmbedded(
@@ -56,7 +69,13 @@ export async function benchEmbedded(
   const { perSecond, seconds, meters, window } = options;
   const readingOf = createMeterLoad(meters);
   const written: WrittenBatches = { bytes: 0, milliseconds: [] };
-  const parts: { readonly offered: OfferedReadings; readonly fsync: Percentiles; readonly idle: Percentiles }[] = [];
+  const parts: {
+    readonly offered: OfferedReadings;
+    readonly fsync: Percentiles;
+    readonly groupCommit: Percentiles;
+    readonly idle: Percentiles;
+  }[] = [];
+  const partCount = Math.max(1, Math.round(seconds / PART_SECONDS));
   let next = 0;
   let windowed: OfferedReadings;
   let stored: EmbeddedResult["stored"];
@@ -71,14 +90,15 @@ export async function benchEmbedded(
     next += perSecond;
     written.bytes = 0;
     written.milliseconds.length = 0;
-    for (let part = 1; part <= PARTS; part++) {
-      say(`embedded: ${perSecond} readings/s offered, part ${part} of ${PARTS}`);
-      const offered = await offerOpenLoop(publish, readingOf, { perSecond, seconds: seconds / PARTS, first: next });
-      next += Math.round((perSecond * seconds) / PARTS);
+    for (let part = 1; part <= partCount; part++) {
+      say(`embedded: ${perSecond} readings/s offered, part ${part} of ${partCount}`);
+      const offered = await offerOpenLoop(publish, readingOf, { perSecond, seconds: PART_SECONDS, first: next });
+      next += Math.round(perSecond * PART_SECONDS);
       const batchBytes = Math.max(1, Math.round(written.bytes / written.milliseconds.length));
-      const fsync = percentilesOf(await probeFsync(directory, batchBytes, PROBE_SECONDS));
+      const syncs = await probeFsync(directory, batchBytes, PROBE_SECONDS);
+      const [fsync, groupCommit] = [percentilesOf(syncs), groupCommitWaits(syncs)];
       const nothing = await offerOpenLoop(() => turn(), readingOf, { perSecond, seconds: PROBE_SECONDS, first: 0 });
-      parts.push({ offered, fsync, idle: nothing.acknowledgementFromDueMs });
+      parts.push({ offered, fsync, groupCommit, idle: nothing.acknowledgementFromDueMs });
     }
     say(`embedded: ${window} readings under way`);
     const batches = { ...written, milliseconds: [...written.milliseconds] };
@@ -89,18 +109,31 @@ export async function benchEmbedded(
     await using store = await openStore(join(directory, "store"));
     stored = await drainInto(queue, store);
   }
-  const cost: EmbeddedResult["cost"][number][] = [];
-  for (const count of SWEEP_METERS) {
-    say(`embedded: cost of a reading with ${count} meters`);
-    cost.push({ meters: count, microsecondsPerReading: await costOf(directory, count) });
-  }
+  const rounds: MeterCost[] = [];
+  // Round by round, so that what else the machine does and what the compiler has seen by then meet all numbers of meters.
+  for (let round = 0; round <= SWEEP_ROUNDS; round++)
+    for (const count of SWEEP_METERS) {
+      say(`embedded: cost of a reading with ${count} meters, round ${round} of ${SWEEP_ROUNDS}`);
+      const cost = await costOf(directory, count);
+      if (round > 0) rounds.push(cost);
+    }
   const median = (values: readonly number[]): number => round(percentilesOf(values).p50);
   const pick = (of: (part: (typeof parts)[number]) => Percentiles): Percentiles => ({
     p50: median(parts.map((part) => of(part).p50)),
     p99: median(parts.map((part) => of(part).p99)),
   });
+  const cost = SWEEP_METERS.map((count): MeterCost => {
+    const own = rounds.filter((each) => each.meters === count);
+    const middle = (of: (each: MeterCost) => number): number => round(percentilesOf(own.map(of)).p50, 2);
+    return {
+      meters: count,
+      microsecondsPerReading: middle((each) => each.microsecondsPerReading),
+      microsecondsPerFirstReading: middle((each) => each.microsecondsPerFirstReading),
+    };
+  });
   const durable = parts.reduce((sum, { offered }) => sum + offered.durable, 0);
   const fsyncMs = pick(({ fsync }) => fsync);
+  const groupCommitMs = pick(({ groupCommit }) => groupCommit);
   const acknowledgementFromDueMs = pick(({ offered }) => offered.acknowledgementFromDueMs);
   return {
     openLoop: {
@@ -114,9 +147,11 @@ export async function benchEmbedded(
       readingsPerBatch: Math.round(durable / Math.max(1, written.milliseconds.length)),
       bytesPerBatch: Math.round(written.bytes / Math.max(1, written.milliseconds.length)),
       fsyncMs,
+      groupCommitMs,
       withoutQueueMs: pick(({ idle }) => idle),
       batchMs: percentilesOf(written.milliseconds),
       aboveFsyncMs: round(acknowledgementFromDueMs.p99 - fsyncMs.p99),
+      aboveGroupCommitMs: round(acknowledgementFromDueMs.p99 - groupCommitMs.p99),
       parts: parts.map(({ offered, fsync }) => ({
         acknowledgementP99Ms: offered.acknowledgementFromDueMs.p99,
         fsyncP99Ms: fsync.p99,
@@ -128,13 +163,13 @@ export async function benchEmbedded(
   };
 }
 
-/** The whole backlog of a queue into a store, and into intervals, as fast as they take it. */
+/** The whole backlog of a queue into a store, and into intervals, as fast as they take it. A fleet that is given has its last intervals open still. */
 export async function drainInto(
   queue: ReadingQueue,
   store: ReadingStore,
-  intervalMs?: number,
+  kept?: FleetFingerprints,
 ): Promise<EmbeddedResult["stored"]> {
-  const fleet = new FleetFingerprints(intervalMs);
+  const fleet = kept ?? new FleetFingerprints();
   const stop = new AbortController();
   const { published, acknowledged } = queue.counts();
   let left = published - acknowledged;
@@ -157,7 +192,7 @@ export async function drainInto(
     if (left <= 0) stop.abort();
   }
   const fromMs = performance.now();
-  fleet.end();
+  if (kept === undefined) fleet.end();
   fingerprintMs += performance.now() - fromMs;
   return {
     readingsPerSecond: Math.round((total * 1000) / (performance.now() - beganMs)),
@@ -165,24 +200,30 @@ export async function drainInto(
   };
 }
 
-/** Processor time of a reading from its publish until it is in the store and in a closed interval. */
-async function costOf(directory: string, meters: number): Promise<number> {
+async function costOf(directory: string, meters: number): Promise<MeterCost> {
   const folder = mkdtempSync(join(directory, "sweep-"));
   try {
     const readingOf = createMeterLoad(meters);
     await using queue = await openEmbeddedQueue(join(folder, "queue"));
     await using store = await openStore(join(folder, "store"));
-    return await cpuMicroseconds(SWEEP_READINGS, async () => {
-      for (let at = 0; at < SWEEP_READINGS; at += READINGS_AT_ONCE * 100) {
-        const publishes = Array.from({ length: 100 }, (_, publish) =>
-          queue.publish(
-            Array.from({ length: READINGS_AT_ONCE }, (_, i) => readingOf(at + publish * READINGS_AT_ONCE + i)),
-          ),
-        );
-        await Promise.all(publishes);
+    const fleet = new FleetFingerprints(SWEEP_INTERVAL_MS);
+    const pass = async (first: number, end: number): Promise<void> => {
+      const publishes: Promise<void>[] = [];
+      for (let at = first; at < end; at += READINGS_AT_ONCE) {
+        const count = Math.min(READINGS_AT_ONCE, end - at);
+        publishes.push(queue.publish(Array.from({ length: count }, (_, i) => readingOf(at + i))));
+        if (publishes.length === 100) await Promise.all(publishes.splice(0));
       }
-      await drainInto(queue, store, SWEEP_INTERVAL_MS);
+      await Promise.all(publishes);
+      await drainInto(queue, store, fleet);
+    };
+    const microsecondsPerFirstReading = await cpuMicroseconds(meters, () => pass(0, meters));
+    const microsecondsPerReading = await cpuMicroseconds(SWEEP_READINGS, async () => {
+      await pass(meters, meters + SWEEP_READINGS);
+      fleet.end();
     });
+    if (fleet.fingerprinted !== meters + SWEEP_READINGS) throw new Error("a reading is in no interval");
+    return { meters, microsecondsPerReading, microsecondsPerFirstReading };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

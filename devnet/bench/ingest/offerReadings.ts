@@ -1,6 +1,6 @@
 import { setTimeout as delay, setImmediate as turn } from "node:timers/promises";
 import type { Reading } from "#storage/types/reading.ts";
-import { type Percentiles, percentilesOf, round } from "./samples.ts";
+import { type Percentiles, percentilesOf, round, Samples } from "./samples.ts";
 import { dueBy, dueMs } from "./schedule.ts";
 
 /** What readings are handed to: resolves when they are acknowledged. */
@@ -61,41 +61,43 @@ function createAckMeter(): {
   send(publish: Publish, reading: Reading, dueAtMs: number): Promise<void>;
   result(beganMs: number, queuedSeconds: number): Promise<OfferedReadings>;
 } {
-  const fromHandOver: number[] = [];
-  const fromDue: number[] = [];
-  const pending = new Set<Promise<void>>();
-  let [sent, refused, lastAckMs] = [0, 0, 0];
-  let failure: Error | undefined;
+  const [fromHandOver, fromDue] = [new Samples(), new Samples()];
+  const answered = Promise.withResolvers<void>();
+  let [sent, answers, refused, lastAckMs] = [0, 0, 0, 0];
+  let [isComplete, failure]: [boolean, Error | undefined] = [false, undefined];
+  const answer = (): void => {
+    answers += 1;
+    if (isComplete && answers === sent) answered.resolve();
+  };
   return {
     send(publish, reading, dueAtMs) {
       sent += 1;
       const handedOverMs = performance.now();
-      const answered = publish(reading).then(
+      return publish(reading).then(
         () => {
           lastAckMs = performance.now();
-          fromHandOver.push(lastAckMs - handedOverMs);
-          fromDue.push(lastAckMs - dueAtMs);
-          pending.delete(answered);
+          fromHandOver.add(lastAckMs - handedOverMs);
+          fromDue.add(lastAckMs - dueAtMs);
+          answer();
         },
         (error: Error & { code?: string }) => {
-          pending.delete(answered);
           if (error.code === "READING_QUEUE_FULL") refused += 1;
           else failure ??= error;
+          answer();
         },
       );
-      pending.add(answered);
-      return answered;
     },
     async result(beganMs, queuedSeconds) {
-      await Promise.all(pending);
+      isComplete = true;
+      if (answers < sent) await answered.promise;
       if (failure !== undefined) throw failure;
       return {
         queuedPerSecond: Math.round(sent / queuedSeconds),
-        durablePerSecond: Math.round((fromHandOver.length * 1000) / Math.max(1, lastAckMs - beganMs)),
-        durable: fromHandOver.length,
+        durablePerSecond: Math.round((fromHandOver.count * 1000) / Math.max(1, lastAckMs - beganMs)),
+        durable: fromHandOver.count,
         refused,
-        acknowledgementMs: percentilesOf(fromHandOver),
-        acknowledgementFromDueMs: percentilesOf(fromDue),
+        acknowledgementMs: percentilesOf(fromHandOver.values()),
+        acknowledgementFromDueMs: percentilesOf(fromDue.values()),
       };
     },
   };
