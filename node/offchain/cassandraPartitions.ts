@@ -19,6 +19,19 @@ export function nameOfPartition({ meterId, column, day }: Pick<Partition, "meter
   return `${meterId} ${column} ${day}`;
 }
 
+/** What Cassandra hashes to a place on its ring: of each column of the partition key a uint16 length, the bytes and a zero (CompositeType). */
+export function routingKeyOf({ meterId, column, day }: Pick<Partition, "meterId" | "column" | "day">): Buffer {
+  const days = Buffer.alloc(4);
+  days.writeInt32BE(day);
+  return Buffer.concat(
+    [Buffer.from(meterId), Buffer.from(column), days].flatMap((bytes) => {
+      const length = Buffer.alloc(2);
+      length.writeUInt16BE(bytes.length);
+      return [length, bytes, Buffer.alloc(1)];
+    }),
+  );
+}
+
 /** @throws ReadingError READING_FIELD_INVALID before anything is written */
 export function partitionsOf(readings: readonly Reading[]): readonly Partition[] {
   const partitions = new Map<string, Partition>();

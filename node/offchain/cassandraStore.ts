@@ -24,7 +24,7 @@ import { encodeReading, MAX_READING_TIME_MS, type Reading } from "#storage/types
 import { unreachable } from "./cassandraErrors.ts";
 import { LeaseLost, WriterLease } from "./cassandraLease.ts";
 import { leaseTable } from "./cassandraLeaseTable.ts";
-import { nameOfPartition, type Partition, partitionsOf, slicesOf } from "./cassandraPartitions.ts";
+import { nameOfPartition, type Partition, partitionsOf, routingKeyOf, slicesOf } from "./cassandraPartitions.ts";
 import { dayOf, isKeyspaceName, schemaOf, statementsOf } from "./cassandraSchema.ts";
 import { parseSeriesColumn, seriesColumn } from "./cassandraSeries.ts";
 import { verifyCassandra } from "./cassandraVerify.ts";
@@ -43,10 +43,11 @@ export interface CassandraStoreOptions {
   readonly retentionOf?: (series: ReadingSeries) => RetentionClass;
 }
 
-/** Rows of one batch, all of one partition: about 12 kB. */
+/** Rows of one batch: about 15 kB, where Cassandra refuses 50. */
 const MAX_BATCH_ROWS = 100;
-/** Partitions written at once by one put. */
+/** Partitions read at once by one put. */
 const MAX_PARTITIONS_AT_ONCE = 256;
+const MAX_BATCHES_AT_ONCE = 32;
 /** Partitions whose newest time is known, some 150 bytes each. */
 const MAX_KNOWN = 200_000;
 /** Times that another writer takes over from a put before it gives up. */
@@ -234,9 +235,22 @@ class CassandraStore implements ReadingStore {
     for (let attempt = 1; ; attempt++) {
       await this.#hold();
       const counts = { stored: 0, duplicates: 0, conflicts: 0, erased: 0 };
-      const writing: Writing = { counts, writeTime: this.#lease.writeTime(), isUncertain: attempt > 1 };
+      const isUncertain = attempt > 1;
+      const writing: Writing = {
+        counts,
+        writeTime: this.#lease.writeTime(),
+        isUncertain,
+        days: [],
+        fresh: [],
+        rejected: [],
+      };
       try {
-        await eachOf(slice, MAX_PARTITIONS_AT_ONCE, (partition) => this.#putPartition(partition, writing));
+        await eachOf(slice, MAX_PARTITIONS_AT_ONCE, (partition) => this.#lookInto(partition, writing));
+        await this.#insert(writing);
+        const { rejected } = writing;
+        await eachOf(rejected, MAX_PARTITIONS_AT_ONCE, ([place, reading]) =>
+          this.#putConflict(place, reading, writing),
+        );
         await this.#lease.confirm();
         return counts;
       } catch (error) {
@@ -246,8 +260,10 @@ class CassandraStore implements ReadingStore {
     }
   }
 
-  async #putPartition(partition: Partition, writing: Writing): Promise<void> {
+  /** What of a partition is to be written, and what is there already. */
+  async #lookInto(partition: Partition, writing: Writing): Promise<void> {
     const newest = await this.#newestOf(partition);
+    if (newest === undefined) writing.days.push(partition);
     const { counts } = writing;
     /** By time; the first of the put where there are several. */
     const first = new Map<number, Reading>();
@@ -256,7 +272,7 @@ class CassandraStore implements ReadingStore {
       if (first.has(reading.timestampMs)) others.push(reading);
       else first.set(reading.timestampMs, reading);
     }
-    const earlier = [...first.keys()].filter((timestampMs) => timestampMs <= newest);
+    const earlier = [...first.keys()].filter((timestampMs) => timestampMs <= (newest ?? -1));
     const found = await this.#stored(partition, earlier);
     const fresh: Row[] = [];
     const later: Reading[] = [];
@@ -275,10 +291,10 @@ class CassandraStore implements ReadingStore {
       if (writing.isUncertain && there.entry.equals(entry)) counts.stored += 1;
       else later.push(reading);
     }
-    await this.#insert(partition, fresh, writing);
+    if (fresh.length > 0) writing.fresh.push({ partition, rows: fresh });
     this.#know(
       partition,
-      fresh.reduce((most, { timestampMs }) => Math.max(most, timestampMs), newest),
+      fresh.reduce((most, { timestampMs }) => Math.max(most, timestampMs), newest ?? -1),
     );
     const rejected = new Map<string, Reading>();
     for (const reading of [...later, ...others]) {
@@ -288,18 +304,44 @@ class CassandraStore implements ReadingStore {
       else if (kept === reading.value || rejected.has(name)) counts.duplicates += 1;
       else rejected.set(name, reading);
     }
-    for (const reading of rejected.values()) await this.#putConflict(partition, reading, writing);
+    for (const reading of rejected.values()) writing.rejected.push([partition, reading]);
   }
 
-  /** Of times that have nothing, as far as this writer has seen. */
-  async #insert(partition: Partition, rows: readonly Row[], { writeTime }: Writing): Promise<void> {
-    const { meterId, column, day } = partition;
-    const parametersOf = ({ timestampMs, entry }: Row) => [meterId, column, day, BigInt(timestampMs), entry, writeTime];
-    const [only] = rows;
-    if (rows.length === 1 && only !== undefined) await this.#execute(this.#cql.insert, parametersOf(only), QUORUM);
-    else
-      for (let at = 0; at < rows.length; at += MAX_BATCH_ROWS)
-        await this.#batch(this.#cql.insert, rows.slice(at, at + MAX_BATCH_ROWS).map(parametersOf), QUORUM);
+  /** Of times that have nothing, as far as this writer has seen. A day is listed before its first reading: one that is listed and empty does no harm. */
+  async #insert({ days, fresh, writeTime }: Writing): Promise<void> {
+    await this.#spread(
+      this.#cql.day,
+      days.map(({ meterId, column, day }) => ({ key: Buffer.from(meterId), values: [meterId, column, day] })),
+    );
+    await this.#spread(
+      this.#cql.insert,
+      fresh.flatMap(({ partition, rows }) => {
+        const { meterId, column, day } = partition;
+        const key = routingKeyOf(partition);
+        return rows.map(({ timestampMs, entry }) => {
+          return { key, values: [meterId, column, day, BigInt(timestampMs), entry, writeTime] };
+        });
+      }),
+    );
+  }
+
+  /** In batches of rows that are for the same nodes: each of those gets one message for all. */
+  async #spread(query: string, rows: readonly { readonly key: Buffer; readonly values: Values }[]): Promise<void> {
+    const open = new Map<string, Values[]>();
+    const batches: Values[][] = [];
+    for (const { key, values } of rows) {
+      const replicas = (this.#client.getReplicas(this.#keyspace, key) ?? []).map(({ address }) => address);
+      const name = replicas.sort().join(" ");
+      const batch = open.get(name) ?? [];
+      batch.push(values);
+      if (batch.length < MAX_BATCH_ROWS) open.set(name, batch);
+      else {
+        open.delete(name);
+        batches.push(batch);
+      }
+    }
+    batches.push(...open.values());
+    await eachOf(batches, MAX_BATCHES_AT_ONCE, (batch) => this.#batch(query, batch, QUORUM));
   }
 
   #know(partition: Partition, newestMs: number): void {
@@ -325,15 +367,13 @@ class CassandraStore implements ReadingStore {
     }
   }
 
-  /** Lists the day of a partition before the first reading of it: a day that is listed and empty does no harm. */
-  async #newestOf(partition: Partition): Promise<number> {
+  /** Undefined: there is nothing, and its day may not be listed. */
+  async #newestOf(partition: Partition): Promise<number | undefined> {
     const known = this.#newest.get(nameOfPartition(partition));
     if (known !== undefined) return known;
     const place = [partition.meterId, partition.column, partition.day];
     const { rows } = await this.#execute(this.#cql.newest, place, QUORUM);
-    if (rows[0] !== undefined) return Number(rows[0].timestamp_ms);
-    await this.#execute(this.#cql.day, place, QUORUM);
-    return -1;
+    return rows[0] === undefined ? undefined : Number(rows[0].timestamp_ms);
   }
 
   async #stored(
@@ -417,9 +457,8 @@ class CassandraStore implements ReadingStore {
     }
   }
 
-  /** Of one partition, so it is one write for each replica. */
-  async #batch(query: string, parameters: readonly unknown[][], options: QueryOptions): Promise<void> {
-    const queries = parameters.map((params) => ({ query, params }));
+  async #batch(query: string, parameters: readonly Values[], options: QueryOptions): Promise<void> {
+    const queries = parameters.map((params) => ({ query, params: [...params] }));
     try {
       await this.#client.batch(queries, { ...options, logged: false });
     } catch (error) {
@@ -452,12 +491,19 @@ class CassandraStore implements ReadingStore {
 
 type Counts = { -readonly [Where in keyof PutCounts]: number };
 
+type Values = readonly unknown[];
+
 /** One attempt at writing. */
 interface Writing {
   readonly counts: Counts;
   readonly writeTime: bigint;
   /** An attempt before this one may have written some of it. */
   readonly isUncertain: boolean;
+  /** Not listed yet. */
+  readonly days: Partition[];
+  readonly fresh: { readonly partition: Partition; readonly rows: readonly Row[] }[];
+  /** Second values, as they were put. */
+  readonly rejected: [Partition, Reading][];
 }
 
 interface Row {
