@@ -94,7 +94,10 @@ async function main(): Promise<number> {
     concentrator,
     rows,
   };
-  if (flags.svg !== undefined) writeFileSync(flags.svg, plotSvg(figures(rows)));
+  if (flags.svg !== undefined) {
+    const point = { prosumers: PROSUMERS, intervalSeconds: T_I_MS / 1000 };
+    writeFileSync(flags.svg, plotSvg(figures(rows, holds(held) ? point : undefined)));
+  }
   process.stdout.write(flags.json ? `${JSON.stringify(report, null, 2)}\n` : `${tables(report)}\n`);
   const runs = [held, device, concentrator];
   return holds(held) && runs.every(({ agreement, rejectedInBlocks }) => agreement && rejectedInBlocks === 0) ? 0 : 1;

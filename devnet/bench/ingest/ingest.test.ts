@@ -70,7 +70,7 @@ test("a plot's axes reach over all points, and each point is drawn once", () => 
   expect(svg.match(/<circle/g)).toHaveLength(4);
   expect(svg).toContain("a &lt; b");
   // 10 000 is the right end of the axis, 100 its left.
-  expect(svg).toMatch(/<polyline points="70,[\d.]+ [\d.]+,[\d.]+ 440,/);
+  expect(svg).toMatch(/<polyline points="84,[\d.]+ [\d.]+,[\d.]+ 484,/);
 });
 
 test("the figures are prosumers by rate, with D5.1's own points at 2000", () => {
@@ -89,9 +89,13 @@ test("the figures are prosumers by rate, with D5.1's own points at 2000", () => 
     { prosumers: 2_000, sampleSeconds: 0.04, paperSampleSeconds: 0.2, paperIntervalSeconds: 540 },
   ]);
   expect(figures(rows).map(({ series }) => series.map(({ points }) => points.length))).toStrictEqual([
-    [6, 1],
-    [6, 6, 1],
+    [6, 1, 6],
+    [6, 6, 1, 6],
   ]);
+  const [, held] = figures(rows, { prosumers: 2_000, intervalSeconds: 10 });
+  expect(held?.series.flatMap(({ points }) => points)).toContainEqual({ x: 2_000, y: 10 });
+  // D5.1's own rate, for five times as many: five times as long.
+  expect(held?.series.at(-1)?.points.at(-1)).toStrictEqual({ x: 10_000, y: 2_700 });
 });
 
 test("whoever comes while a disk syncs waits for the rest of that sync and for the next one", () => {

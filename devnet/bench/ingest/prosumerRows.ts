@@ -39,7 +39,11 @@ export function figureRows(capacity: Capacity): readonly FigureRow[] {
   }));
 }
 
-export function figures(rows: readonly FigureRow[]): readonly Plot[] {
+/** `held`: prosumers and T_i of the run in an open loop, if they held. */
+export function figures(
+  rows: readonly FigureRow[],
+  held?: { readonly prosumers: number; readonly intervalSeconds: number },
+): readonly Plot[] {
   const line = (name: string, colour: string, of: (row: FigureRow) => number | undefined) => ({
     name,
     colour,
@@ -48,28 +52,54 @@ export function figures(rows: readonly FigureRow[]): readonly Plot[] {
       return y === undefined ? [] : [{ x: row.prosumers, y }];
     }),
   });
+  const inProportion = (paperSeconds: number) => ({
+    name: "the same rate for other numbers of prosumers",
+    colour: RED,
+    isDerived: true,
+    points: rows.map(({ prosumers }) => ({ x: prosumers, y: (paperSeconds * prosumers) / PAPER.prosumers })),
+  });
+  const paper = `D5.1, the point that its text names: ${people(PAPER.prosumers)}, `;
   return [
     {
-      title: "Fig. 26: sampling, by number of prosumers",
+      title: "Fig. 26: sampling rate",
+      subtitle: "shortest at which every reading is acknowledged",
       xLabel: "prosumers",
-      yLabel: "seconds between samples",
+      yLabel: "between two samples of a prosumer, s",
       series: [
-        line("embedded queue, acknowledged on disk", "#0b6", (row) => row.sampleSeconds),
-        line("D5.1", "#c30", (row) => row.paperSampleSeconds),
+        line("embedded queue, acknowledged when on disk (fdatasync)", GREEN, (row) => row.sampleSeconds),
+        line(`${paper}0.2 s`, RED, (row) => row.paperSampleSeconds),
+        inProportion(PAPER.sampleSeconds),
       ],
     },
     {
-      title: "Fig. 27: shortest T_i, by number of prosumers",
+      title: "Fig. 27: shortest interval T_i",
+      subtitle: "shortest at which every prosumer's interval is sealed",
       xLabel: "prosumers",
-      yLabel: "T_i, seconds",
+      yLabel: "T_i, s",
       series: [
-        line("four validators, a device a transaction", "#06c", (row) => row.deviceIntervalSeconds),
-        line("four validators, 100 devices a transaction", "#0b6", (row) => row.concentratorIntervalSeconds),
-        line("D5.1", "#c30", (row) => row.paperIntervalSeconds),
+        line("four validators, a transaction a device", BLUE, (row) => row.deviceIntervalSeconds),
+        line("four validators, a transaction for 100 devices", GREEN, (row) => row.concentratorIntervalSeconds),
+        ...(held === undefined
+          ? []
+          : [
+              {
+                name: `held, a transaction a device: ${people(held.prosumers)}, ${held.intervalSeconds} s`,
+                colour: BLACK,
+                points: [{ x: held.prosumers, y: held.intervalSeconds }],
+              },
+            ]),
+        line(`${paper}9 min`, RED, (row) => row.paperIntervalSeconds),
+        inProportion(PAPER.intervalSeconds),
       ],
     },
   ];
 }
+
+function people(prosumers: number): string {
+  return `${prosumers.toLocaleString("en").replaceAll(",", " ")} prosumers`;
+}
+
+const [RED, GREEN, BLUE, BLACK] = ["#c30", "#0a6b4f", "#06c", "#222"];
 
 function seconds(value: number): number {
   return Number(value.toPrecision(3));
