@@ -124,7 +124,7 @@ test.each([
   ["an unknown quantity", [PEAKS, "--quantity", "joy"], "QUANTITY_UNKNOWN"],
   ["a kind that is none", [PEAKS, "--kind", "ghost"], "ANOMALY_KIND_UNKNOWN"],
   ["a limit that is no number", [PEAKS, "--limit", "many"], "NUMBER_MALFORMED"],
-  ["a folder without a store", ["--store", "."], "STORE_MISSING"],
+  ["a folder without a store", ["--store", "."], "READING_TIER_MISSING"],
 ])("%s is a mistake of usage", async (_name, args, code) => {
   const { exit, json } = await cli.run("analytics", "anomalies", ...args, "--json");
   expect([exit, json.code]).toEqual(["usage", code]);

@@ -123,7 +123,7 @@ test.each([
     "METER_ID_MALFORMED",
   ],
   ["two targets", ["export", "csv", ...TIMES, "-o", "a", "--folder", "b"], "usage", "TARGETS_SEVERAL"],
-  ["a folder without a store", ["export", "csv", ...TIMES, "--store", "."], "usage", "STORE_MISSING"],
+  ["a folder without a store", ["export", "csv", ...TIMES, "--store", "."], "usage", "READING_TIER_MISSING"],
   ["a CID that is none", ["archive", "get", "bafy", "-o", "x"], "usage", "CID_MALFORMED"],
   [
     "an unknown format",

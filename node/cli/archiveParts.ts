@@ -1,12 +1,10 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { CID } from "multiformats/cid";
 import pino from "pino";
 import type { ArchivePeriod } from "#storage/archive/archivePeriods.ts";
 import { ARCHIVE_KEY_BYTES, archiveKeyOf } from "#storage/archive/encryptArchive.ts";
 import type { ArchiveRecord } from "#storage/archive/verifyArchive.ts";
-import { openLevelStore } from "#storage/db/levelStore.ts";
-import { createLevelReadingStore } from "#storage/offchain/levelReadingStore.ts";
 import { scanReadingLog } from "#storage/offchain/readingLogScan.ts";
 import { isMeterId } from "#storage/types/reading.ts";
 import { ledgerMessage } from "#storage/types/transactionMessages.ts";
@@ -21,13 +19,13 @@ import type { LedgerClient } from "./ledgerClient.ts";
 import { readAllPages } from "./pages.ts";
 import { readPassphrase } from "./passphrase.ts";
 import { parseHex, parseTimeMs } from "./quantities.ts";
+import { openStore, type StoreFlags } from "./storeFlag.ts";
 import { signingAccount, signMessages } from "./submit.ts";
 
-export interface SpanFlags {
+export interface SpanFlags extends StoreFlags {
   readonly meter: string;
   readonly from: string;
   readonly to: string;
-  readonly store?: string;
 }
 
 /** @throws CliError METER_ID_MALFORMED, TIME_MALFORMED, SPAN_EMPTY */
@@ -40,26 +38,20 @@ export function spanOf({ meter, from, to }: SpanFlags): ArchivePeriod & { readon
 }
 
 /**
- * The readings of the home's log, which may be in use by its running node, or of a LevelDB of readings that no process has open.
- * @throws CliError STORE_MISSING
+ * The readings of the home's log, which may be in use by its running node, or of a store: a LevelDB must be open in no process.
+ * @throws as openStore
  */
 export async function withReadings<T>(
   context: CommandContext,
-  store: string | undefined,
+  flags: StoreFlags,
   use: (readings: ArchiveReadings) => Promise<T>,
 ): Promise<T> {
-  if (store === undefined) {
+  if (flags.store === undefined) {
     const log = join(context.paths.data, "readings");
     return use(readingsOfLog({ scan: () => scanReadingLog(log) }));
   }
-  if (!existsSync(join(store, "CURRENT")))
-    throw cliError("usage", "STORE_MISSING", `${store} holds no readings store`, "name the folder of a LevelDB");
-  const database = await openLevelStore(store);
-  try {
-    return await use(readingsOfStore(createLevelReadingStore(database)));
-  } finally {
-    await database.close();
-  }
+  await using store = await openStore(flags.store, flags);
+  return await use(readingsOfStore(store));
 }
 
 /** Key of a period's archive: from a file, or from the meter key of the home. @throws CliError ARCHIVE_KEY_FILE_MALFORMED, KEY_UNKNOWN */

@@ -153,7 +153,7 @@ test("what cannot be audited is said with what to do", async () => {
   expect((await home.cli.run("audit", "--offline")).err).toContain("METER_MISSING");
   expect((await home.audit("--from", "9", "--to", "8")).err).toContain("RANGE_EMPTY");
   expect(await home.audit("--to", String(SEALED_START_MS))).toMatchObject({ exit: "notFound" });
-  expect((await home.audit("--store", home.cli.folder)).err).toContain("STORE_MISSING");
+  expect((await home.audit("--store", home.cli.folder)).err).toContain("READING_TIER_MISSING");
   const table = readdirSync(home.store).find(
     (name) => /\.(ldb|log)$/.test(name) && statSync(join(home.store, name)).size > 0,
   );

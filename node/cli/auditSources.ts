@@ -1,8 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { openLevelStore } from "#storage/db/levelStore.ts";
 import { StoreError } from "#storage/db/storeError.ts";
-import { createLevelReadingStore } from "#storage/offchain/levelReadingStore.ts";
 import { parseGenesis } from "#storage/types/genesis.ts";
 import { type AuditKeyFile, keysOfFile, keysOfSecret, type MeterKeys, parseAuditKeyFile } from "../audit/auditKeys.ts";
 import { type AuditItem, decodeRows, type RowsRequest } from "../audit/auditRows.ts";
@@ -15,6 +12,7 @@ import type { CommandContext } from "./context.ts";
 import { loadKey } from "./keyStore.ts";
 import type { LedgerClient } from "./ledgerClient.ts";
 import { readPassphrase } from "./passphrase.ts";
+import { openStore, type StoreFlags } from "./storeFlag.ts";
 
 /** The light node whose meters are audited: running, or stopped. */
 export interface AuditedNode extends AsyncDisposable {
@@ -122,15 +120,12 @@ export async function ownerOf({ io, options, paths }: CommandContext, meterId: s
   return { ledgerId, meterId, secret: meterSecretOf(key, meterId) };
 }
 
-/** Rows of a LevelDB of readings; it is opened while they are read. @throws CliError STORE_MISSING, AUDIT_STORE_CORRUPT */
-export async function* rowsOfStore(folder: string, request: RowsRequest): AsyncGenerator<AuditItem> {
-  // Opening makes a database where there is none.
-  if (!existsSync(join(folder, "CURRENT")))
-    throw cliError("usage", "STORE_MISSING", `${folder} holds no readings store`, "name the folder of a LevelDB");
-  const database = await asTampered(openLevelStore(folder));
-  try {
-    yield* storeRows(createLevelReadingStore(database), request);
-  } finally {
-    await database.close();
-  }
+/** Rows of a store of readings; it is opened while they are read. @throws CliError AUDIT_STORE_CORRUPT, and as openStore */
+export async function* rowsOfStore(
+  address: string,
+  flags: Pick<StoreFlags, "storeCredentials">,
+  request: RowsRequest,
+): AsyncGenerator<AuditItem> {
+  await using store = await asTampered(openStore(address, flags));
+  yield* storeRows(store, request);
 }

@@ -58,6 +58,8 @@ export async function told<T>(work: Promise<T>): Promise<T> {
       (error instanceof ReadingQueueError && error.code === "READING_QUEUE_UNREACHABLE") ||
       (error instanceof ReadingStoreError && error.code === "READING_STORE_UNREACHABLE");
     if (isAway) throw cliError("unreachable", error.code, error.message, "start it, or name another one");
+    if (error instanceof ReadingStoreError && error.code === "READING_STORE_REFUSED")
+      throw cliError("usage", error.code, error.message, "name another store");
     throw error;
   }
 }

@@ -45,6 +45,8 @@ export function schemaOf(keyspace: string, replication: Readonly<Record<string, 
   ];
 }
 
+export const KEYSPACE = "SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = ?";
+
 export function statementsOf(keyspace: string) {
   const row = "meter_id = ? AND series = ? AND day = ?";
   return {

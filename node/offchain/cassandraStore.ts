@@ -25,7 +25,7 @@ import { unreachable } from "./cassandraErrors.ts";
 import { LeaseLost, WriterLease } from "./cassandraLease.ts";
 import { leaseTable } from "./cassandraLeaseTable.ts";
 import { nameOfPartition, type Partition, partitionsOf, routingKeyOf, slicesOf } from "./cassandraPartitions.ts";
-import { dayOf, isKeyspaceName, schemaOf, statementsOf } from "./cassandraSchema.ts";
+import { dayOf, isKeyspaceName, KEYSPACE, schemaOf, statementsOf } from "./cassandraSchema.ts";
 import { parseSeriesColumn, seriesColumn } from "./cassandraSeries.ts";
 import { verifyCassandra } from "./cassandraVerify.ts";
 import { eachOf } from "./eachOf.ts";
@@ -41,6 +41,8 @@ export interface CassandraStoreOptions {
   readonly replication?: Readonly<Record<string, number>>;
   readonly credentials?: { readonly username: string; readonly password: string };
   readonly retentionOf?: (series: ReadingSeries) => RetentionClass;
+  /** For whoever only reads: a keyspace that is not there is an error, not made. */
+  readonly mustExist?: boolean;
 }
 
 /** Rows of one batch: about 15 kB, where Cassandra refuses 50. */
@@ -63,7 +65,7 @@ const EVERYWHERE: QueryOptions = { ...QUORUM, consistency: consistencies.all };
 
 /**
  * Connects to a Cassandra cluster, and makes keyspace and tables where they are not there yet.
- * @throws ReadingStoreError READING_STORE_UNREACHABLE, READING_STORE_REFUSED for a keyspace name that is none
+ * @throws ReadingStoreError READING_STORE_UNREACHABLE, READING_STORE_REFUSED for a keyspace name that is none, or one that must exist and does not
  */
 export async function openCassandraStore(options: CassandraStoreOptions): Promise<ReadingStore> {
   const { contactPoints, localDataCenter = "datacenter1", keyspace = "energy_ledger" } = options;
@@ -80,6 +82,11 @@ export async function openCassandraStore(options: CassandraStoreOptions): Promis
   });
   try {
     await client.connect();
+    if (options.mustExist === true) {
+      const { rowLength } = await client.execute(KEYSPACE, [keyspace], { prepare: true });
+      const reason = `there is no keyspace ${keyspace}`;
+      if (rowLength === 0) throw new ReadingStoreError({ code: "READING_STORE_REFUSED", reason });
+    }
     // Every node must know the tables before anybody writes into them; the driver waits for that.
     for (const statement of schemaOf(keyspace, options.replication ?? { [localDataCenter]: 3 }))
       await client.execute(statement);

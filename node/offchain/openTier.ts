@@ -40,7 +40,7 @@ export async function openReadingStore(
     const credentials = readTierCredentials(credentialsFile);
     const { openCassandraStore } = await import("./cassandraStore.ts");
     return openCassandraStore({
-      ...place,
+      ...{ ...place, mustExist },
       ...retention,
       ...(replicas === undefined ? {} : { replication: { [place.localDataCenter ?? "datacenter1"]: replicas } }),
       ...(credentials === undefined ? {} : { credentials }),

@@ -1,8 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import type { Command } from "commander";
-import { openLevelStore } from "#storage/db/levelStore.ts";
-import { createLevelReadingStore } from "#storage/offchain/levelReadingStore.ts";
 import { firstBatchOf } from "#storage/offchain/readingLogFormat.ts";
 import { scanReadingLog } from "#storage/offchain/readingLogScan.ts";
 import { QUANTITIES, type Quantity, type Reading } from "#storage/types/reading.ts";
@@ -12,9 +9,10 @@ import { createZone, type Zone } from "../../analytics/zone.ts";
 import { cliError } from "../cliError.ts";
 import type { CliIo } from "../io.ts";
 import { parseDuration, parseTimeMs } from "../quantities.ts";
+import { openStore, type StoreFlags, withStoreFlags } from "../storeFlag.ts";
 import { collect } from "./submitFlags.ts";
 
-export interface InputFlags {
+export interface InputFlags extends StoreFlags {
   readonly zone: string;
   readonly slot: string;
   readonly quantity: string;
@@ -22,7 +20,6 @@ export interface InputFlags {
   readonly metersFile?: string;
   readonly from?: string;
   readonly to?: string;
-  readonly store?: string;
   readonly log?: string;
 }
 
@@ -32,9 +29,8 @@ const BAR_CHARS = 24;
 
 /** Files of readings, and the flags that all analyses have. */
 export function withInputFlags(command: Command, defaultZone: string): Command {
-  return command
+  return withStoreFlags(command, "read this store of readings instead, such as a stopped node's")
     .argument("[files...]", "Low Carbon London files, plain or gzip")
-    .option("--store <folder>", "read a LevelDB of readings instead, such as a stopped node's")
     .option(
       "--log <folder>",
       "read a light node's log of readings instead: data/readings of its home, also while it runs",
@@ -61,7 +57,7 @@ export function openInput(io: CliIo, files: readonly string[], flags: InputFlags
   const folders = [flags.store, flags.log].filter((folder) => folder !== undefined);
   if ((files.length > 0 ? 1 : 0) + folders.length !== 1)
     throw cliError("usage", "ANALYTICS_INPUT_MISSING", "name files of readings, or one --store or --log", "add --help");
-  for (const file of [...files, ...folders])
+  for (const file of [...files, ...(flags.log === undefined ? [] : [flags.log])])
     if (!existsSync(file)) throw cliError("notFound", "FILE_NOT_FOUND", `there is no ${file}`, "name an existing file");
   if (flags.log !== undefined && !readdirSync(flags.log).some((name) => firstBatchOf(name) !== undefined))
     throw cliError("usage", "LOG_MISSING", `${flags.log} holds no log of readings`, "name data/readings of a home");
@@ -72,7 +68,7 @@ export function openInput(io: CliIo, files: readonly string[], flags: InputFlags
   const slotMs = parseDuration(flags.slot);
   const raw =
     flags.store !== undefined
-      ? readStore(flags.store)
+      ? readStore(flags.store, flags)
       : flags.log !== undefined
         ? scanReadingLog(flags.log)
         : readFiles(io, files);
@@ -86,16 +82,9 @@ function readFiles(io: CliIo, files: readonly string[]): AsyncGenerator<Reading>
   return csvReadings(files, { signal: aborter.signal, nowMs: io.nowMs });
 }
 
-async function* readStore(folder: string): AsyncGenerator<Reading> {
-  // Opening makes a database where there is none.
-  if (!existsSync(join(folder, "CURRENT")))
-    throw cliError("usage", "STORE_MISSING", `${folder} holds no readings store`, "name the folder of a LevelDB");
-  const database = await openLevelStore(folder);
-  try {
-    yield* storeReadings(createLevelReadingStore(database), undefined, {});
-  } finally {
-    await database.close();
-  }
+async function* readStore(address: string, flags: StoreFlags): AsyncGenerator<Reading> {
+  await using store = await openStore(address, flags);
+  yield* storeReadings(store, undefined, {});
 }
 
 async function* filtered(

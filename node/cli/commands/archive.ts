@@ -37,6 +37,7 @@ import { type CommandContext, commandContext, example } from "../context.ts";
 import { loadGenesisChainId } from "../genesisChainId.ts";
 import type { CliIo } from "../io.ts";
 import { facts, printable, show, table } from "../output.ts";
+import { withStoreFlags } from "../storeFlag.ts";
 
 interface MakeFlags extends SpanFlags {
   readonly key?: string;
@@ -131,11 +132,10 @@ export function archiveCommand(program: Command, io: CliIo): void {
 }
 
 function withSpan(command: Command): Command {
-  return command
+  return withStoreFlags(command, "read this store of readings instead of the home's log")
     .requiredOption("--meter <id>", "meter of the ledger")
     .requiredOption("--from <time>", "readings after this time: RFC 3339 with zone, or Unix ms")
-    .requiredOption("--to <time>", "readings up to this time")
-    .option("--store <folder>", "read a LevelDB of readings instead of the home's log");
+    .requiredOption("--to <time>", "readings up to this time");
 }
 
 async function make(context: CommandContext, flags: MakeFlags): Promise<void> {
@@ -143,7 +143,7 @@ async function make(context: CommandContext, flags: MakeFlags): Promise<void> {
   const span = spanOf(flags);
   const ledgerId = loadGenesisChainId(paths);
   const key = flags.plain || !options.archiveEncrypt ? undefined : await periodKey(context, ledgerId, span);
-  const made = await withReadings(context, flags.store, async (readings) => {
+  const made = await withReadings(context, flags, async (readings) => {
     const { blocks, records } = archiveFolders(paths.data);
     const archiver = createArchiver(
       { ledgerId, every: "month", graceMs: 0 },

@@ -15,6 +15,7 @@ import type { CliIo } from "../io.ts";
 import { facts, show } from "../output.ts";
 import { createProgress } from "../progress.ts";
 import { parseTimeMs } from "../quantities.ts";
+import { type StoreFlags, withStoreFlags } from "../storeFlag.ts";
 import { drillCommand } from "./auditDrill.ts";
 
 export interface RangeFlags {
@@ -24,22 +25,20 @@ export interface RangeFlags {
   readonly offline?: boolean;
 }
 
-interface AuditFlags extends RangeFlags {
+interface AuditFlags extends RangeFlags, StoreFlags {
   readonly keyFile?: string;
-  readonly store?: string;
   readonly ledger?: string;
   readonly trustedHeight?: string;
   readonly trustedHash?: string;
 }
 
 export function auditCommand(program: Command, io: CliIo): void {
-  const audit = withRangeFlags(
-    program
-      .command("audit")
-      .description("Compare a meter's stored readings with what the ledger has of them, down to the reading"),
+  const about = "Compare a meter's stored readings with what the ledger has of them, down to the reading";
+  const audit = withStoreFlags(
+    withRangeFlags(program.command("audit").description(about)),
+    "audit the readings of this store, with the light node's log as the copy",
   )
     .option("--key-file <file>", "keys that the meter's owner gave for an audit (default: the meter key of this home)")
-    .option("--store <folder>", "audit the readings of this LevelDB of readings; the light node's log is the copy")
     .option("--ledger <url>", "ask this full node what is sealed, believe nothing of it, and take no light node's word")
     .option(
       "--trusted-height <height>",
@@ -75,7 +74,8 @@ export function auditCommand(program: Command, io: CliIo): void {
       const keys = await meterKeysOf(context, { meterId, ledgerId, keyFile: flags.keyFile });
       const request = { meterId, afterMs: items[0]?.startMs ?? fromMs, untilMs: toMs };
       const own = node?.audit.rows(request);
-      const [audited, copies] = flags.store === undefined ? [own, undefined] : [rowsOfStore(flags.store, request), own];
+      const [audited, copies] =
+        flags.store === undefined ? [own, undefined] : [rowsOfStore(flags.store, flags, request), own];
       const rows = await gatherRows(audited as AsyncIterable<AuditItem>, copies, (count) => {
         if (count % 10_000 === 0) progress.show(`${number(count)} readings read`);
       });

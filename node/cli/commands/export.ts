@@ -9,6 +9,7 @@ import { type CommandContext, commandContext, example } from "../context.ts";
 import { loadGenesisChainId } from "../genesisChainId.ts";
 import type { CliIo } from "../io.ts";
 import { facts, show } from "../output.ts";
+import { withStoreFlags } from "../storeFlag.ts";
 
 interface ExportFlags extends SpanFlags {
   readonly output?: string;
@@ -31,13 +32,13 @@ export function exportCommand(program: Command, io: CliIo): void {
       example("export csv --meter lcl:MAC000002 --from 2026-10-01T00:00:00Z --to 2026-11-01T00:00:00Z"),
     );
   for (const format of ["csv", "cim"] as const)
-    exporting
-      .command(format)
-      .description(ABOUT[format])
+    withStoreFlags(
+      exporting.command(format).description(ABOUT[format]),
+      "read this store of readings instead of the home's log",
+    )
       .requiredOption("--meter <id>", "meter of the ledger")
       .requiredOption("--from <time>", "readings after this time: RFC 3339 with zone, or Unix ms")
       .requiredOption("--to <time>", "readings up to this time")
-      .option("--store <folder>", "read a LevelDB of readings instead of the home's log")
       .option("-o, --output <file>", "write here instead of to standard output")
       .option("--folder <path>", "put the file there, under a name of its own, whole or not at all")
       .option("--url <url>", "send it by HTTP POST, again while the system is busy")
@@ -65,7 +66,7 @@ async function exportReadings(context: CommandContext, format: MdmsFormat, flags
   const { io, json } = context;
   const { meterId, fromMs, untilMs } = spanOf(flags);
   const subject = { ledgerId: loadGenesisChainId(context.paths), meterId, fromMs, untilMs, version: 0 };
-  await withReadings(context, flags.store, async (readings) => {
+  await withReadings(context, flags, async (readings) => {
     let count = 0;
     async function* counted() {
       for await (const item of readings.read(meterId, subject)) {
