@@ -2,12 +2,15 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { pino } from "pino";
 import { expect, test } from "vitest";
 import type { TimeRange } from "#storage/offchain/readingStore.ts";
 import type { Reading } from "#storage/types/reading.ts";
 import { csvReadings } from "../analytics/readingsInput.ts";
+import { defaultOptions } from "../options.ts";
 import { MAX_REQUEST_READINGS } from "./analyticsSchemas.ts";
 import type { ApiErrorBody } from "./errors.ts";
+import { createSmallApi } from "./smallApi.ts";
 import { createTestNode, startTestApi } from "./testPorts.ts";
 
 const PEAKS = fileURLToPath(new URL("../analytics/testdata/lcl-peaks.csv.gz", import.meta.url));
@@ -47,8 +50,23 @@ function postCost(url: string, body: object) {
   return getJson(`${url}/ledger/v1/analytics/cost`, { method: "POST", headers, body: JSON.stringify(body) });
 }
 
-test("profile, anomalies, fleet and cost of the readings a node keeps", async () => {
-  await using api = await startApi();
+/** A light node's API over the same readings. */
+async function startSmall(options: { readonly apiTokenFile?: string } = {}, source: Ports["readings"] = readings) {
+  const api = await createSmallApi(
+    { ...defaultOptions(), apiPort: 0, apiRequestsPerSecond: 10_000, ...options },
+    { ...createTestNode().ports, readings: source, metrics: () => "" },
+    { log: pino({ level: "silent" }) },
+  );
+  return { url: api.url, [Symbol.asyncDispose]: api.close };
+}
+
+const STARTS = [
+  ["the full API", startApi],
+  ["a light node's API", startSmall],
+] as const;
+
+test.each(STARTS)("%s: profile, anomalies, fleet and cost of the readings a node keeps", async (_name, start) => {
+  await using api = await start();
   const base = `${api.url}/ledger/v1/analytics`;
   const profile = await getJson(`${base}/profile?${METER}&zone=Europe/London`);
   expect(profile.status).toBe(200);
@@ -82,8 +100,8 @@ test("profile, anomalies, fleet and cost of the readings a node keeps", async ()
   expect(cost.body.tariff.hash).toMatch(/^[0-9a-f]{64}$/);
 });
 
-test("ranges, zones, tariffs and sizes that are not allowed are the caller's fault, with the reason", async () => {
-  await using api = await startApi();
+test.each(STARTS)("%s: what is not allowed is the caller's fault, with the reason", async (_name, start) => {
+  await using api = await start();
   const base = `${api.url}/ledger/v1/analytics`;
   const codes = async (path: string) => {
     const { status, body } = await getJson(`${base}${path}`);
@@ -129,13 +147,13 @@ test("a request that would look at too many readings ends, and others are answer
   ]);
 });
 
-test("analyses take turns, and beyond those that may wait the next is told to come later", async () => {
+test.each(STARTS)("%s: analyses take turns, beyond those that may wait the next comes later", async (_name, start) => {
   const gate = Promise.withResolvers<void>();
   async function* held(meterId: string | undefined, range: TimeRange): AsyncGenerator<Reading> {
     await gate.promise;
     yield* readings(meterId, range);
   }
-  await using api = await startApi({}, held);
+  await using api = await start({}, held);
   const url = `${api.url}/ledger/v1/analytics/profile?meter=lcl:MAC000178&from=${FROM}&to=${FROM + 86_400_000}`;
   const asked = Array.from({ length: 12 }, () => fetch(url));
   // The ninth that waits is refused at once, the others when the first is through.
@@ -146,12 +164,12 @@ test("analyses take turns, and beyond those that may wait the next is told to co
   expect(statuses.sort()).toEqual([...Array.from({ length: 9 }, () => 200), 429, 429, 429]);
 });
 
-test("with a token, readings are not told to those without it", async () => {
+test.each(STARTS)("%s: with a token, readings are not told to those without it", async (_name, start) => {
   const folder = mkdtempSync(join(tmpdir(), "ledger-analytics-"));
   try {
     const [apiTokenFile, token] = [join(folder, "token"), "0123456789abcdef0123456789abcdef"];
     writeFileSync(apiTokenFile, token);
-    await using api = await startApi({ apiTokenFile });
+    await using api = await start({ apiTokenFile });
     const url = `${api.url}/ledger/v1/analytics/profile?${METER}`;
     expect((await getJson(url)).status).toBe(401);
     expect((await getJson(url, { headers: { authorization: `Bearer ${token}x` } })).status).toBe(401);

@@ -17,6 +17,7 @@ import { headerJson, statusJson } from "./json.ts";
 import type { ApiPorts } from "./ports.ts";
 import { createRateLimiter } from "./rateLimit.ts";
 import { MAX_HEADER_BYTES, MAX_REQUEST_CONNECTIONS } from "./serverLimits.ts";
+import type { createSmallAnalytics } from "./smallAnalytics.ts";
 
 // Not by an import, which reads every export of node:http, its WebSocket too, and so loads undici: 12 MB (Node 24.21, x64).
 const { createServer } = process.getBuiltinModule("node:http");
@@ -47,11 +48,16 @@ export interface UnsealedAnswer {
   readonly refused: readonly RefusedItem[];
 }
 
+type SmallAnalytics = ReturnType<typeof createSmallAnalytics>;
+
+/** The only one with a body, a tariff; nothing is changed by it. */
+const COST_ROUTE = /^\/ledger\/v1\/analytics\/cost$/;
+
 type Route = (match: RegExpExecArray, url: URL, request: IncomingMessage, response: ServerResponse) => Promise<unknown>;
 
 /**
  * The routes a light node needs, with the paths, answers and errors of the full API, on node:http alone: serving both, Fastify with its
- * validators held 20 MB more (Node 24.21, compile cache, 3000 requests). It only reads: no route takes a body.
+ * validators held 20 MB more (Node 24.21, compile cache, 3000 requests). It only reads.
  * @throws ApiStartError API_TOKEN_REQUIRED, API_TOKEN_UNREADABLE, API_ADDRESS_UNAVAILABLE
  */
 export async function createSmallApi(
@@ -121,6 +127,7 @@ function routesOf(
   };
   return [
     ...auditRoutes(ports, checkToken),
+    ...analyticsRoutes(ports, checkToken),
     [
       /^\/ledger\/v1\/openings$/,
       async (_match, url, request) => {
@@ -264,6 +271,29 @@ function auditRoutes(
   ];
 }
 
+/** What its own readings tell: as the full API's routes (node/analytics). */
+function analyticsRoutes(
+  ports: SmallApiPorts,
+  checkToken: (request: IncomingMessage) => void,
+): readonly (readonly [RegExp, Route])[] {
+  let loading: Promise<SmallAnalytics> | undefined;
+  const open = (request: IncomingMessage): Promise<SmallAnalytics> => {
+    checkToken(request);
+    const { readings } = ports;
+    if (readings === undefined) throw apiError("NOT_SERVED_BY_ROLE", "this node meters nothing");
+    loading ??= import("./smallAnalytics.ts").then(({ createSmallAnalytics }) => createSmallAnalytics(readings));
+    return loading;
+  };
+  return [
+    [
+      /^\/ledger\/v1\/analytics\/(profile|anomalies|fleet)$/,
+      async ([, name], url, request, response) =>
+        (await open(request)).look(name as "profile", url.searchParams, response),
+    ],
+    [COST_ROUTE, async (_match, _url, request, response) => (await open(request)).cost(request, response)],
+  ];
+}
+
 function readMeterRange(query: URLSearchParams): Omit<OpeningsRequest, "limit"> {
   const time = (name: string, otherwise: number): number => {
     const text = query.get(name);
@@ -286,9 +316,9 @@ async function answerRequest(
   const target = request.url ?? "/";
   if (!URL.canParse(target, "http://localhost")) throw apiError("BAD_REQUEST", "this is not a path");
   const url = new URL(target, "http://localhost");
-  for (const [pattern, route] of request.method === "GET" ? routes : []) {
+  for (const [pattern, route] of routes) {
     const match = pattern.exec(url.pathname);
-    if (match === null) continue;
+    if (match === null || request.method !== (pattern === COST_ROUTE ? "POST" : "GET")) continue;
     const answer = await route(match, url, request, response);
     if (answer !== undefined) sendJson(response, 200, answer);
     return;

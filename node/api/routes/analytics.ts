@@ -1,61 +1,24 @@
-import { setImmediate } from "node:timers/promises";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { ReadingStoreError } from "#storage/offchain/readingStore.ts";
-import type { Quantity, Reading } from "#storage/types/reading.ts";
-import { AnalyticsError } from "../../analytics/analyticsError.ts";
-import { createAnomalyDetectors } from "../../analytics/anomalies.ts";
-import type { Anomaly } from "../../analytics/anomaly.ts";
-import { type BillPeriod, CostTally } from "../../analytics/cost.ts";
-import { FleetDetector, fleetAnomalies } from "../../analytics/fleet.ts";
-import { readLclTariff } from "../../analytics/lclTariff.ts";
-import { ProfileTally } from "../../analytics/profile.ts";
-import { readRates } from "../../analytics/rates.ts";
-import { ShiftTally } from "../../analytics/shift.ts";
-import { newSlotCounts, type Slot, slotsOf } from "../../analytics/slots.ts";
-import { usualBand } from "../../analytics/tariff.ts";
-import { anomalyJson, billJson, fleetJson, profileJson, responseJson, tariffJson } from "../../analytics/views.ts";
-import { readWeeklyTariff } from "../../analytics/weeklyTariff.ts";
-import { createZone, type Zone } from "../../analytics/zone.ts";
-import { createTurns } from "../../rpc/turns.ts";
+import type { Zone } from "../../analytics/zone.ts";
 import {
-  COST_BODY,
-  FLEET_QUERY,
-  MAX_ANSWERED_ANOMALIES,
-  MAX_FLEET_RANGE_DAYS,
-  MAX_METER_RANGE_DAYS,
-  MAX_REQUEST_READINGS,
-  METER_ANALYTICS_QUERY,
-} from "../analyticsSchemas.ts";
+  type Analysis,
+  anomalyAnalysis,
+  type CostBody,
+  costAnalysis,
+  createAnalyse,
+  fleetAnalysis,
+  profileAnalysis,
+  type RangeQuery,
+  RETRY_SECONDS,
+} from "../analyses.ts";
+import { COST_BODY, FLEET_QUERY, METER_ANALYTICS_QUERY } from "../analyticsSchemas.ts";
 import { apiError } from "../errors.ts";
 import { answer, ERROR_ANSWER } from "../schemas.ts";
 import { need, type RouteContext } from "./routeContext.ts";
 
-const DAY_MS = 86_400_000;
-/** Readings after which others get their turn: some 5 ms of work. */
-const READINGS_A_TURN = 5000;
-/** Analyses at once, and those that may wait: each holds the processor for up to seconds. */
-const MAX_RUNNING = 1;
-const MAX_WAITING = 8;
-const RETRY_SECONDS = 2;
-
-interface RangeQuery {
-  readonly meter?: string;
-  readonly from: number;
-  readonly to: number;
-  readonly zone: string;
-  readonly slotMs: number;
-  readonly quantity: Quantity;
-}
-
-interface CostBody extends RangeQuery {
-  readonly period: BillPeriod;
-  readonly rates: unknown;
-  readonly tariff?: string | object;
-}
-
 /** Routes about what this node's readings tell. Readings are their owner's secret: where the API has a token, these need it also to read. */
 export function analyticsRoutes(server: FastifyInstance, context: RouteContext): void {
-  const turns = createTurns(MAX_RUNNING, MAX_WAITING);
+  const analyse = createAnalyse();
   const describe = (summary: string) => ({
     tags: ["analytics"],
     summary,
@@ -64,39 +27,21 @@ export function analyticsRoutes(server: FastifyInstance, context: RouteContext):
   });
   const onRequest = async (request: FastifyRequest) => checkToken(context, request);
 
-  /** Feeds the slots of a request to `put`, one analysis after the other. */
-  async function analyse<T>(
-    query: RangeQuery,
+  async function answered<Query extends RangeQuery>(
+    query: Query,
     reply: FastifyReply,
-    work: (zone: Zone) => Analysis<T>,
-  ): Promise<T & { counts: object }> {
-    const maxDays = query.meter === undefined ? MAX_FLEET_RANGE_DAYS : MAX_METER_RANGE_DAYS;
-    if (query.to <= query.from || query.to - query.from > maxDays * DAY_MS)
-      throw apiError("BAD_REQUEST", `to must be after from, by at most ${maxDays} days`);
-    const readings = need(context.ports, "readings");
-    const turn = turns.run(async () => {
-      const counts = newSlotCounts();
-      const { put, end } = work(createZone(query.zone));
-      const all = bounded(readings(query.meter, { afterMs: query.from, untilMs: query.to }), query.quantity);
-      for await (const slot of slotsOf(all, { slotMs: query.slotMs, counts })) put(slot);
-      if (counts.readings === 0) throw apiError("NOT_FOUND", "there are no readings of this range here");
-      return { ...end(), counts };
-    });
-    if (turn === undefined) {
-      reply.header("retry-after", RETRY_SECONDS);
-      throw apiError("RATE_LIMITED", "too many analyses wait already");
-    }
-    return turn.catch(asApiError);
+    work: (query: Query, zone: Zone) => Analysis<object>,
+  ): Promise<object> {
+    const answering = analyse(need(context.ports, "readings"), query, (zone) => work(query, zone));
+    if (answering !== undefined) return answering;
+    reply.header("retry-after", RETRY_SECONDS);
+    throw apiError("RATE_LIMITED", "too many analyses wait already");
   }
 
   server.get<{ Querystring: RangeQuery }>("/analytics/profile", {
     onRequest,
     schema: { ...describe("A meter's typical weekday and weekend, in local time"), querystring: METER_ANALYTICS_QUERY },
-    handler: ({ query }, reply) =>
-      analyse(query, reply, (zone) => {
-        const tally = new ProfileTally(query.quantity, zone);
-        return { put: (slot) => tally.put(slot), end: () => profileJson(tally.profile()) };
-      }),
+    handler: ({ query }, reply) => answered(query, reply, profileAnalysis),
   });
 
   server.get<{ Querystring: RangeQuery }>("/analytics/anomalies", {
@@ -105,25 +50,7 @@ export function analyticsRoutes(server: FastifyInstance, context: RouteContext):
       ...describe("Spikes, leaks, zero runs, base load steps and values over the limit of a meter"),
       querystring: METER_ANALYTICS_QUERY,
     },
-    handler: ({ query }, reply) =>
-      analyse(query, reply, (zone) => {
-        const detectors = createAnomalyDetectors({ zone });
-        const found: Record<string, number> = {};
-        const kept: Anomaly[] = [];
-        const note = (anomalies: readonly Anomaly[]) => {
-          for (const anomaly of anomalies) {
-            found[anomaly.kind] = (found[anomaly.kind] ?? 0) + 1;
-            if (anomaly.kind !== "suspect" && kept.length < MAX_ANSWERED_ANOMALIES) kept.push(anomaly);
-          }
-        };
-        return {
-          put: (slot) => note(detectors.put(slot)),
-          end: () => {
-            note(detectors.end());
-            return { found, anomalies: kept.map(anomalyJson) };
-          },
-        };
-      }),
+    handler: ({ query }, reply) => answered(query, reply, anomalyAnalysis),
   });
 
   server.get<{ Querystring: RangeQuery }>("/analytics/fleet", {
@@ -132,70 +59,13 @@ export function analyticsRoutes(server: FastifyInstance, context: RouteContext):
       ...describe("Completeness of all meters, slots that many miss together, clocks that moved"),
       querystring: FLEET_QUERY,
     },
-    handler: ({ query }, reply) =>
-      analyse(query, reply, (zone) => {
-        const detector = new FleetDetector(query.quantity, query.slotMs, zone);
-        return {
-          put: (slot) => detector.put(slot),
-          end: () => {
-            const view = detector.end();
-            return { ...fleetJson(view), anomalies: fleetAnomalies(query.quantity, view).map(anomalyJson) };
-          },
-        };
-      }),
+    handler: ({ query }, reply) => answered(query, reply, fleetAnalysis),
   });
 
   server.post<{ Body: CostBody }>("/analytics/cost", {
     schema: { ...describe("Energy, cost and bills of a meter by time of use"), body: COST_BODY },
-    handler: ({ body }, reply) => analyse(body, reply, (zone) => costAnalysis(body, zone)),
+    handler: ({ body }, reply) => answered(body, reply, costAnalysis),
   });
-}
-
-interface Analysis<T> {
-  readonly put: (slot: Slot) => void;
-  readonly end: () => T;
-}
-
-function costAnalysis({ tariff, rates, period, quantity }: CostBody, zone: Zone): Analysis<object> {
-  const prices = readRates(rates, "rates");
-  const schedule =
-    tariff === undefined
-      ? undefined
-      : typeof tariff === "string"
-        ? readLclTariff(tariff, zone, "tariff").schedule
-        : readWeeklyTariff(tariff, zone, "tariff");
-  const tally = new CostTally({
-    rates: prices,
-    zone,
-    period,
-    quantity,
-    ...(schedule === undefined ? {} : { schedule }),
-  });
-  const shift = schedule === undefined ? undefined : new ShiftTally(zone, usualBand(schedule));
-  return {
-    put: (slot) => {
-      const band = tally.put(slot);
-      if (band !== undefined && slot.tariff === 0) shift?.put(slot, band);
-    },
-    end: () => ({
-      currency: prices.currency,
-      tariff: schedule === undefined ? null : tariffJson(schedule),
-      bills: tally.bills().map(billJson),
-      shift: shift?.total().map(responseJson) ?? [],
-    }),
-  };
-}
-
-/** The readings of a quantity, up to MAX_REQUEST_READINGS, letting other requests run in between. */
-async function* bounded(readings: AsyncIterable<Reading>, quantity: Quantity): AsyncGenerator<Reading> {
-  let count = 0;
-  for await (const reading of readings) {
-    count += 1;
-    if (count > MAX_REQUEST_READINGS)
-      throw new AnalyticsError({ code: "ANALYTICS_TOO_MANY_READINGS", max: MAX_REQUEST_READINGS });
-    if (count % READINGS_A_TURN === 0) await setImmediate();
-    if (reading.quantity === quantity) yield reading;
-  }
 }
 
 /** @throws ApiError UNAUTHORIZED */
@@ -203,12 +73,4 @@ function checkToken({ isTokenValid }: RouteContext, request: FastifyRequest): vo
   if (isTokenValid === undefined) return;
   const token = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? "")?.[1];
   if (token === undefined || !isTokenValid(token)) throw apiError("UNAUTHORIZED", "this request needs the API token");
-}
-
-/** What the caller can change is the caller's; a store that does not answer is asked again later. */
-function asApiError(error: unknown): never {
-  if (error instanceof AnalyticsError) throw apiError("BAD_REQUEST", error.message, { ...error.details });
-  if (error instanceof ReadingStoreError && error.code === "READING_STORE_UNREACHABLE")
-    throw apiError("NOT_READY", "the readings store does not answer");
-  throw error;
 }
