@@ -24,7 +24,7 @@ function changed({ base, path, kind, value }: Row): JsonValue {
   let inner = root as Container;
   for (const step of steps) inner = inner[step] as Container;
   const place = inner[last];
-  if (kind === "add") (place as Container)["foo"] = value;
+  if (kind === "add") (place as { foo?: unknown }).foo = value;
   else if (kind === "drop") delete inner[last];
   else inner[last] = kind === "double" ? [...(place as unknown[]), ...(place as unknown[])] : value;
   const parsed = parseJson(JSON.stringify(root.tx));
