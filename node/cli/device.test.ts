@@ -78,7 +78,11 @@ test("mistakes are found before anything is signed or sent", async () => {
   const malformed = await all.run("config", "check", foreign, "--schema", misspelt);
   expect(malformed.json.code).toBe("CONFIGURATION_SCHEMA_MALFORMED");
   const long = all.write("long.json", `"${"a".repeat(17_000)}"`);
-  expect((await all.run("config", "check", long)).json.code).toBe("CONFIGURATION_TOO_LARGE");
+  expect((await all.run("config", "check", long)).json).toMatchObject({
+    code: "CONFIGURATION_TOO_LARGE",
+    message: expect.stringMatching(/has 17002 bytes, and a configuration may have \d+$/),
+    hint: expect.stringContaining("shorten the document"),
+  });
   expect((await all.run("config", "check", all.path("none.json"))).exit).toBe("notFound");
   await all.attest();
   const changed = all.write("changed.json", { ...DOCUMENT, clearSums: true });

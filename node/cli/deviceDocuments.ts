@@ -8,6 +8,7 @@ import {
 } from "../devices/configurationSchemas.ts";
 import { DeviceError } from "../devices/deviceError.ts";
 import { CliError, cliError } from "./cliError.ts";
+import { ERROR_ADVICE } from "./errorAdvice.ts";
 
 export interface CheckedDocument extends SchemaName {
   /** As they stand in the file: they are what is attested. */
@@ -38,12 +39,16 @@ function explained(error: DeviceError, path: string): CliError {
   const { details } = error;
   if (details.code === "CONFIGURATION_SYNTAX") {
     const { where, reason } = details;
-    const message = `${path}: ${where === "" ? "the document" : where} ${reason}`;
+    const message = `${path}: ${where === "" ? "the document:" : where} ${reason}`;
     return new CliError({ ...cliError("failure", error.code, message, "correct the file").details, facts: { where } });
   }
   if (details.code === "CONFIGURATION_SCHEMA_UNKNOWN") {
     const hint = "name the schema's file with --schema; node/devices/schemas has those of this program";
     return cliError("notFound", error.code, `there is no schema ${details.schema} here`, hint);
+  }
+  if (details.code === "CONFIGURATION_TOO_LARGE") {
+    const message = `${path} has ${details.bytes} bytes, and a configuration may have ${details.maxBytes}`;
+    return cliError("failure", error.code, message, ERROR_ADVICE[error.code] as string);
   }
   return cliError("failure", error.code, error.message, "node/devices/README.md explains the code");
 }

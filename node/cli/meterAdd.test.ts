@@ -176,6 +176,89 @@ test("what goes wrong says what to do next, and leaves no file behind", async ()
   expect(existsSync(join(cli.home, "meters.json"))).toBe(false);
 });
 
+test("flags that cannot be are refused before anything is listened to", async () => {
+  const cli = await home();
+  const wrong: readonly (readonly [string, ...string[]])[] = [
+    ["METER_NAME_MALFORMED", "--name", "My Meter"],
+    ["METER_DEVICE_MALFORMED", "--device", "a b"],
+    ["METER_ZONE_UNKNOWN", "--zone", "Nowhere/X"],
+    ["METER_FUSE_MALFORMED", "--fuse-w", "25A"],
+    ["METER_FUSE_MALFORMED", "--fuse-w", "9999999999"],
+    ["DURATION_MALFORMED", "--every", "often"],
+    ["DURATION_MALFORMED", "--wait", "soon"],
+    ["DURATION_MALFORMED", "--wait", "999d"],
+  ];
+  for (const [code, ...flags] of wrong) {
+    const { exit, err } = await cli.runWith({ nowMs }, "meter", "add", "--type", "simulator", ...flags);
+    expect([exit, err], flags.join(" ")).toEqual(["usage", expect.stringContaining(`[${code}]\n  write `)]);
+    expect(err).not.toContain("Listening");
+  }
+});
+
+test("a connection that fails says why and what to look at, and a file that cannot be read says so at once", async () => {
+  const cli = await home();
+  const port = await meter(Buffer.alloc(0));
+  const run = async (...args: readonly string[]) => {
+    const { json } = await cli.runWith({ nowMs }, "meter", "add", ...args, "--json");
+    return [json.code, json.message, json.hint] as readonly string[];
+  };
+  // Of a port that was just let go nobody has taken hold yet.
+  const gone = await listenLine();
+  await gone[Symbol.asyncDispose]();
+  const refused = await run(...dsmr(gone.port), "--wait", "500ms");
+  expect(refused).toEqual([
+    "METER_NOT_HEARD",
+    expect.stringContaining("ECONNREFUSED"),
+    expect.stringContaining("nothing listens at this address and port"),
+  ]);
+  expect((await run(...dsmr(port), "--wait", "300ms"))[2]).toContain("check the cable");
+
+  const file = (name: string, text: string | Buffer): string => {
+    const path = join(cli.folder, name);
+    writeFileSync(path, text);
+    return path;
+  };
+  const csv = (path: string) => run("--type", "csv", "--set", `path=${path}`, "--wait", "1h");
+  expect(await csv(join(cli.folder, "none.csv"))).toEqual([
+    "METER_OPTION_WRONG",
+    expect.stringContaining("must be a file that can be read"),
+    expect.stringContaining("--set PATH=VALUE"),
+  ]);
+  expect(await csv(cli.folder)).toEqual([
+    "METER_CSV_UNREADABLE",
+    expect.stringContaining("EISDIR"),
+    expect.stringContaining("give the path of a file"),
+  ]);
+  expect(await csv(file("big.bin", Buffer.alloc(10 * 1024 * 1024, 0xe9)))).toEqual([
+    "METER_CSV_UNREADABLE",
+    expect.any(String),
+    expect.stringContaining("4096 characters"),
+  ]);
+  expect(await csv(file("other.csv", "a,b\n1,2\n"))).toEqual([
+    "METER_CSV_HEADER_UNKNOWN",
+    expect.stringContaining("LCLid"),
+    expect.stringContaining("export the readings again"),
+  ]);
+  expect(await csv(file("empty.csv", ""))).toEqual([
+    "METER_CSV_EMPTY",
+    expect.any(String),
+    expect.stringContaining("copied whole"),
+  ]);
+});
+
+test("a meters.json that is none, and a folder that is no home, are named with what to do", async () => {
+  const cli = await home();
+  writeFileSync(join(cli.home, "meters.json"), "{");
+  expect((await cli.run("meter", "list")).err).toMatch(/METER_FILE_MALFORMED\]\n {2}correct meters.json/);
+  writeFileSync(join(cli.home, "meters.json"), JSON.stringify({ version: 1, devices: [{ device: "a", fuseW: "x" }] }));
+  const wrong = await cli.run("meter", "test", "p1");
+  expect(wrong.err).toMatch(/devices\[0\]\.fuseW[\s\S]*METER_OPTION_INVALID\]\n {2}correct this option in meters.json/);
+  const none = createTestCli();
+  onTestFinished(() => none[Symbol.dispose]());
+  for (const command of [["list"], ["test", "p1"], ["remove", "p1"], ["add", "--type", "simulator"]])
+    expect((await none.run("meter", ...command)).err).toContain("name the home of a node with --home");
+});
+
 test("a meter can be written down unheard, and a second one takes a free name", async () => {
   const cli = await home();
   const add = () => cli.run("meter", "add", "--type", "simulator", "--no-listen", "--device", "sim:*", "--json");

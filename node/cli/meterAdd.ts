@@ -2,8 +2,9 @@ import type { Reading } from "#storage/types/reading.ts";
 import { ledgerMessage } from "#storage/types/transactionMessages.ts";
 import { DEFAULT_FUSE_W } from "../meter/deviceRules.ts";
 import { INPUT_TYPES } from "../meter/inputTypes.ts";
-import type { DeviceEntry, InputEntry } from "../meter/metersFile.ts";
+import { DEVICE_NAME, type DeviceEntry, INPUT_NAME, type InputEntry, MAX_FUSE_W } from "../meter/metersFile.ts";
 import { suffixOf } from "../meter/series.ts";
+import { createZone } from "../meter/zoneTime.ts";
 import { cliError } from "./cliError.ts";
 import type { CommandContext } from "./context.ts";
 import type { CliIo } from "./io.ts";
@@ -26,6 +27,50 @@ export interface AddFlags {
   readonly listen: boolean;
   readonly owner?: string;
   readonly enrolWith?: string;
+}
+
+/** Listening takes a minute: what is wrong with the flags is said before. @throws CliError METER_NAME_MALFORMED, METER_DEVICE_MALFORMED, METER_ZONE_UNKNOWN, METER_FUSE_MALFORMED, DURATION_MALFORMED */
+export function checkFlags({ name, device, zone, fuseW, every, wait }: AddFlags): void {
+  if (name !== undefined && !INPUT_NAME.pattern.test(name))
+    throw cliError("usage", "METER_NAME_MALFORMED", `${name} is no name of a connection`, `write ${INPUT_NAME.form}`);
+  if (device !== undefined && (device === "" || !DEVICE_NAME.pattern.test(device)))
+    throw cliError(
+      "usage",
+      "METER_DEVICE_MALFORMED",
+      `${device} names no device`,
+      `write ${DEVICE_NAME.form}: --device "dsmr:*"`,
+    );
+  if (zone !== undefined) checkZone(zone);
+  if (fuseW !== undefined) parseFuse(fuseW);
+  if (every !== undefined) parseDuration(every);
+  parseWait(wait);
+}
+
+/** Beyond it a timer of the system would end at once. */
+const MAX_WAIT_MS = 24 * 3_600_000;
+
+/** @throws CliError DURATION_MALFORMED */
+export function parseWait(text: string): number {
+  const waitMs = parseDuration(text);
+  if (waitMs <= MAX_WAIT_MS) return waitMs;
+  throw cliError("usage", "DURATION_MALFORMED", `${text} is longer than a day`, "write --wait 10m, at most 24h");
+}
+
+function checkZone(zone: string): string {
+  if (createZone(zone) !== undefined) return zone;
+  const hint = "write a zone of the IANA database, as --zone Europe/Rome";
+  throw cliError("usage", "METER_ZONE_UNKNOWN", `there is no time zone ${zone}`, hint);
+}
+
+function parseFuse(text: string): number {
+  const fuseW = /^\d{1,10}$/.test(text) ? Number(text) : 0;
+  if (fuseW > 0 && fuseW <= MAX_FUSE_W) return fuseW;
+  throw cliError(
+    "usage",
+    "METER_FUSE_MALFORMED",
+    `${text} is no power in W`,
+    `write --fuse-w 17250, at most ${MAX_FUSE_W}`,
+  );
 }
 
 /** The new connection, as flags say or the terminal answers. @throws CliError METER_TYPE_MISSING, METER_INPUT_EXISTS, METER_OPTION_MISSING, METER_OPTIONS_MALFORMED */
@@ -76,8 +121,8 @@ export async function newDevices(
     flags.fuseW ??
     (await prompts?.text("Power of the connection's fuse, W (3 × 25 A at 230 V: 17250)", String(DEFAULT_FUSE_W))) ??
     String(DEFAULT_FUSE_W);
-  const fuseW = /^\d{1,10}$/.test(fuse) ? Number(fuse) : 0;
-  if (fuseW === 0) throw cliError("usage", "METER_FUSE_MALFORMED", `${fuse} is no power in W`, "write --fuse-w 17250");
+  const fuseW = parseFuse(fuse);
+  checkZone(zone);
   const everyMs = flags.every === undefined ? 0 : parseDuration(flags.every);
   return names.map((device) => {
     const suffixes = readings.filter(({ meterId }) => isNamed(device, meterId)).map(suffixOf);

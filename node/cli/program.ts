@@ -2,7 +2,9 @@ import { Command, CommanderError } from "commander";
 import { formatDetails, LedgerError } from "#storage/error.ts";
 import { ConfigurationError } from "../configuration.ts";
 import { CliError } from "./cliError.ts";
+import { ERROR_ADVICE } from "./errorAdvice.ts";
 import { EXIT_CODES } from "./exitCodes.ts";
+import { fileFault } from "./fileFault.ts";
 import type { CliIo } from "./io.ts";
 import { paint, printable } from "./output.ts";
 
@@ -85,9 +87,10 @@ function describeError(error: unknown): {
   exitCode: number;
   facts?: unknown;
 } {
-  if (error instanceof CliError) {
-    const { code, message, hint, facts } = error.details;
-    return { code, message, hint, exitCode: error.exitCode, facts };
+  const known = error instanceof CliError ? error : fileFault(error);
+  if (known !== undefined) {
+    const { code, message, hint, facts } = known.details;
+    return { code, message, hint, exitCode: known.exitCode, facts };
   }
   if (error instanceof ConfigurationError)
     return { code: error.code, ...configurationAdvice(error), exitCode: EXIT_CODES.usage };
@@ -97,7 +100,7 @@ function describeError(error: unknown): {
     return {
       code: error.code,
       message: formatDetails({ ...shown, code: inWords(error.code) }),
-      hint: advice ?? "the README of the part explains the code",
+      hint: advice ?? ERROR_ADVICE[error.code] ?? "the README of the part explains the code",
       exitCode: EXIT_CODES.failure,
     };
   }

@@ -17,6 +17,8 @@ export interface InputPorts {
   /** Unix ms of the receiver. */
   readonly nowMs: () => number;
   readonly log: Logger;
+  /** An input that cannot go on for good, as a file that is none; what may come back is tried again and is no failure. It is in the log, too. */
+  readonly fail?: (error: unknown) => void;
 }
 
 /**

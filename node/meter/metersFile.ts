@@ -36,10 +36,15 @@ const MAX_INPUTS = 256;
 const MAX_RULES = 20_000;
 const MAX_EVERY_MS = 86_400_000;
 const MAX_LATENESS_MS = 7 * 86_400_000;
-const MAX_FUSE_W = 1_000_000_000;
+export const MAX_FUSE_W = 1_000_000_000;
 const RETENTIONS = ["billing", "raw"] as const;
-const NAME = { pattern: /^[a-z0-9][a-z0-9_-]{0,39}$/, form: "1 to 40 small letters, digits, - and _" } as const;
-const DEVICE = {
+/** Of a connection. */
+export const INPUT_NAME = {
+  pattern: /^[a-z0-9][a-z0-9_-]{0,39}$/,
+  form: "1 to 40 small letters, digits, - and _",
+} as const;
+/** Of a device's entry. */
+export const DEVICE_NAME = {
   pattern: /^[\x21-\x29\x2b-\x7e]{0,90}\*?$/,
   form: "a device id, or the beginning of ids and *",
 } as const;
@@ -81,7 +86,7 @@ export function parseMetersFile(text: string, path: string): MetersFile {
 function readInput(item: unknown, path: string): InputEntry {
   const reader = new OptionReader(item, path, ["name", "type", "options"]);
   const type = reader.choice("type", Object.keys(INPUT_TYPES));
-  return { name: reader.text("name", NAME), type, options: reader.raw("options") ?? {} };
+  return { name: reader.text("name", INPUT_NAME), type, options: reader.raw("options") ?? {} };
 }
 
 function readDevice(item: unknown, path: string): DeviceRule {
@@ -90,7 +95,7 @@ function readDevice(item: unknown, path: string): DeviceRule {
   const zone = reader.optionalText("zone", { pattern: /^[A-Za-z0-9_+/-]{1,64}$/, form: "a zone like Europe/Rome" });
   if (zone !== undefined && !isZone(zone)) throw reader.fault("zone", "is no zone of the IANA database");
   return {
-    device: reader.text("device", DEVICE),
+    device: reader.text("device", DEVICE_NAME),
     zone,
     fuseW: reader.integer("fuseW", { min: 1, max: MAX_FUSE_W, fallback: DEFAULT_FUSE_W }),
     everyMs: reader.integer("everyMs", { min: 0, max: MAX_EVERY_MS, fallback: 0 }),

@@ -12,7 +12,7 @@ export function inputOfSource(
   name: string,
   source: MeterSource,
   deviceOf: (reading: Reading) => Reading,
-  { offer, log }: InputPorts,
+  { offer, log, fail }: InputPorts,
 ): MeterInput {
   const stopping = new AbortController();
   const run = async (): Promise<void> => {
@@ -34,7 +34,9 @@ export function inputOfSource(
     log.info({ input: name, ...account }, "Input has been read to its end");
   };
   const running = run().catch((error: unknown) => {
-    if (!(error instanceof SourceEndedError)) log.error({ input: name, err: error }, "Input has failed");
+    if (error instanceof SourceEndedError) return;
+    log.error({ input: name, err: error }, "Input has failed");
+    fail?.(error);
   });
   return {
     name,

@@ -6,12 +6,11 @@ import { cliError } from "../cliError.ts";
 import { type CommandContext, commandContext, example } from "../context.ts";
 import { loadGenesisChainId } from "../genesisChainId.ts";
 import type { CliIo } from "../io.ts";
-import { type AddFlags, enrol, ledgerMeters, newDevices, newEntry } from "../meterAdd.ts";
+import { type AddFlags, checkFlags, enrol, ledgerMeters, newDevices, newEntry, parseWait } from "../meterAdd.ts";
 import { enrolCommand, enrolmentOf, meterKeyOf } from "../meterEnrolment.ts";
 import { type Heard, listenTo } from "../meterPairing.ts";
 import { readingJson, readingTable } from "../meterReadings.ts";
 import { facts, printable, show, table } from "../output.ts";
-import { parseDuration } from "../quantities.ts";
 import { unsealedCommand } from "./meterUnsealed.ts";
 import { collect } from "./submitFlags.ts";
 
@@ -47,6 +46,8 @@ export function meterCommand(program: Command, io: CliIo): void {
     )
     .action(async (flags: AddFlags, command: Command) => {
       const context = commandContext(io, command);
+      checkFlags(flags);
+      loadGenesisChainId(context.paths);
       const file = await loadMetersFile(context.paths.meters);
       const entry = await newEntry(io, flags, file.inputs);
       if (!flags.listen && flags.device === undefined)
@@ -56,7 +57,7 @@ export function meterCommand(program: Command, io: CliIo): void {
           "which device is it?",
           "name it with --device, or leave out --no-listen",
         );
-      const waitMs = parseDuration(flags.wait);
+      const waitMs = parseWait(flags.wait);
       if (flags.listen && !context.json) io.err(`Listening to ${entry.name} …\n`);
       const heard: Heard = flags.listen ? await listenTo(entry, waitMs, io.nowMs) : { readings: [], rejected: {} };
       if (!context.json && flags.listen) io.err(readingTable(heard.readings));
@@ -142,8 +143,9 @@ export function meterCommand(program: Command, io: CliIo): void {
     .addHelpText("after", example("meter test dsmr"))
     .action(async (name: string, flags: { wait: string }, command: Command) => {
       const { json, paths } = commandContext(io, command);
+      loadGenesisChainId(paths);
       const entry = inputNamed((await loadMetersFile(paths.meters)).inputs, name);
-      const { readings, rejected } = await listenTo(entry, parseDuration(flags.wait), io.nowMs);
+      const { readings, rejected } = await listenTo(entry, parseWait(flags.wait), io.nowMs);
       show(io, json, { input: name, readings: readings.map(readingJson), rejected }, () => readingTable(readings));
     });
 
@@ -157,6 +159,7 @@ export function meterCommand(program: Command, io: CliIo): void {
     .addHelpText("after", example("meter remove dsmr --device dsmr:4530303434303037"))
     .action(async (name: string, flags: { device: readonly string[] }, command: Command) => {
       const { json, paths } = commandContext(io, command);
+      loadGenesisChainId(paths);
       const file = await loadMetersFile(paths.meters);
       const { name: removed } = inputNamed(file.inputs, name);
       for (const device of flags.device)
