@@ -48,19 +48,19 @@ export function formatAttestation(attestation: Attestation): string {
   return `${JSON.stringify({ ...file, attestation: hex(signature) }, null, 2)}\n`;
 }
 
-/** @throws DeviceError ATTESTATION_FILE_MALFORMED */
+/** @throws DeviceError ATTESTATION_FILE_MALFORMED; the system's error where the file cannot be read */
 export function readAttestationFile(path: string): Attestation {
   const malformed = (reason: string) => new DeviceError({ code: "ATTESTATION_FILE_MALFORMED", file: path, reason });
   let json: Readonly<Record<string, unknown>> | null;
+  const text = readFileSync(path, "utf8");
   try {
-    const text = readFileSync(path, "utf8");
     if (text.length > MAX_FILE_BYTES) throw new Error(`more than ${MAX_FILE_BYTES} bytes`);
     json = JSON.parse(text) as typeof json;
   } catch (error) {
     throw malformed((error as Error).message);
   }
   if (json?.format !== FORMAT) throw malformed(`format is not "${FORMAT}"`);
-  const text = (name: string): string => {
+  const textOf = (name: string): string => {
     const value = json[name];
     if (typeof value !== "string" || value === "" || value.length > 128) throw malformed(`${name} is no text`);
     return value;
@@ -74,18 +74,18 @@ export function readAttestationFile(path: string): Attestation {
     if (!/^[0-9a-f]*$/.test(value) || value.length !== 2 * length) throw malformed(`${name} is not ${length} bytes`);
     return new Uint8Array(Buffer.from(value, "hex"));
   };
-  const [type = "", digits = ""] = text("checkerKey").split(":");
+  const [type = "", digits = ""] = textOf("checkerKey").split(":");
   if (type !== "ed25519" && type !== "secp256k1") throw malformed("checkerKey is of no known type");
   const signature = json.attestation;
   if (typeof signature !== "string") throw malformed("attestation is no text");
   return {
-    ledgerId: text("ledgerId"),
-    meterId: text("meterId"),
+    ledgerId: textOf("ledgerId"),
+    meterId: textOf("meterId"),
     version: number("version"),
-    schemaId: text("schemaId"),
+    schemaId: textOf("schemaId"),
     schemaVersion: number("schemaVersion"),
-    plaintextHash: bytes("plaintextHash", text("plaintextHash"), 32),
-    salt: bytes("salt", text("salt"), SALT_BYTES),
+    plaintextHash: bytes("plaintextHash", textOf("plaintextHash"), 32),
+    salt: bytes("salt", textOf("salt"), SALT_BYTES),
     checkerKey: { type, bytes: bytes("checkerKey", digits, PUBLIC_KEY_LENGTH[type]) },
     attestation: bytes("attestation", signature, SIGNATURE_LENGTH),
   };

@@ -15,7 +15,7 @@ import { type CommandContext, commandContext, example } from "../context.ts";
 import { provedCertificate, standingOf } from "../deviceCertificate.ts";
 import { readConfigurationFile } from "../deviceDocuments.ts";
 import type { CliIo } from "../io.ts";
-import { loadKey } from "../keyStore.ts";
+import { listKeys, loadKey } from "../keyStore.ts";
 import { createLedgerClient, type LedgerClient } from "../ledgerClient.ts";
 import { facts, printable, show, table } from "../output.ts";
 import { readAllPages } from "../pages.ts";
@@ -316,6 +316,10 @@ async function deviceKey(
   meterId: string,
   name: string | undefined,
 ): Promise<PrivateKey> {
+  if (name === undefined && !listKeys(paths.keys).some((each) => each.name === options.meterKey)) {
+    const message = `there is no meter key in ${paths.keys}, and only the device's key opens its configuration`;
+    throw cliError("notFound", "KEY_UNKNOWN", message, "run this at the device's home, or name its own key with --key");
+  }
   const passphrase = await readPassphrase(io, options.passphraseFile);
   const key = await loadKey(paths.keys, name ?? options.meterKey, passphrase);
   return name === undefined ? deviceKeyOf(key, meterId) : key;
