@@ -2,6 +2,7 @@ import { merkleLeafHash, merkleRoot } from "#storage/crypto/merkle.ts";
 import type { Header } from "#storage/types/header.ts";
 import { timestampToMs } from "#storage/types/time.ts";
 import { txId } from "#storage/types/transaction.ts";
+import { HASH_BYTES } from "#storage/types/wire.ts";
 import { BridgeError } from "./bridgeError.ts";
 
 /** One block in an anchor's tree (contracts/src/interfaces/IBridge.sol). */
@@ -29,12 +30,21 @@ export interface ExecutedBlock {
 /**
  * The leaf of a block. A transaction that failed is in the block too, with a code and no effect: it is left out here, so that a contract cannot
  * be shown it as if it had happened.
- * @throws BridgeError BRIDGE_RESULTS_COUNT
+ * @throws BridgeError BRIDGE_RESULTS_COUNT, BRIDGE_APP_HASH
  */
 export function blockLeafOf(block: ExecutedBlock): BlockLeaf {
   const ids = succeededTxIds(block);
   const { height, time, appHash } = block.header;
-  return { height, time: timestampToMs(time), txCount: ids.length, txRoot: merkleRoot(ids), appHash };
+  if (appHash.length !== HASH_BYTES && appHash.length !== 0)
+    throw new BridgeError({ code: "BRIDGE_APP_HASH", bytes: appHash.length });
+  return {
+    height,
+    time: timestampToMs(time),
+    txCount: ids.length,
+    txRoot: merkleRoot(ids),
+    // The first block of a ledger has none: there was no state before it that could be proved.
+    appHash: appHash.length === 0 ? new Uint8Array(HASH_BYTES) : appHash,
+  };
 }
 
 /** Ids of the transactions that succeeded, in their order. @throws BridgeError BRIDGE_RESULTS_COUNT */

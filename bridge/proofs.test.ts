@@ -43,6 +43,13 @@ describe("the leaf of a block", () => {
     expect(blockLeafOf(block)).toEqual({ ...blockLeafOf({ header, txs: [a, c], results: [ok, ok] }) });
   });
 
+  test("of a ledger's first block has an app hash of zeros, and none has one of another length", () => {
+    const first = { ...header, appHash: new Uint8Array(0) };
+    expect(blockLeafOf({ header: first, txs: [], results: [] }).appHash).toEqual(new Uint8Array(32));
+    const odd = { ...header, appHash: new Uint8Array(20) };
+    expect(() => blockLeafOf({ header: odd, txs: [], results: [] })).toThrow("BRIDGE_APP_HASH");
+  });
+
   test("is not made without a result for each transaction", () => {
     expect(() => blockLeafOf({ header, txs, results: [ok] })).toThrow("BRIDGE_RESULTS_COUNT");
   });

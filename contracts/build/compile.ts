@@ -51,15 +51,17 @@ interface SolcOutput {
 
 /**
  * Compiles every source below `contracts/src` and `contracts/harness` with the `solc` of npm; no network, imports come from `node_modules`.
- * Warnings are errors. `evmVersion`: for measurements of an older chain.
+ * Warnings are errors. `evmVersion`, `only` (one source, with what it imports): for measurements of an older chain.
  * @throws CompileError COMPILE_FAILED with the compiler's messages, COMPILE_NAME_TWICE
  */
-export function compileContracts(evmVersion: string = COMPILER_SETTINGS.evmVersion): readonly Artifact[] {
+export function compileContracts(
+  options: { readonly evmVersion?: string; readonly only?: string } = {},
+): readonly Artifact[] {
+  const { evmVersion = COMPILER_SETTINGS.evmVersion, only } = options;
   const sources = Object.fromEntries(
-    SOURCE_FOLDERS.flatMap((folder) => solidityFiles(join(CONTRACTS_FOLDER, folder))).map((path) => [
-      relative(CONTRACTS_FOLDER, path),
-      { content: readFileSync(path, "utf8") },
-    ]),
+    SOURCE_FOLDERS.flatMap((folder) => solidityFiles(join(CONTRACTS_FOLDER, folder)))
+      .map((path) => [relative(CONTRACTS_FOLDER, path), { content: readFileSync(path, "utf8") }] as const)
+      .filter(([name]) => only === undefined || name === only),
   );
   const input = {
     language: "Solidity",

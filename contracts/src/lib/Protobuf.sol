@@ -63,6 +63,7 @@ library Protobuf {
         bytes calldata word;
         (word, next) = readBytes(data, offset);
         if (word.length != 32) revert ProtobufMalformed(offset);
+        // forge-lint: disable-next-line(unsafe-typecast)
         value = bytes32(word);
     }
 

@@ -48,7 +48,8 @@ library SealedIntervals {
             (tag, offset) = Protobuf.readTag(message, offset);
             if (tag <= previous) revert Protobuf.ProtobufFieldUnexpected(tag);
             previous = tag;
-            seen |= 1 << (tag >> 3);
+            uint256 field = tag >> 3;
+            seen |= 1 << field;
             offset = readField(sealed_, message, offset, tag);
         }
         // Meter, end, fingerprint and readings root; and not both forms of a sum.
@@ -115,14 +116,40 @@ library SealedIntervals {
     /// H^{T_i} of D5.1 Fig. 23 over what came before it.
     function link(SealedInterval memory sealed_, bytes32 previous) internal pure returns (bytes32) {
         return sealed_.isCommitted
-            ? sha256(
-                abi.encodePacked(
-                    bytes1(0x13), sealed_.fingerprint, sealed_.sumCommitment, sealed_.readingCount, previous
-                )
-            )
-            : sha256(
-                abi.encodePacked(bytes1(0x11), sealed_.fingerprint, sealed_.sumMwh, sealed_.readingCount, previous)
-            );
+            ? linkCommitted(sealed_.fingerprint, sealed_.sumCommitment, sealed_.readingCount, previous)
+            : linkClear(sealed_.fingerprint, sealed_.sumMwh, sealed_.readingCount, previous);
+    }
+
+    function linkClear(bytes32 fingerprint, int64 sumMwh, uint32 readingCount, bytes32 previous)
+        internal
+        pure
+        returns (bytes32)
+    {
+        return sha256(abi.encodePacked(bytes1(0x11), fingerprint, sumMwh, readingCount, previous));
+    }
+
+    function linkCommitted(bytes32 fingerprint, bytes32 sumCommitment, uint32 readingCount, bytes32 previous)
+        internal
+        pure
+        returns (bytes32)
+    {
+        return sha256(abi.encodePacked(bytes1(0x13), fingerprint, sumCommitment, readingCount, previous));
+    }
+
+    /// AVG_Energy of Fig. 21: sum / count, rounded half away from zero; zero of no readings.
+    function average(SealedInterval memory sealed_) internal pure returns (int64) {
+        int256 count = int256(uint256(sealed_.readingCount));
+        if (count == 0) return 0;
+        int256 sum = sealed_.sumMwh;
+        int256 magnitude = ((sum < 0 ? -sum : sum) * 2 + count) / (2 * count);
+        // Between zero and the sum, which is an int64.
+        // forge-lint: disable-next-line(unsafe-typecast)
+        return int64(sum < 0 ? -magnitude : magnitude);
+    }
+
+    /// Leaf of one reading in the readings root: SHA256(0x00 ‖ salt ‖ int64 value ‖ uint64 ms).
+    function readingLeaf(bytes32 salt, int64 value, uint64 timestampMs) internal pure returns (bytes32) {
+        return sha256(abi.encodePacked(bytes1(0x00), salt, value, timestampMs));
     }
 
     /// What the chain of a period begins with: SHA256(0x17 ‖ meter id ‖ int64 period start).
