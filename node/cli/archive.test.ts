@@ -122,6 +122,12 @@ test.each([
     "usage",
     "METER_ID_MALFORMED",
   ],
+  [
+    "a meter that has no readings here",
+    ["export", "csv", "--meter", "none", "--from", "1", "--to", "2"],
+    "notFound",
+    "READINGS_NONE",
+  ],
   ["two targets", ["export", "csv", ...TIMES, "-o", "a", "--folder", "b"], "usage", "TARGETS_SEVERAL"],
   ["a folder without a store", ["export", "csv", ...TIMES, "--store", "."], "usage", "READING_TIER_MISSING"],
   ["a CID that is none", ["archive", "get", "bafy", "-o", "x"], "usage", "CID_MALFORMED"],

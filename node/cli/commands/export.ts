@@ -68,10 +68,20 @@ async function exportReadings(context: CommandContext, format: MdmsFormat, flags
   const subject = { ledgerId: loadGenesisChainId(context.paths), meterId, fromMs, untilMs, version: 0 };
   await withReadings(context, flags, async (readings) => {
     let count = 0;
+    const items = readings.read(meterId, subject)[Symbol.asyncIterator]();
+    const first = await items.next();
+    if (first.done === true) {
+      const hint = "check the meter's name, --from and --to; `meter list` shows what this home reads";
+      throw cliError("notFound", "READINGS_NONE", `there are no readings of ${meterId} here then`, hint);
+    }
     async function* counted() {
-      for await (const item of readings.read(meterId, subject)) {
-        if (item.type === "reading") count += 1;
-        yield item;
+      try {
+        for (let item = first; item.done !== true; item = await items.next()) {
+          if (item.value.type === "reading") count += 1;
+          yield item.value;
+        }
+      } finally {
+        await items.return?.();
       }
     }
     let target = "standard output";
