@@ -101,7 +101,7 @@ test("what was sent is forgotten together with the meter's new head, and numbers
   // Another interval is closed while the first one is under way.
   await state.take([reading(EVERY_MS + 1, 20)], START_MS);
   await state.closeIntervals(START_MS + 2 * EVERY_MS, recordOf);
-  await state.save({ ...record, head: "first" }, entry);
+  await state.save({ ...record, head: "first" }, entry === undefined ? [] : [entry]);
   expect((await state.waiting("ngsi:M1", 10)).map(({ metadata }) => metadata.sum)).toEqual(["20"]);
   expect(await state.meter("ngsi:M1")).toMatchObject({ head: "first", next: 2 });
   expect(await state.meters()).toHaveLength(1);

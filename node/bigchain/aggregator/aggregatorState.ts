@@ -48,8 +48,8 @@ export interface AggregatorState {
   waiting(meterId: string, limit: number): Promise<readonly OutboxEntry[]>;
   meter(meterId: string): Promise<MeterRecord | undefined>;
   meters(): Promise<readonly MeterRecord[]>;
-  /** Replaces the meter's record and forgets an entry of its outbox at once. */
-  save(record: MeterRecord, sent?: OutboxEntry): Promise<void>;
+  /** Replaces the meter's record and forgets entries of its outbox at once. */
+  save(record: MeterRecord, sent?: readonly OutboxEntry[]): Promise<void>;
   countWaiting(): Promise<number>;
   /** Forgets readings older than `keepMs`, and which intervals of that time were told. */
   prune(nowMs: number): Promise<void>;
@@ -153,14 +153,14 @@ export function createAggregatorState(
       return records;
     },
 
-    save: (record, sent) =>
+    save: (record, sent = []) =>
       inTurn(async () => {
         // Intervals may have been closed since the caller read the record: numbers given away stay so.
         const next = Math.max(record.next, (await meter(record.meterId))?.next ?? 0);
         const operations: StoreOperation[] = [
           { type: "put", key: meterKey(record.meterId), value: encodeJson({ ...record, next }) },
         ];
-        if (sent !== undefined) operations.push({ type: "del", key: sent.key });
+        for (const { key } of sent) operations.push({ type: "del", key });
         await store.batch(operations, { sync: true });
       }),
 

@@ -10,6 +10,9 @@ import { meterCreate, meterTransfer } from "./meterAsset.ts";
 /** Meters whose transactions are under way at once; each has one connection to the store at a time. */
 const METERS_AT_ONCE = 32;
 
+/** Entries of a meter's outbox that are compared with the chain at once: more than a year of an attribute. */
+const MAX_RECONCILED = 50_000;
+
 const MIN_BACKOFF_MS = 500;
 const MAX_BACKOFF_MS = 60_000;
 
@@ -65,17 +68,18 @@ export function createSender(
     const { id, text } = meterTransfer(signer, record, entry.metadata);
     const result = await store.submit(text, "commit");
     if (result.accepted) {
-      await state.save({ ...record, head: id }, entry);
+      await state.save({ ...record, head: id }, [entry]);
       counts.sent += 1;
       return;
     }
     if (result.temporary || !["DoubleSpend", "InputDoesNotExist"].includes(result.error)) orThrow(result);
     const chain = await readChain(store, record);
-    if (chain === undefined || chain.head === record.head) orThrow(result);
-    else if (chain.told.has(nameOf(entry.metadata))) {
-      await state.save({ ...record, head: chain.head }, entry);
-      counts.foundSent += 1;
-    } else await state.save({ ...record, head: chain.head });
+    if (chain === undefined || chain.head === record.head) return orThrow(result);
+    // Whatever else waits may have been told too: it would fit behind the new head, and count twice.
+    const waiting = await state.waiting(record.meterId, MAX_RECONCILED);
+    const found = waiting.filter(({ metadata }) => chain.told.has(nameOf(metadata)));
+    await state.save({ ...record, head: chain.head }, found);
+    counts.foundSent += found.length;
   }
 
   async function sendAll(meterId: string): Promise<void> {
