@@ -223,7 +223,7 @@ export const OPTIONS = {
     TEXT,
     "embedded",
     "",
-    "How readings go from this node's log to a store: embedded, or by RabbitMQ, amqp[s]://host[:port]/vhost[?queue=NAME&type=quorum|classic]",
+    "How readings go from this node's log to a store: embedded, or by RabbitMQ, amqp[s]://host[:port]/vhost[?queue=NAME]",
   ),
   readingQueueCredentialsFile: option(FILE_PATH, "", "", "File whose first line is user:password for readingQueue"),
   readingStore: option(
@@ -250,7 +250,7 @@ export const OPTIONS = {
     TEXT,
     "",
     "",
-    "Light node: readings go to an archive every month, week, day or so many hours (6h), by UTC; empty makes none",
+    "Node that reads meters: readings go to an archive every month, week, day or so many hours (6h), by UTC; empty makes none",
   ),
   archiveGraceMs: option(
     integer(0, 40 * DAY_MS),

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { openLevelStore } from "#storage/db/levelStore.ts";
 import { followReadingLog } from "#storage/offchain/embeddedQueue.ts";
 import { openReadingLog } from "#storage/offchain/readingLog.ts";
 import { numbers } from "#storage/offchain/readingQueueSuite.ts";
@@ -105,6 +106,9 @@ test("what a home's own store refused is listed, and given back to that store", 
   }
   await follower.close();
   await log.close();
+  const node = await openLevelStore(join(cli.home, "data", "light"));
+  expect((await cli.run("readings", "dead-letters", "--json")).json).toMatchObject({ code: "STORE_LOCKED" });
+  await node.close();
   expect((await cli.run("readings", "dead-letters", "--json")).json).toMatchObject({ count: 1 });
   expect((await cli.run("readings", "dead-letters", "--retry", "--json")).json).toEqual({ retried: 1 });
   expect((await cli.run("readings", "dead-letters", "--json")).json).toMatchObject({ count: 0 });

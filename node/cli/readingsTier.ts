@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { openLevelStore } from "#storage/db/levelStore.ts";
 import { openFollowerLetters } from "#storage/offchain/embeddedQueue.ts";
 import { type DeadLetter, type ReadingQueue, ReadingQueueError } from "#storage/offchain/readingQueue.ts";
 import { type ReadingStore, ReadingStoreError } from "#storage/offchain/readingStore.ts";
@@ -81,7 +82,7 @@ export interface Letters extends AsyncDisposable {
   retry(): Promise<number>;
 }
 
-/** @throws as openNamedQueue and openNamedStore */
+/** @throws as openNamedQueue and openNamedStore; StoreError STORE_LOCKED while the home's node runs */
 export async function openLetters(context: CommandContext, flags: TierFlags): Promise<Letters> {
   if (flags.queue !== undefined || context.options.readingQueue !== "embedded") {
     const queue = await openNamedQueue(context, flags);
@@ -92,10 +93,19 @@ export async function openLetters(context: CommandContext, flags: TierFlags): Pr
     };
   }
   const { forward } = tierFolders(context.options.home);
+  await using opening = new AsyncDisposableStack();
+  // The node's own lock: two that write to one file of dead letters would lose some.
+  const database = join(context.paths.data, "light");
+  if (existsSync(join(database, "CURRENT"))) {
+    const lock = await openLevelStore(database);
+    opening.defer(() => lock.close());
+  }
   const name = forwardNameOf(context.options);
   if (!existsSync(join(forward, `${name}.dead-letters.txt`)))
     return { async *read() {}, retry: async () => 0, async [Symbol.asyncDispose]() {} };
   const file = await openFollowerLetters(forward, name);
+  opening.defer(() => file.close());
+  const resources = opening.move();
   return {
     async *read() {
       yield* await file.read();
@@ -115,6 +125,6 @@ export async function openLetters(context: CommandContext, flags: TierFlags): Pr
       }
       return taken;
     },
-    [Symbol.asyncDispose]: () => file.close(),
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
 }
