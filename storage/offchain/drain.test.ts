@@ -95,6 +95,35 @@ test("while the store is away nothing is acknowledged, and then everything is st
   expect(told.at(-1)).toBeUndefined();
 });
 
+test("a store that is down for an hour is asked again at most every ten seconds, and what came meanwhile is stored once, in order", async () => {
+  let nowMs = 0;
+  const pauses: number[] = [];
+  const error = new ReadingStoreError({ code: "READING_STORE_UNREACHABLE", reason: "gone" });
+  const store = failingStore(() => (nowMs < 3_600_000 ? error : undefined));
+  // A meter goes on, and publishes every tenth pause; each is a sync of the disk.
+  let published = 0;
+  const publish = () => {
+    published += 1;
+    return queue.publish([testReading(published)]);
+  };
+  await publish();
+  const waitOnClock = async (ms: number): Promise<void> => {
+    pauses.push(ms);
+    nowMs += ms;
+    expect(queue.counts().acknowledged).toBe(0);
+    if (pauses.length % 10 === 0) await publish();
+    await wait();
+  };
+  const drain = createDrain({ queue, store, wait: waitOnClock });
+  await drainUntil(drain, () => nowMs >= 3_600_000 && queue.counts().acknowledged === published);
+  expect(pauses.slice(0, 8)).toEqual([100, 200, 400, 800, 1600, 3200, 6400, 10_000]);
+  expect(Math.max(...pauses)).toBe(10_000);
+  expect([pauses.length > 360, published > 36]).toEqual([true, true]);
+  expect(drain.counts()).toMatchObject({ stored: published, duplicates: 0, refused: 0, attempts: pauses.length });
+  expect(await storedTimes(store)).toStrictEqual(numbers(1, published));
+  expect(await queue.backlog()).toBe(0);
+});
+
 test("stopped while the store is away, the deliveries come again", async () => {
   const error = new ReadingStoreError({ code: "READING_STORE_UNREACHABLE", reason: "gone" });
   const drain = createDrain({ queue, store: failingStore(() => error), wait });
