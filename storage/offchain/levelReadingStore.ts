@@ -183,21 +183,27 @@ class LevelReadingStore implements ReadingStore {
   async #put(readings: readonly Reading[]): Promise<PutCounts> {
     const counts = { stored: 0, duplicates: 0, conflicts: 0, erased: 0 };
     const operations: StoreOperation[] = [];
-    /** Of this put, by key. */
-    const fresh = new Map<string, Reading>();
+    /** Of this put, in its order; by key only once a reading comes that is not the newest of its series. */
+    const kept: { readonly key: Buffer; readonly reading: Reading }[] = [];
+    let fresh: Map<string, Reading> | undefined;
     const newConflicts = new Set<string>();
     const newest = new Map<string, number>();
     for (const reading of readings) validateReading(reading);
-    await this.#meet(readings);
-    for (const reading of readings) {
-      const series = seriesKey(reading);
-      const name = series.toString("latin1");
-      const key = readingKey(reading, reading.timestampMs);
-      const text = key.toString("latin1");
+    const names = readings.map((reading) => seriesKey(reading).toString("latin1"));
+    await this.#meet(readings, names);
+    for (const [i, reading] of readings.entries()) {
+      const name = names[i] as string;
+      const { timestampMs } = reading;
+      const key = readingKey(reading, timestampMs);
       const newestOnDisk = this.#newest.get(name) ?? (await this.#loadNewest(name, reading));
-      let first = fresh.get(text);
-      if (first === undefined && reading.timestampMs <= newestOnDisk) {
-        const stored = await this.#stored(key, seriesOf(reading), reading.timestampMs);
+      const newestHere = newest.get(name);
+      let first: Reading | undefined;
+      if (newestHere !== undefined && timestampMs <= newestHere) {
+        fresh ??= new Map(kept.map((each) => [each.key.toString("latin1"), each.reading]));
+        first = fresh.get(key.toString("latin1"));
+      }
+      if (first === undefined && timestampMs <= newestOnDisk) {
+        const stored = await this.#stored(key, seriesOf(reading), timestampMs);
         if (stored?.type === "erased") {
           counts.erased += 1;
           continue;
@@ -205,10 +211,12 @@ class LevelReadingStore implements ReadingStore {
         first = stored?.reading;
       }
       if (first === undefined) {
-        fresh.set(text, reading);
+        kept.push({ key, reading });
+        fresh?.set(key.toString("latin1"), reading);
         operations.push({ type: "put", key, value: encodeStoredReading(reading) });
-        if (newestOnDisk === -1 && !newest.has(name)) operations.push({ type: "put", key: series, value: EMPTY });
-        newest.set(name, Math.max(newestOnDisk, newest.get(name) ?? -1, reading.timestampMs));
+        if (newestOnDisk === -1 && newestHere === undefined)
+          operations.push({ type: "put", key: seriesKey(reading), value: EMPTY });
+        newest.set(name, Math.max(newestOnDisk, newestHere ?? -1, timestampMs));
         counts.stored += 1;
       } else if (first.value === reading.value) counts.duplicates += 1;
       else {
@@ -247,10 +255,10 @@ class LevelReadingStore implements ReadingStore {
   }
 
   /** After a start many meters are met for the first time in one put: their looks at the disk are side by side. */
-  async #meet(readings: readonly Reading[]): Promise<void> {
+  async #meet(readings: readonly Reading[], names: readonly string[]): Promise<void> {
     const unknown = new Map<string, Reading>();
-    for (const reading of readings) {
-      const name = seriesKey(reading).toString("latin1");
+    for (const [i, reading] of readings.entries()) {
+      const name = names[i] as string;
       if (!this.#newest.has(name)) unknown.set(name, reading);
     }
     const looks = unknown.entries();
@@ -269,8 +277,8 @@ class LevelReadingStore implements ReadingStore {
     return newest;
   }
 
+  /** What is known stays where it stands in the map: moving thousands of entries at every put would have it laid out anew every time. */
   #remember(name: string, timestampMs: number): void {
-    this.#newest.delete(name);
     this.#newest.set(name, timestampMs);
     if (this.#newest.size <= MAX_REMEMBERED_SERIES) return;
     const [oldest] = this.#newest.keys();

@@ -67,7 +67,7 @@ export const MAX_INTERVAL_READINGS = 2 ** 32 - 1;
  * 2.5 million readings/s on one core (Node 24.21): `crypto.hash` with a binary string as result, written back into the same 49 bytes.
  */
 export class FingerprintChain {
-  readonly #step = Buffer.alloc(49);
+  readonly #step = Buffer.allocUnsafe(49);
   #count = 0;
   #sum = 0;
   #lastTimestampMs = -1;

@@ -51,7 +51,7 @@ export class ReadingsRootStream {
 
   /** keepLeaves: holds all leaf hashes too, 32 bytes each and up to as much again for growing. */
   constructor({ keepLeaves = false } = {}) {
-    if (keepLeaves) this.#leaves = Buffer.alloc(FIRST_LEAVES_BYTES);
+    if (keepLeaves) this.#leaves = Buffer.allocUnsafe(FIRST_LEAVES_BYTES);
   }
 
   get count(): number {
@@ -98,7 +98,7 @@ export class ReadingsRootStream {
   #keep(leaves: Buffer, leaf: string): void {
     let kept = leaves;
     if (LEAF_HASH_BYTES * this.#count === kept.length) {
-      kept = Buffer.alloc(2 * leaves.length);
+      kept = Buffer.allocUnsafe(2 * leaves.length);
       leaves.copy(kept);
       this.#leaves = kept;
     }
