@@ -284,6 +284,31 @@ test("after an erasure the older file is removed here and at the IPFS node, and 
   expect(await start().step()).toBe(0);
 });
 
+test("a file that an erasure removed while the node was stopped goes at the IPFS node too, and its period is archived anew", async () => {
+  const readings: (Reading | StoredReading)[] = [...minuteReadings(METER, dayOf(0), 100)];
+  await using server = await startTestKubo();
+  const kubo = createKubo({ url: server.url }, { fetch });
+  const { clock, blocks, records, start } = createNode(readings, { kubo });
+  clock.nowMs = dayOf(1).fromMs + GRACE_MS;
+  await start().step();
+  const [made] = await records.list();
+  await blocks.remove(CID.parse(made!.cid), []);
+  await records.save({ ...made!, isRemoved: true, isStale: true });
+  const { timestampMs, ...reading } = readings[7] as Reading;
+  readings[7] = { type: "erased", series: seriesOf({ ...reading, timestampMs }), timestampMs, leafHash: undefined };
+  expect(await start().step()).toBe(0);
+  const [old, now] = await records.list();
+  expect([old?.isRemoved, old?.isStale, old?.pinnedBy, now?.version, now?.erasedCount]).toEqual([
+    true,
+    false,
+    [],
+    2,
+    1,
+  ]);
+  expect([...server.pins]).toEqual([now?.cid]);
+  expect(await start().step()).toBe(0);
+});
+
 test("a version whose file shares blocks with the next one is removed without them", async () => {
   const month = { fromMs: START_MS, untilMs: START_MS + 30 * DAY_MS };
   const readings: (Reading | StoredReading)[] = [...minuteReadings(METER, month, 40_000)];

@@ -215,12 +215,15 @@ export function createArchiver(options: ArchiverOptions, ports: ArchiverPorts): 
     return sealed;
   }
 
-  /** Older files have what was erased since. Their records stay: they are what the ledger speaks of. */
+  /** Older files have what was erased since, and are removed, at the IPFS node too. Their records stay: they are what the ledger speaks of. */
   async function removeErased(versions: readonly LocalArchive[], erasedCount: number): Promise<void> {
     for (const version of versions) {
-      if (version.isRemoved || version.erasedCount >= erasedCount) continue;
+      const isPinned = kubo !== undefined && version.pinnedBy.includes(kubo.url);
+      // An erasure that was made while the node was stopped has removed the file, and could not ask the IPFS node.
+      if (version.isRemoved ? !isPinned : version.erasedCount >= erasedCount) continue;
       await discard(version);
-      await records.save({ ...version, isRemoved: true, isStale: false });
+      const pinnedBy = version.pinnedBy.filter((url) => url !== kubo?.url);
+      await records.save({ ...version, pinnedBy, isRemoved: true, isStale: false });
       log.info(
         { meter: version.meterId, version: version.version, cid: version.cid },
         "Archive with erased readings removed",

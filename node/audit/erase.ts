@@ -5,6 +5,7 @@ import { openReadingLog } from "#storage/offchain/readingLog.ts";
 import {
   type ReadingSeries,
   type ReadingStore,
+  ReadingStoreError,
   type RetentionClass,
   seriesName,
   seriesOf,
@@ -26,16 +27,17 @@ export interface ErasureRange {
   readonly untilMs: number;
 }
 
-/** A store that has a copy of the readings. */
-export interface Replica {
-  readonly name: string;
-  readonly store: ReadingStore;
-}
+/** A store that has a copy of the readings, or why it could not be opened. */
+export type Replica =
+  | { readonly name: string; readonly store: ReadingStore }
+  | { readonly name: string; readonly away: string };
 
 export interface Erased {
-  /** Measurements whose value is gone. */
+  /** Measurements whose value is gone, now or since an earlier erasure of this time. */
   readonly readings: number;
   readonly replicas: readonly { readonly name: string; readonly readings: number; readonly conflicts: number }[];
+  /** These have the readings still: it is to be done again when they answer. */
+  readonly away: readonly { readonly name: string; readonly reason: string }[];
   readonly intervals: readonly ItemAudit[];
 }
 
@@ -55,8 +57,8 @@ const EVERYTHING_MS = 253_402_300_799_998;
 /**
  * Removes readings from a stopped light node's log and from the stores that have copies of them, and leaves what their intervals' proofs need: the
  * leaf. Everything is checked before anything is removed, and the tombstones are on disk before the readings go, so that doing it again after a
- * crash ends it.
- * @throws EraseError; ReadingStoreError READING_STORE_UNREACHABLE; ReadingLogError
+ * crash ends it. A store that does not answer keeps no other one from being erased.
+ * @throws EraseError; ReadingStoreError, but for READING_STORE_UNREACHABLE; ReadingLogError
  */
 export async function eraseReadings(
   own: OpenOwnAudit,
@@ -69,7 +71,9 @@ export async function eraseReadings(
 ): Promise<Erased> {
   const { meterId, fromMs, untilMs } = range;
   const { keys, replicas, retentionOf } = parts;
-  const seriesHere = await seriesInRange(own, range, replicas);
+  const away = new Map<string, string>();
+  for (const replica of replicas) if ("away" in replica) away.set(replica.name, replica.away);
+  const seriesHere = await seriesInRange(own, range, replicas, away);
   for (const series of seriesHere)
     if (retentionOf(series) === "billing")
       throw new EraseError({ code: "ERASE_RETENTION_KEPT", series: seriesName(series) });
@@ -101,49 +105,69 @@ export async function eraseReadings(
     await own.store.batch(tombstones.map(tombstoneRow), { sync: true });
     await log.endSegment();
     for (const segment of log.closedSegments())
-      fromLog += await log.thin(
+      await log.thin(
         segment,
         (reading) => !isInRange(reading),
         async () => undefined,
       );
+    fromLog = earlier.size + gone.size;
   } finally {
     await log.close();
   }
   await removeTorn(own.readings);
   const counts = [{ name: "reading log", readings: fromLog, conflicts: 0 }];
-  for (const { name, store } of replicas) {
+  for (const replica of replicas) {
+    if ("away" in replica || away.has(replica.name)) continue;
+    const { name, store } = replica;
     let [readings, conflicts] = [0, 0];
-    for await (const series of store.series(meterId)) {
-      const leafOf = (reading: Reading) =>
-        leaves.get(nameOf(reading)) ?? earlier.get(`${seriesName(series)} ${reading.timestampMs}`);
-      const erased = await store.erase(series, { afterMs: fromMs, untilMs }, leafOf);
-      readings += erased.erased;
-      conflicts += erased.conflicts;
-    }
-    counts.push({ name, readings, conflicts });
+    await unlessAway(name, away, async () => {
+      for await (const series of store.series(meterId)) {
+        const leafOf = (reading: Reading) =>
+          leaves.get(nameOf(reading)) ?? earlier.get(`${seriesName(series)} ${reading.timestampMs}`);
+        const erased = await store.erase(series, { afterMs: fromMs, untilMs }, leafOf);
+        readings += erased.erased + erased.earlier;
+        conflicts += erased.conflicts;
+      }
+      counts.push({ name, readings, conflicts });
+    });
   }
   const after = await auditOf(own, { items, keys });
   const intervals = after.filter(({ erased }) => erased > 0);
   const readings = Math.max(...counts.map((each) => each.readings));
-  if (readings === 0 && intervals.length === 0) throw new EraseError({ code: "ERASE_NOTHING", meterId });
-  return { readings, replicas: counts, intervals };
+  if (readings === 0 && intervals.length === 0 && away.size === 0)
+    throw new EraseError({ code: "ERASE_NOTHING", meterId });
+  return { readings, replicas: counts, away: [...away].map(([name, reason]) => ({ name, reason })), intervals };
 }
 
 async function seriesInRange(
   own: OpenOwnAudit,
   { meterId, fromMs, untilMs }: ErasureRange,
   replicas: readonly Replica[],
+  away: Map<string, string>,
 ): Promise<readonly ReadingSeries[]> {
   const found = new Map<string, ReadingSeries>();
   for await (const item of own.audit.rows({ meterId, afterMs: fromMs, untilMs }))
     if (item.type === "reading") found.set(seriesName(seriesOf(item.reading)), seriesOf(item.reading));
-  for (const { store } of replicas)
-    for await (const series of store.series(meterId))
-      for await (const _reading of store.read(series, { afterMs: fromMs, untilMs })) {
-        found.set(seriesName(series), series);
-        break;
-      }
+  for (const replica of replicas)
+    if ("store" in replica)
+      await unlessAway(replica.name, away, async () => {
+        for await (const series of replica.store.series(meterId))
+          for await (const _reading of replica.store.read(series, { afterMs: fromMs, untilMs })) {
+            found.set(seriesName(series), series);
+            break;
+          }
+      });
   return [...found.values()];
+}
+
+/** Notes why where the store, or one of its replicas, does not answer. */
+async function unlessAway(name: string, away: Map<string, string>, act: () => Promise<void>): Promise<void> {
+  try {
+    await act();
+  } catch (error) {
+    if (!(error instanceof ReadingStoreError) || error.details.code !== "READING_STORE_UNREACHABLE") throw error;
+    away.set(name, error.details.reason);
+  }
 }
 
 /** Intervals and amendments that overlap the range, all of them proved. */

@@ -2,6 +2,7 @@ import { sha256 } from "#storage/crypto/hash.ts";
 import { type KeyType, type PrivateKey, publicKeyOf, sign, verifySignature } from "#storage/crypto/keys.ts";
 import { ACCEPTED, rejected, type Verdict } from "#storage/error.ts";
 import { accountOfKey } from "#storage/types/transactionAccounts.ts";
+import type { RemovedArchive } from "./eraseArchives.ts";
 
 export const RECEIPT_FORMAT = "energy-ledger erasure receipt 1";
 
@@ -18,7 +19,7 @@ export interface ErasureReceipt {
   /** fromMs < timestamp <= untilMs */
   readonly fromMs: number;
   readonly untilMs: number;
-  /** Measurements whose value is gone, however many replicas had it. */
+  /** Measurements whose value is gone, now or since an earlier erasure of this time, however many replicas had it. */
   readonly readings: number;
   readonly erasedMs: number;
   readonly replicas: readonly { readonly name: string; readonly readings: number; readonly conflicts: number }[];
@@ -31,7 +32,9 @@ export interface ErasureReceipt {
     readonly erased: number;
     readonly txId: string;
   }[];
-  /** Files with these readings that this node could not remove: where they are. */
+  /** Archive files of this node that had some of them, removed whole; their periods are archived anew without what was erased. */
+  readonly archives: readonly RemovedArchive[];
+  /** Copies of these readings that this node could not remove: where they are. */
   readonly elsewhere: readonly string[];
   readonly statement: string;
   readonly signer: { readonly type: KeyType; readonly publicKey: string; readonly account: string };

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { createTestLedger, keyOf } from "#consensus/application/testLedger.ts";
@@ -6,9 +6,14 @@ import { openLevelStore } from "#storage/db/levelStore.ts";
 import { createLevelReadingStore } from "#storage/offchain/levelReadingStore.ts";
 import { openReadingLog } from "#storage/offchain/readingLog.ts";
 import { scanReadingLog } from "#storage/offchain/readingLogScan.ts";
-import { writeSafeInt64 } from "#storage/types/reading.ts";
+import { type ReadingStore, ReadingStoreError, seriesOf } from "#storage/offchain/readingStore.ts";
+import { type Reading, writeSafeInt64 } from "#storage/types/reading.ts";
+import { openArchiveBlocks } from "../archive/archiveBlocks.ts";
+import { archiveFolders } from "../archive/archiveJob.ts";
+import { openArchiveRecords } from "../archive/archiveRecords.ts";
 import { keysOfSecret } from "../audit/auditKeys.ts";
 import { collectSeals } from "../audit/collectSeals.ts";
+import { eraseReadings, type Replica } from "../audit/erase.ts";
 import { verifyReceipt } from "../audit/erasureReceipt.ts";
 import { auditMeter } from "../audit/meterAudit.ts";
 import { openOwnAudit } from "../audit/openOwnAudit.ts";
@@ -21,6 +26,7 @@ import {
   SEALED_START_MS,
 } from "../audit/testSealedHome.ts";
 import { homePaths } from "../configurationHome.ts";
+import { freePorts } from "../freePorts.ts";
 import { meterSecretOf, SEED_PERIOD_MS } from "../light/meterKeys.ts";
 import { openOutbox } from "../light/outbox.ts";
 import { saveKey } from "./keyStore.ts";
@@ -106,6 +112,109 @@ test("what was erased is gone from every replica, the rest stays proved, also by
     [5, 0],
     [4, 0],
     [1, 1],
+  ]);
+});
+
+test("a replica that does not answer is named, the others are erased, and doing it again ends it", async () => {
+  const { cli, readings, meterKey } = await setUp();
+  const databases = [await openLevelStore(join(cli.folder, "one")), await openLevelStore(join(cli.folder, "two"))];
+  const retentionOf = () => "raw" as const;
+  const [one, two] = databases.map((database) => createLevelReadingStore(database, { retentionOf })) as [
+    ReadingStore,
+    ReadingStore,
+  ];
+  await one.put(readings);
+  await two.put(readings);
+  let isAway = true;
+  const flaky = new Proxy(two, {
+    get(store, name) {
+      if (name === "erase" && isAway)
+        return async () => {
+          throw new ReadingStoreError({ code: "READING_STORE_UNREACHABLE", reason: "1 of 2 replicas answered" });
+        };
+      const value: unknown = Reflect.get(store, name);
+      return typeof value === "function" ? value.bind(store) : value;
+    },
+  });
+  const replicas = [
+    { name: "down", away: "no host answers" },
+    { name: "half", store: flaky },
+    { name: "up", store: one },
+  ];
+  const owner = { ledgerId: SEALED_CHAIN_ID, meterId: SEALED_METER, secret: meterSecretOf(meterKey, SEALED_METER) };
+  const parts = { keys: keysOfSecret(owner, SEED_PERIOD_MS), retentionOf };
+  const range = { meterId: SEALED_METER, fromMs: Number(at(9)), untilMs: Number(at(19)) };
+  const run = async (which: readonly Replica[]) => {
+    await using own = await openOwnAudit(homePaths(cli.home).data, SEALED_CHAIN_ID);
+    const { away, replicas: done } = await eraseReadings(own, range, { ...parts, replicas: which });
+    return { away: away.map(({ name, reason }) => `${name}: ${reason}`), done };
+  };
+  const log = { name: "reading log", readings: 10, conflicts: 0 };
+  const up = { name: "up", readings: 10, conflicts: 0 };
+  expect(await run(replicas)).toEqual({
+    away: ["down: no host answers", "half: 1 of 2 replicas answered"],
+    done: [log, up],
+  });
+  isAway = false;
+  const again = replicas.slice(1);
+  expect(await run(again)).toEqual({ away: [], done: [log, { name: "half", readings: 10, conflicts: 0 }, up] });
+  // With the leaves: an audit of either store says erased, and nothing else.
+  const graves: Uint8Array[] = [];
+  for (const store of [one, two])
+    for await (const stored of store.read(seriesOf(readings[0] as Reading)))
+      if (stored.type === "erased") graves.push(stored.leafHash ?? new Uint8Array(0));
+  expect(graves.length).toBe(20);
+  expect(graves.slice(10)).toEqual(graves.slice(0, 10));
+  expect(graves.every(({ length }) => length === 32)).toBe(true);
+  for (const database of databases) await database.close();
+});
+
+test("no receipt without every replica; archives with erased readings go at once, and the receipt names them", async () => {
+  const { cli, erase, rules, folder, receipt } = await setUp();
+  const paths = archiveFolders(homePaths(cli.home).data);
+  const cid = await openArchiveBlocks(paths.blocks).add(Buffer.from("readings of a day"));
+  const day = { fromMs: SEALED_START_MS, untilMs: SEALED_START_MS + 86_400_000 };
+  const archive = {
+    ...{ meterId: SEALED_METER, ...day, version: 1, cid: cid.toString(), fileBytes: 17, readingCount: 60 },
+    ...{ erasedCount: 0, fileHash: "00".repeat(32), isEncrypted: true, deliveredTo: [] },
+    ...{ pinnedBy: ["http://ipfs:5001"], isStale: false, isRemoved: false },
+  };
+  await openArchiveRecords(paths.records).save(archive);
+  const [port] = await freePorts(1);
+  const nobody = `cassandra://127.0.0.1:${port}/readings`;
+  const away = await erase("--retention", rules, "--store", folder, "--store", nobody);
+  expect(away).toMatchObject({ exit: "unreachable", err: expect.stringContaining("ERASE_REPLICA_AWAY") });
+  expect(away.err).toContain(nobody);
+  expect(away.err).toContain("replica (10)");
+  expect(existsSync(receipt)).toBe(false);
+  const [removed] = await openArchiveRecords(paths.records).list();
+  expect([removed?.isRemoved, removed?.isStale]).toEqual([true, true]);
+  await expect(openArchiveBlocks(paths.blocks).get(cid)).rejects.toMatchObject({ code: "ARCHIVE_NOT_FOUND" });
+
+  const ended = await erase("--retention", rules, "--store", folder, "--json");
+  expect([ended.exit, ended.json]).toMatchObject(["ok", { readings: 10 }]);
+  const { receipt: signed } = verifyReceipt(readFileSync(receipt, "utf8"));
+  expect(signed?.archives).toEqual([{ cid: cid.toString(), version: 1, ...day, readings: 60 }]);
+  expect(signed?.elsewhere).toEqual([`${cid} at http://ipfs:5001`]);
+  expect(signed?.replicas.map(({ name, readings }) => [name, readings])).toEqual([
+    ["reading log", 10],
+    ["replica", 10],
+  ]);
+});
+
+test("the store that the options name is erased without being named again", async () => {
+  const { cli, erase, rules, readings, receipt } = await setUp();
+  const folder = join(homePaths(cli.home).data, "store");
+  const database = await openLevelStore(folder);
+  await createLevelReadingStore(database).put(readings);
+  await database.close();
+  writeFileSync(join(cli.home, "config.json"), JSON.stringify({ readingStore: "embedded" }));
+  const { exit } = await erase("--retention", rules);
+  expect(exit).toBe("ok");
+  const { receipt: signed } = verifyReceipt(readFileSync(receipt, "utf8"));
+  expect(signed?.replicas.map(({ name, readings: count }) => [name, count])).toEqual([
+    ["reading log", 10],
+    ["store", 10],
   ]);
 });
 
@@ -203,7 +312,7 @@ test("an erasure that was cut off is ended by doing it again, and what was erase
   expect((await erase("--retention", rules)).err).toContain("RECEIPT_EXISTS");
   const second = join(cli.folder, "second.json");
   const ended = await cli.run("erase", ...RANGE, "-o", second, "--retention", rules, "--json");
-  expect([ended.exit, ended.json]).toMatchObject(["ok", { readings: 2, intervals: 3 }]);
+  expect([ended.exit, ended.json]).toMatchObject(["ok", { readings: 10, intervals: 3 }]);
   const left: number[] = [];
   for await (const { timestampMs } of scanReadingLog(log)) left.push(timestampMs);
   expect(left.length).toBe(readings.length - 10);

@@ -1,18 +1,19 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
 import type { Command } from "commander";
-import { openLevelStore } from "#storage/db/levelStore.ts";
-import { createLevelReadingStore } from "#storage/offchain/levelReadingStore.ts";
+import type { ReadingSeries, RetentionClass } from "#storage/offchain/readingStore.ts";
 import { type RetentionRule, retentionBy } from "#storage/offchain/retention.ts";
 import { ledgerMessage } from "#storage/types/transactionMessages.ts";
 import { openArchiveBlocks } from "../../archive/archiveBlocks.ts";
-import { EraseError, eraseReadings, type Replica } from "../../audit/erase.ts";
+import { type Erased, EraseError, eraseReadings, type Replica } from "../../audit/erase.ts";
 import { removeArchivesOf } from "../../audit/eraseArchives.ts";
 import { type ErasureReceipt, receiptHash, signReceipt, verifyReceipt } from "../../audit/erasureReceipt.ts";
 import { hasOwnAudit, openOwnAudit } from "../../audit/openOwnAudit.ts";
+import { forwardNameOf, storeAddressOf, tierFolders } from "../../offchain/secondTier.ts";
+import { parseStoreAddress } from "../../offchain/tierAddress.ts";
 import { number, timeOf } from "../auditReport.ts";
 import { chainIdOf, meterKeysOf } from "../auditSources.ts";
-import { cliError } from "../cliError.ts";
+import { CliError, cliError } from "../cliError.ts";
 import { type CommandContext, commandContext, example } from "../context.ts";
 import type { CliIo } from "../io.ts";
 import { OPERATOR_KEY_NAME, PROSUMER_KEY_NAME } from "../keyNames.ts";
@@ -20,6 +21,7 @@ import { loadKey } from "../keyStore.ts";
 import { facts, show } from "../output.ts";
 import { readPassphrase } from "../passphrase.ts";
 import { parseTimeMs } from "../quantities.ts";
+import { openStore } from "../storeFlag.ts";
 import { type SubmitFlags, signAndSubmit, signingAccount } from "../submit.ts";
 import { collect, withSubmitFlags } from "./submitFlags.ts";
 
@@ -29,6 +31,7 @@ interface EraseFlags {
   readonly to?: string;
   readonly output?: string;
   readonly store?: readonly string[];
+  readonly storeCredentials?: string;
   readonly retention?: string;
   readonly key?: string;
 }
@@ -41,7 +44,13 @@ export function eraseCommand(program: Command, io: CliIo): void {
     .option("--from <time>", "readings after this time: RFC 3339 with zone, or Unix ms")
     .option("--to <time>", "readings up to this time")
     .option("-o, --output <file>", "where to write the signed receipt")
-    .option("--store <folder>", "a LevelDB of readings with copies of them; may be given several times", collect, [])
+    .option(
+      "--store <address>",
+      "a store with copies of them beside that of the options: folder of a LevelDB, or cassandra://host/keyspace; may be given several times",
+      collect,
+      [],
+    )
+    .option("--store-credentials <file>", "file whose first line is user:password for a store on Cassandra")
     .option("--retention <file>", "JSON list of retention rules, before the default ones: what may be erased")
     .option("--key <name>", "key of the meter's owner, which signs the receipt (default: prosumer)")
     .addHelpText(
@@ -67,26 +76,19 @@ export function eraseCommand(program: Command, io: CliIo): void {
       const keys = await meterKeysOf(context, { meterId: range.meterId, ledgerId, keyFile: undefined });
       await using resources = new AsyncDisposableStack();
       const own = resources.use(await openOwnAudit(context.paths.data, ledgerId));
-      const replicas: Replica[] = [];
-      for (const folder of flags.store ?? []) {
-        if (!existsSync(join(folder, "CURRENT")))
-          throw cliError("usage", "STORE_MISSING", `${folder} holds no readings store`, "name the folder of a LevelDB");
-        const database = await openLevelStore(folder);
-        resources.defer(() => database.close());
-        replicas.push({ name: basename(folder), store: createLevelReadingStore(database, { retentionOf }) });
-      }
-      const {
-        readings,
-        replicas: counts,
-        intervals,
-      } = await told(eraseReadings(own, range, { keys, replicas, retentionOf }));
-      const elsewhere = await removeArchivesOf(join(context.paths.data, "archive"), range, openArchiveBlocks);
+      const replicas = await openReplicas(context, flags, retentionOf, resources);
+      const erased = await told(eraseReadings(own, range, { keys, replicas, retentionOf }));
+      const { readings, intervals, replicas: counts } = erased;
+      const archives = await removeArchivesOf(join(context.paths.data, "archive"), range, openArchiveBlocks);
+      const elsewhere = [...archives.elsewhere, ...waitingOf(context)];
+      if (erased.away.length > 0) throw awayError(erased);
       const text = signReceipt(
         {
-          ...{ ledgerId, ...range, readings, erasedMs: io.nowMs(), replicas: counts, elsewhere },
-          intervals: intervals.map(({ startMs, endMs, amendment, count, erased, txId }) => ({
-            ...{ startMs, endMs, amendment, count, erased, txId },
+          ...{ ledgerId, ...range, readings, erasedMs: io.nowMs(), replicas: counts },
+          intervals: intervals.map(({ startMs, endMs, amendment, count, erased: gone, txId }) => ({
+            ...{ startMs, endMs, amendment, count, erased: gone, txId },
           })),
+          ...{ archives: archives.removed, elsewhere },
         },
         key,
       );
@@ -97,6 +99,7 @@ export function eraseCommand(program: Command, io: CliIo): void {
         readings,
         intervals: intervals.length,
         replicas: counts,
+        archives: archives.removed,
         elsewhere,
         receiptHash: receiptHashHex,
       };
@@ -105,6 +108,9 @@ export function eraseCommand(program: Command, io: CliIo): void {
           ["receipt", output],
           ["readings", number(readings)],
           ...counts.map((each) => [`in ${each.name}`, number(each.readings)] as const),
+          ...archives.removed.map(
+            ({ cid, readings: all }) => ["archive removed", `${cid}, ${number(all)} readings`] as const,
+          ),
           ["intervals", `${number(intervals.length)}, whose fingerprints can no longer be recomputed`],
           ...elsewhere.map((each) => ["still there", each] as const),
           ["next", `erase record ${output} --node URL of a full node: else an audit takes them for lost`],
@@ -170,6 +176,58 @@ export function eraseCommand(program: Command, io: CliIo): void {
           "send it with `erase record`",
         );
     });
+}
+
+/** Stores of the flags, and the one that this node's options name. One that does not answer is among them, with the reason. */
+async function openReplicas(
+  { options }: CommandContext,
+  flags: EraseFlags,
+  retentionOf: (series: ReadingSeries) => RetentionClass,
+  resources: AsyncDisposableStack,
+): Promise<readonly Replica[]> {
+  const configured = storeAddressOf(options);
+  const named = (flags.store ?? []).map((address) => ({ address, credentials: flags.storeCredentials }));
+  // The embedded store of a node that never ran has nothing yet.
+  const isThere = configured !== undefined && (isCluster(configured) || existsSync(join(configured, "CURRENT")));
+  if (isThere && !named.some(({ address }) => address === configured || resolve(address) === configured))
+    named.unshift({ address: configured, credentials: options.readingStoreCredentialsFile });
+  const replicas: Replica[] = [];
+  for (const { address, credentials } of named) {
+    const name = isCluster(address) ? address : basename(address);
+    const file = credentials === undefined || credentials === "" ? {} : { storeCredentials: credentials };
+    try {
+      replicas.push({ name, store: resources.use(await openStore(address, file, { retentionOf })) });
+    } catch (error) {
+      if (!(error instanceof CliError) || error.details.code !== "READING_STORE_UNREACHABLE") throw error;
+      replicas.push({ name, away: error.message });
+    }
+  }
+  return replicas;
+}
+
+function isCluster(address: string): boolean {
+  return parseStoreAddress(address).type === "cassandra";
+}
+
+/** Where readings may wait that are in no store yet: what is in a queue is for its operator to clear. */
+function waitingOf({ options }: CommandContext): readonly string[] {
+  const { forward } = tierFolders(options.home);
+  const letters = join(forward, `${forwardNameOf(options)}.dead-letters.txt`);
+  const queue = options.readingQueue === "embedded" ? [] : [`what waits at ${options.readingQueue}`];
+  const hasLetters = existsSync(letters) && statSync(letters).size > 0;
+  return hasLetters ? [...queue, `refused readings in ${basename(letters)}`] : queue;
+}
+
+/** Which are not done: without them there is no receipt. */
+function awayError({ away, replicas }: Erased): CliError {
+  const reasons = away.map(({ name, reason }) => `${name} (${reason})`).join(", ");
+  const done = replicas.map(({ name, readings }) => `${name} (${number(readings)})`).join(", ");
+  return cliError(
+    "unreachable",
+    "ERASE_REPLICA_AWAY",
+    `not erased in ${reasons}; erased in ${done}`,
+    "when it answers, run the same command again: it ends the erasure and writes the receipt",
+  );
 }
 
 async function isRecorded(context: CommandContext, { meterId }: ErasureReceipt, hash: Uint8Array): Promise<boolean> {
