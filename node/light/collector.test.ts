@@ -4,6 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { pino } from "pino";
 import { expect, onTestFinished, test, vi } from "vitest";
 import {
@@ -14,16 +15,18 @@ import {
   createTestLedger,
   keyOf,
 } from "#consensus/application/testLedger.ts";
-import { publicKeyOf } from "#storage/crypto/keys.ts";
+import { type PrivateKey, publicKeyOf } from "#storage/crypto/keys.ts";
 import { txId } from "#storage/types/block.ts";
 import { encodeDeterministicResult } from "#storage/types/results.ts";
 import { ledgerMessage } from "#storage/types/transactionMessages.ts";
+import { archiveFolders } from "../archive/archiveJob.ts";
+import { openArchiveRecords } from "../archive/archiveRecords.ts";
 import { attest } from "../devices/attestationFile.ts";
 import { sealConfiguration } from "../devices/configurationBox.ts";
 import { encodeContent, plaintextOf } from "../devices/configurationContent.ts";
 import { documentOfSettings, SETTINGS_SCHEMA } from "../devices/testDevice.ts";
-import { type MetersFile, NO_METERS } from "../meter/metersFile.ts";
-import { defaultOptions } from "../options.ts";
+import { type MetersFile, NO_METERS, parseMetersFile } from "../meter/metersFile.ts";
+import { defaultOptions, type NodeOptions } from "../options.ts";
 import { type Collector, startCollector } from "./collector.ts";
 import { deviceKeyOf } from "./meterKeys.ts";
 
@@ -34,14 +37,27 @@ const BLOCK_MS = Date.UTC(2023, 10, 15, 12);
 /** Answers go out with the node's next step, a second later at most. */
 const PATIENCE = { timeout: 30_000 };
 
+/** Meters that are enrolled as well, and who seals their archives. */
+interface Archived {
+  readonly meters: readonly string[];
+  readonly sealer: PrivateKey;
+}
+
 /** A full node that reads a meter, over a ledger in memory: each block that is made is one that the node has committed. */
-async function startTestCollector(metersFile: MetersFile = NO_METERS) {
+async function startTestCollector(
+  metersFile: MetersFile = NO_METERS,
+  change: Partial<NodeOptions> = {},
+  { meters, sealer }: Partial<Archived> = {},
+) {
   const home = mkdtempSync(join(tmpdir(), "collector-"));
   onTestFinished(() => rmSync(home, { recursive: true }));
   const ledger = createTestLedger({ checker: true });
   const deviceKey = { type: DEVICE.type, key: publicKeyOf(DEVICE).bytes };
   expect(ledger.send(ledger.enrolMeter({ meterId: METER, deviceKey } as never), "dso")).toBe("OK");
-  const chain = { isCatchingUp: false, appHash: new Uint8Array(32) as Uint8Array };
+  for (const meterId of meters ?? [])
+    expect(ledger.send(ledger.enrolMeter({ meterId, direction: "import" } as never), "dso")).toBe("OK");
+  // Archives are begun with when the node has caught up.
+  const chain = { isCatchingUp: sealer !== undefined, appHash: new Uint8Array(32) as Uint8Array };
   const proofs = new Map<string, object>();
   const codes: string[] = [];
   let collector: Collector | undefined;
@@ -60,8 +76,8 @@ async function startTestCollector(metersFile: MetersFile = NO_METERS) {
     throw new Error("not asked in this test");
   };
   collector = await startCollector(
-    defaultOptions({ home, deviceMeters: [METER] }),
-    { chainId: CHAIN_ID, meterKey: METER_KEY, metersFile },
+    defaultOptions({ home, deviceMeters: [METER], ...change }),
+    { chainId: CHAIN_ID, meterKey: METER_KEY, metersFile, ...(sealer && { archiveKey: sealer }) },
     {
       app: ledger.app,
       reader: { txProof: async (id: Uint8Array) => proofs.get(hex(id)), lightBlock: unused } as never,
@@ -81,7 +97,7 @@ async function startTestCollector(metersFile: MetersFile = NO_METERS) {
   onTestFinished(() => started[Symbol.asyncDispose]());
   const states = join(home, "data", "devices.json");
   return {
-    ...{ ledger, chain, codes },
+    ...{ ledger, chain, codes, home, meters: () => started.meters() },
     block: () => block([]),
     record: (version: number) => ledger.query("/edream/configuration", `${version} ${METER}`),
     states: () => (existsSync(states) ? JSON.parse(readFileSync(states, "utf8")).devices[METER] : undefined),
@@ -165,4 +181,35 @@ test("a revoked device at a full node is given no configuration", async () => {
   await new Promise((resolve) => setImmediate(resolve));
   node.block();
   expect([node.states().applied.version, node.record(2)?.outcome, node.codes]).toEqual([1, "", ["OK"]]);
+});
+
+test("a full node seals the archives of the meters it reads, with its own ledger and by the key of their owner", async () => {
+  const path = fileURLToPath(new URL("../meter/testdata/lcl-derived.csv", import.meta.url));
+  const inputs = [{ name: "file", type: "csv", options: { path } }];
+  const file = parseMetersFile(JSON.stringify({ version: 1, inputs, devices: [{ device: "lcl:*" }] }), "meters.json");
+  const meters = ["lcl:MAC000002/import", "lcl:MAC000003/import"];
+  const options = { archiveEvery: "month", archiveGraceMs: 0, meterIntervalMs: 3_600_000 };
+  const node = await startTestCollector(file, options, { meters, sealer: keyOf("prosumer") });
+  await vi.waitFor(() => {
+    const [accepted, durable] = [node.meters()?.account().accepted, node.meters()?.stats().durable];
+    expect(accepted).toBeGreaterThan(0);
+    expect(durable).toBe(accepted);
+    expect(node.meters()?.stats().fingerprinted).toBeGreaterThan(20);
+  }, PATIENCE);
+  node.chain.isCatchingUp = false;
+  const [from, until] = [Date.UTC(2013, 0, 1), Date.UTC(2013, 1, 1)];
+  const sealed = () => meters.map((meter) => node.ledger.query("/edream/archive", `${from}-${until}-1 ${meter}`));
+  await vi.waitFor(() => expect(sealed()).toEqual([expect.anything(), expect.anything()]), PATIENCE);
+  const { records } = archiveFolders(join(node.home, "data"));
+  await vi.waitFor(async () => {
+    const own = await Promise.all(meters.map((meter) => openArchiveRecords(records).list(meter)));
+    const periods = own.flat().map(({ meterId, fromMs }) => `${meterId} ${new Date(fromMs).toISOString().slice(0, 7)}`);
+    expect([...new Set(periods)]).toEqual([
+      `${meters[0]} 2013-01`,
+      `${meters[1]} 2012-12`,
+      `${meters[1]} 2013-01`,
+      `${meters[1]} 2013-03`,
+    ]);
+    expect(own.flat().every(({ sealed: on }) => on !== undefined)).toBe(true);
+  }, PATIENCE);
 });
