@@ -14,7 +14,7 @@ export const API_ERRORS = {
   UNSUPPORTED_MEDIA_TYPE: { status: 415, hint: "Use application/json or application/octet-stream." },
   TRANSACTION_REFUSED: {
     status: 422,
-    hint: "The ledger's code and reason are in details; consensus/README.md explains each.",
+    hint: "The ledger's code and reason are in details; consensus/application/README.md explains each.",
   },
   QUERY_REFUSED: { status: 422, hint: "consensus/README.md lists the query paths and their arguments." },
   RATE_LIMITED: { status: 429, hint: "Wait for the seconds in Retry-After." },
