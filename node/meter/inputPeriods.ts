@@ -16,6 +16,7 @@ const HOUR_MS = 3_600_000;
  * changed from here.
  */
 export const INPUT_PERIODS = {
+  iec62056: { path: ["everyMs"], min: 1000, max: 24 * HOUR_MS },
   modbus: { path: ["periodMs"], min: 10, max: HOUR_MS },
   /** A broker is asked when it has been silent for three of these. */
   ngsi: { path: ["broker", "cadenceMs"], needs: "broker", min: 10, max: HOUR_MS },

@@ -1,6 +1,7 @@
 import { rejectedFrame } from "../frame.ts";
 import type { InputPorts, MeterInput, StartInput } from "../input.ts";
 import { OptionReader } from "../inputOptions.ts";
+import { INPUT_PERIODS } from "../inputPeriods.ts";
 import { LINE_METER_OPTIONS, type LineMeterOptions, readLineMeter } from "../lineOptions.ts";
 import { pause } from "../pause.ts";
 import { type ConnectionOptions, type Line, readConnection, type SerialDefaults } from "../stream/connection.ts";
@@ -66,7 +67,7 @@ export async function startReadouts(
     throw reader.fault("meters", "must have an address of its own for each of them");
   if (meters.length > 1 && meters.some(({ address }) => address === ""))
     throw reader.fault("meters", "must have an address for each when there are several");
-  const everyMs = reader.integer("everyMs", { min: 1000, max: 86_400_000, fallback: 60_000 });
+  const everyMs = reader.integer("everyMs", { ...INPUT_PERIODS.iec62056, fallback: 60_000 });
   const session = {
     acknowledge: reader.has("acknowledge") ? reader.choice("acknowledge", RATES) : undefined,
     parityBit: reader.boolean("parityBit", false),
