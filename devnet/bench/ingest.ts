@@ -4,7 +4,7 @@ import { availableParallelism, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
 import { formatTable } from "../view.ts";
-import { benchEmbedded, type EmbeddedResult } from "./ingest/embedded.ts";
+import { benchEmbedded, type EmbeddedResult, type StoredReadings } from "./ingest/embedded.ts";
 import { fingerprintSpeed } from "./ingest/fingerprints.ts";
 import type { OfferedReadings } from "./ingest/offerReadings.ts";
 import { factsOfReadings, READINGS_PER_INTERVAL } from "./ingest/realFacts.ts";
@@ -66,10 +66,20 @@ async function main(): Promise<number> {
       meters,
       seconds,
       readingsPerSecond: {
-        queued: embedded.openLoop.queuedPerSecond,
-        durable: embedded.openLoop.durablePerSecond,
-        fingerprinted: embedded.stored.fingerprintedPerSecond,
-        ...(ledger === undefined ? {} : { finalised: ledger.readingsPerSecond }),
+        embedded: {
+          ...figuresOf(embedded.window, embedded.openLoop, embedded.stored),
+          ...(ledger === undefined ? {} : { finalised: ledger.readingsPerSecond }),
+        },
+        ...(services === undefined
+          ? {}
+          : {
+              rabbitmqCassandra: {
+                ...figuresOf(services.queue.window, services.queue.openLoop, services.stored),
+                // The same intervals: a ledger does not see where their readings were.
+                ...(ledger === undefined ? {} : { finalised: ledger.readingsPerSecond }),
+              },
+              rabbitmqBare: figuresOf(services.bare.window, services.bare.openLoop),
+            }),
       },
       fingerprinting,
       embedded,
@@ -104,8 +114,33 @@ async function finalise(meters: number, signal: AbortSignal) {
   return { readingsPerSecond, readingsPerInterval: READINGS_PER_INTERVAL, ...result };
 }
 
+/** Readings a second at each stage; `queued` and `durable` as fast as it goes. */
+interface Figures {
+  readonly offered: number;
+  readonly durableOfOffered: number;
+  readonly queued: number;
+  readonly durable: number;
+  readonly stored?: number;
+  readonly fingerprinted?: number;
+  readonly finalised?: number;
+}
+
+function figuresOf(
+  window: OfferedReadings,
+  openLoop: OfferedReadings & { readonly offeredPerSecond: number },
+  stored?: StoredReadings,
+): Figures {
+  return {
+    offered: openLoop.offeredPerSecond,
+    durableOfOffered: openLoop.durablePerSecond,
+    queued: window.queuedPerSecond,
+    durable: window.durablePerSecond,
+    ...(stored && { stored: stored.readingsPerSecond, fingerprinted: stored.fingerprintedPerSecond }),
+  };
+}
+
 interface Report {
-  readonly readingsPerSecond: Readonly<Record<string, number>>;
+  readonly readingsPerSecond: Readonly<Record<string, Figures>>;
   readonly fingerprinting: {
     readonly hashesPerSecond: number;
     readonly fingerprintsPerSecond: number;
@@ -116,24 +151,33 @@ interface Report {
 }
 
 function tables({ readingsPerSecond, fingerprinting, embedded, services }: Report): string {
-  const { openLoop, window, stored, cost } = embedded;
-  const offered: [string, OfferedReadings, string][] = [
-    [`embedded, ${openLoop.offeredPerSecond}/s offered`, openLoop, `${stored.readingsPerSecond}`],
-    [`embedded, ${flags.window} under way`, window, ""],
-    ...(services?.runs ?? []).map(({ name, result }): [string, OfferedReadings, string] => [
-      name,
-      result,
-      name.startsWith("RabbitMQ queue, ") ? `${services?.storedPerSecond ?? ""}` : "",
-    ]),
+  const { openLoop, window, cost } = embedded;
+  const runs: [string, OfferedReadings, OfferedReadings & { readonly offeredPerSecond: number }][] = [
+    ["embedded", window, openLoop],
+    ...(services === undefined
+      ? []
+      : ([
+          ["RabbitMQ queue", services.queue.window, services.queue.openLoop],
+          ["RabbitMQ bare", services.bare.window, services.bare.openLoop],
+        ] satisfies typeof runs)),
   ];
+  const offered = runs.flatMap(([name, closed, open]): [string, OfferedReadings][] => [
+    [`${name}, ${open.offeredPerSecond}/s offered`, open],
+    [`${name}, ${flags.window} under way`, closed],
+  ]);
   return [
     formatTable(
-      ["READINGS/S", ""],
-      Object.entries(readingsPerSecond).map(([name, value]) => [name, String(value)]),
+      ["READINGS/S", "QUEUED", "DURABLE", "STORED", "FINGERPRINTED", "FINALISED"],
+      Object.entries(readingsPerSecond).map(([name, each]) => [
+        name,
+        ...[each.queued, each.durable, each.stored, each.fingerprinted, each.finalised].map((value) =>
+          value === undefined ? "" : String(value),
+        ),
+      ]),
     ),
     formatTable(
-      ["QUEUE", "QUEUED/S", "DURABLE/S", "ACK P50", "P99", "FROM DUE P50", "P99", "STORED/S"],
-      offered.map(([name, run, storedPerSecond]) => [
+      ["QUEUE", "QUEUED/S", "DURABLE/S", "ACK P50", "P99", "FROM DUE P50", "P99"],
+      offered.map(([name, run]) => [
         name,
         String(run.queuedPerSecond),
         String(run.durablePerSecond),
@@ -141,7 +185,6 @@ function tables({ readingsPerSecond, fingerprinting, embedded, services }: Repor
           `${p50.toFixed(2)} ms`,
           `${p99.toFixed(2)} ms`,
         ]),
-        storedPerSecond,
       ]),
     ),
     formatTable(

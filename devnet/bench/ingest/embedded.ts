@@ -26,6 +26,13 @@ const READINGS_AT_ONCE = 50;
 /** 20 samples: so many readings share the fixed cost of an interval in every step of the sweep. */
 const SWEEP_INTERVAL_MS = 100_000;
 
+export interface StoredReadings {
+  /** From the queue through the store and into intervals, each acknowledged to the queue when it is there. */
+  readonly readingsPerSecond: number;
+  /** The time of the intervals alone. */
+  readonly fingerprintedPerSecond: number;
+}
+
 export interface EmbeddedResult {
   /** The queue on its own, parts together; p50 and p99 are the medians of the parts'. */
   readonly openLoop: OfferedReadings & {
@@ -49,7 +56,7 @@ export interface EmbeddedResult {
   };
   /** 1000 readings under way, each publish one reading. */
   readonly window: OfferedReadings;
-  readonly stored: { readonly readingsPerSecond: number; readonly fingerprintedPerSecond: number };
+  readonly stored: StoredReadings;
   readonly cost: readonly MeterCost[];
 }
 
@@ -78,7 +85,7 @@ export async function benchEmbedded(
   const partCount = Math.max(1, Math.round(seconds / PART_SECONDS));
   let next = 0;
   let windowed: OfferedReadings;
-  let stored: EmbeddedResult["stored"];
+  let stored: StoredReadings;
   {
     await using queue = await openEmbeddedQueue(join(directory, "queue"), {
       openFile: watchFiles(written),
@@ -167,8 +174,8 @@ export async function benchEmbedded(
 export async function drainInto(
   queue: ReadingQueue,
   store: ReadingStore,
-  kept?: FleetFingerprints,
-): Promise<EmbeddedResult["stored"]> {
+  { fleet: kept, prefetch = 256 }: { readonly fleet?: FleetFingerprints; readonly prefetch?: number } = {},
+): Promise<StoredReadings> {
   const fleet = kept ?? new FleetFingerprints();
   const stop = new AbortController();
   const { published, acknowledged } = queue.counts();
@@ -178,11 +185,11 @@ export async function drainInto(
   const beganMs = performance.now();
   let gathered: Reading[] = [];
   const waiting: (() => Promise<void>)[] = [];
-  for await (const delivery of queue.consume({ signal: stop.signal, prefetch: 256 })) {
+  for await (const delivery of queue.consume({ signal: stop.signal, prefetch })) {
     gathered.push(...delivery.readings);
     waiting.push(() => delivery.acknowledge());
     left -= delivery.readings.length;
-    if (gathered.length < PUT_READINGS && left > 0 && waiting.length < 256) continue;
+    if (gathered.length < PUT_READINGS && left > 0 && waiting.length < prefetch) continue;
     await store.put(gathered);
     const fromMs = performance.now();
     fleet.add(gathered);
@@ -215,7 +222,7 @@ async function costOf(directory: string, meters: number): Promise<MeterCost> {
         if (publishes.length === 100) await Promise.all(publishes.splice(0));
       }
       await Promise.all(publishes);
-      await drainInto(queue, store, fleet);
+      await drainInto(queue, store, { fleet });
     };
     const microsecondsPerFirstReading = await cpuMicroseconds(meters, () => pass(0, meters));
     const microsecondsPerReading = await cpuMicroseconds(SWEEP_READINGS, async () => {

@@ -24,6 +24,7 @@ export function plotSvg(plots: readonly Plot[]): string {
   const width = PANEL.width * plots.length;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${PANEL.height}" viewBox="0 0 ${width} ${PANEL.height}" font-family="Helvetica, Arial, 'DejaVu Sans', sans-serif" font-size="12">`,
+    `<title>${escaped(plots.map(({ title }) => title).join("; "))}</title>`,
     `<rect width="${width}" height="${PANEL.height}" fill="white"/>`,
     ...plots.map((plot, i) => `<g transform="translate(${i * PANEL.width},0)">${panel(plot)}</g>`),
     "</svg>",
@@ -100,6 +101,9 @@ function shown(value: number): string {
 }
 
 function text(x: number, y: number, content: string, anchor: "start" | "middle" | "end"): string {
-  const escaped = content.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-  return `<text x="${x}" y="${y}" text-anchor="${anchor}">${escaped}</text>`;
+  return `<text x="${x}" y="${y}" text-anchor="${anchor}">${escaped(content)}</text>`;
+}
+
+function escaped(content: string): string {
+  return content.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
