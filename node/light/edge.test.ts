@@ -5,12 +5,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { pino } from "pino";
 import { expect, onTestFinished, test } from "vitest";
 import { openLevelStore } from "#storage/db/levelStore.ts";
 import { openReadingLog } from "#storage/offchain/readingLog.ts";
 import type { Reading } from "#storage/types/reading.ts";
 import type { AmendedInterval } from "../meter/amendments.ts";
+import { defaultOptions } from "../options.ts";
+import { eventually } from "../testNetwork.ts";
 import { openOutbox } from "./outbox.ts";
+import { openTier } from "./tierPorts.ts";
 
 const CHILD = fileURLToPath(new URL("edge.testChild.ts", import.meta.url));
 const METER = "edge:1/import";
@@ -26,8 +30,11 @@ interface Edge {
   readonly untilAcknowledged: (count: number) => Promise<void>;
 }
 
-function startEdge(home: string, syncMs: number, acknowledged: Set<number>): Edge {
-  const child = spawn(process.execPath, [CHILD, home, String(syncMs)], { stdio: ["pipe", "pipe", "inherit"] });
+function startEdge(home: string, about: EdgeOptions, acknowledged: Set<number>): Edge {
+  const { syncMs, readingStore } = about;
+  const child = spawn(process.execPath, [CHILD, home, String(syncMs), "1000", readingStore], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
   onTestFinished(() => void child.kill("SIGKILL"));
   child.stdin?.on("error", () => undefined);
   let arrived = Promise.withResolvers<void>();
@@ -44,6 +51,28 @@ function startEdge(home: string, syncMs: number, acknowledged: Set<number>): Edg
       while (acknowledged.size < target) await arrived.promise;
     },
   };
+}
+
+interface EdgeOptions {
+  readonly syncMs: number;
+  readonly readingStore: string;
+}
+
+/** Times that the store of the home has, once what waits in the log has been handed over. */
+async function storedTimes(home: string): Promise<number[]> {
+  const readings = await openReadingLog(join(home, "readings"));
+  const tier = await openTier(defaultOptions({ home, readingStore: "embedded" }), pino({ level: "silent" }));
+  const forwarding = await tier?.forward(readings);
+  await eventually(() => tier?.state().backlogBatches === 0 || undefined);
+  expect(tier?.state().drained).toMatchObject({ conflicts: 0, refused: 0 });
+  const times: number[] = [];
+  for await (const series of tier?.store?.series() ?? [])
+    for await (const stored of tier?.store?.read(series) ?? [])
+      if (stored.type === "reading") times.push(stored.reading.timestampMs);
+  await forwarding?.[Symbol.asyncDispose]();
+  await tier?.[Symbol.asyncDispose]();
+  await readings.close();
+  return times.sort((a, b) => a - b);
 }
 
 async function contentsOf(home: string): Promise<{ readings: Reading[]; sealed: AmendedInterval[] }> {
@@ -66,18 +95,19 @@ async function contentsOf(home: string): Promise<{ readings: Reading[]; sealed: 
 }
 
 test.each([
-  [0, 3],
-  [30, 2],
+  [0, "log", 3],
+  [30, "log", 2],
+  [0, "embedded", 1],
 ])(
-  "an edge killed again and again loses nothing it acknowledged and counts nothing twice (sync %i ms, %i kills)",
-  async (syncMs, kills) => {
+  "an edge killed again and again loses nothing it acknowledged and counts nothing twice (sync %i ms, store %s, %i kills)",
+  async (syncMs, readingStore, kills) => {
     const home = mkdtempSync(join(tmpdir(), "edge-"));
     onTestFinished(() => rmSync(home, { recursive: true }));
     const acknowledged = new Set<number>();
     let sentUntilMs = 0;
     let backlog: number[] = [];
     for (let run = 0; run <= kills; run++) {
-      const edge = startEdge(home, syncMs, acknowledged);
+      const edge = startEdge(home, { syncMs, readingStore }, acknowledged);
       // What was not acknowledged comes again, and with it some that was: a broker's redelivery.
       const again = [...acknowledged].slice(-5);
       for (const timestampMs of [...again, ...backlog]) edge.send(timestampMs);
@@ -100,6 +130,8 @@ test.each([
     const counted = readings.filter(({ kind }) => kind === "interval");
     expect(readings.length).toBe(kept.size);
     expect(counted.reduce((sum, { value }) => sum + value, 0)).toBe(registerAt(sentUntilMs) - registerAt(STEP_MS));
+    if (readingStore === "embedded")
+      expect(await storedTimes(home)).toEqual(readings.map(({ timestampMs }) => timestampMs).sort((a, b) => a - b));
     // And what is sealed is what the log has for those times.
     expect(sealed.length).toBeGreaterThanOrEqual(kills);
     for (const { interval, amendments } of sealed) {

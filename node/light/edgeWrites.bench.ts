@@ -19,12 +19,19 @@ function writtenBytes(pid: number): number {
 }
 
 /** gathered: readings that one sync makes durable. As many are sent at once, and the next when these are acknowledged. */
-test.each([1, 10, 60])(
-  "bytes written a day by one series with a reading a second, %i readings a sync",
-  async (gathered) => {
+test.each([
+  [1, "log"],
+  [10, "log"],
+  [60, "log"],
+  [1, "embedded"],
+  [10, "embedded"],
+  [60, "embedded"],
+])(
+  "bytes written a day by one series with a reading a second, %i readings a sync, readingStore %s",
+  async (gathered, readingStore) => {
     const home = mkdtempSync(join(tmpdir(), "edge-writes-"));
     onTestFinished(() => rmSync(home, { recursive: true }));
-    const child = spawn(process.execPath, [CHILD, home, "0", String(INTERVAL_MS)], {
+    const child = spawn(process.execPath, [CHILD, home, "0", String(INTERVAL_MS), readingStore], {
       stdio: ["pipe", "pipe", "inherit"],
     });
     onTestFinished(() => void child.kill("SIGKILL"));
@@ -53,7 +60,7 @@ test.each([1, 10, 60])(
     await once(child, "close");
     const mbPerDay = ((bytes / READINGS) * DAY_S) / 1e6;
     process.stdout.write(
-      `${gathered} a sync: ${(bytes / READINGS).toFixed(0)} bytes a reading, ${mbPerDay.toFixed(0)} MB a day\n`,
+      `${readingStore}, ${gathered} a sync: ${(bytes / READINGS).toFixed(0)} bytes a reading, ${mbPerDay.toFixed(0)} MB a day\n`,
     );
     expect(acknowledged).toBe(READINGS + gathered);
   },
