@@ -16,7 +16,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   dsmr: "check the cable, that the port is switched on at the meter (some grid operators do it on request), and the baud rate",
   dlms: "check the cable, that the HAN port is open (the grid operator opens it), and the baud rate",
   iec62056:
-    "check cable and optical head, that the converter is set to 300 baud 7E1, and the meter's address (--set meters.0.address=NUMBER)",
+    "check cable and optical head, that the converter is set to 300 baud 7E1, and the meter's address (--set meters.0.address=NUMBER); a long readout takes minutes at 300 baud (--wait 10m)",
   mqtt: "look with `mosquitto_sub -v -t '#'` whether the device publishes, and under which topic",
   lorawan: "look at the network server whether uplinks arrive, and whether its MQTT integration publishes them",
   modbus: "check address, port and unit id, and that no other program asks the meter",

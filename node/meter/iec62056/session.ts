@@ -1,5 +1,6 @@
 import { pause } from "../pause.ts";
 import type { Line } from "../stream/connection.ts";
+import { hasEvenParity, withEvenParity } from "../stream/sevenBits.ts";
 import type { Readout } from "./decoder.ts";
 import {
   baudRateOf,
@@ -83,7 +84,7 @@ export async function readOut(
   const { address, acknowledge, parityBit, wakeUp } = options;
   const { signal } = parts;
   using incoming = new Incoming(line, parityBit, signal, timing.totalMs);
-  const send = (bytes: Uint8Array) => line.write(parityBit ? withParity(bytes) : bytes);
+  const send = (bytes: Uint8Array) => line.write(parityBit ? withEvenParity(bytes) : bytes);
 
   await line.setBaudRate?.(INITIAL_BAUD);
   if (wakeUp) {
@@ -225,16 +226,4 @@ class Incoming implements Disposable {
     this.#bytes = Buffer.concat([this.#bytes, bytes.map((byte) => byte & 0x7f)]);
     this.#wake();
   };
-}
-
-export function withParity(bytes: Uint8Array): Uint8Array {
-  return bytes.map((byte) => (hasEvenParity(byte) ? byte : byte | 0x80));
-}
-
-function hasEvenParity(byte: number): boolean {
-  let bits = byte;
-  bits ^= bits >> 4;
-  bits ^= bits >> 2;
-  bits ^= bits >> 1;
-  return (bits & 1) === 0;
 }

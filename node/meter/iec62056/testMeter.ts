@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
+import { withEvenParity } from "../stream/sevenBits.ts";
 import { listenLine, type TestLine } from "../stream/testLine.ts";
 import { blockCheck } from "./readoutMessage.ts";
-import { withParity } from "./session.ts";
 
 /** A meter at the other end of a line. */
 export interface EmulatedMeter {
@@ -52,7 +52,7 @@ export async function listenMeters(meters: readonly EmulatedMeter[]): Promise<Te
       if (first.echoes === true) socket.write(given);
       // Who is set to parity understands nothing else.
       const isRight =
-        first.hasParity !== true || Buffer.compare(withParity(given.map((byte) => byte & 0x7f)), given) === 0;
+        first.hasParity !== true || Buffer.compare(withEvenParity(given.map((byte) => byte & 0x7f)), given) === 0;
       if (!isRight) return;
       nuls += given.filter((byte) => byte === 0).length;
       text += Buffer.from(given.map((byte) => byte & 0x7f).filter((byte) => byte !== 0)).toString("latin1");
@@ -95,7 +95,7 @@ export async function listenMeters(meters: readonly EmulatedMeter[]): Promise<Te
   }
 
   function send(socket: Socket, meter: EmulatedMeter, bytes: Buffer): void {
-    if (!socket.destroyed) socket.write(meter.hasParity === true ? withParity(bytes) : bytes);
+    if (!socket.destroyed) socket.write(meter.hasParity === true ? withEvenParity(bytes) : bytes);
   }
 
   return { ...line, heard, port: line.port, sockets: line.sockets, [Symbol.asyncDispose]: line[Symbol.asyncDispose] };

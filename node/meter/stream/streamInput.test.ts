@@ -8,6 +8,7 @@ import { createDsmrFramer } from "../dsmr/telegramFramer.ts";
 import { sample, telegramOf } from "../dsmr/testTelegrams.ts";
 import { MeterSourceError } from "../source.ts";
 import { type Connection, readConnection } from "./connection.ts";
+import { withEvenParity } from "./sevenBits.ts";
 import { MAX_PENDING_FRAMES, startStreamInput } from "./streamInput.ts";
 import { listenLine, testPorts } from "./testLine.ts";
 
@@ -37,6 +38,20 @@ test("telegrams of a TCP line are offered as they come, with the time of their a
   expect(ports.frames[0]).toMatchObject({ readings: [], rejected: [{ reason: "truncated" }] });
   expect(ports.frames[1]?.readings.length).toBeGreaterThan(10);
   for (const { receivedMs } of ports.frames[1]?.readings ?? []) expect(receivedMs).toBe(NOW_MS);
+});
+
+test("a D0 port behind a converter that is set to 8N1 is read with parityBit, and not without", async () => {
+  const telegram = withEvenParity(sample("easymeter-q3db1024-d0.txt"));
+  await using line = await listenLine((socket) => socket.write(telegram));
+  const connection = { type: "tcp", host: "127.0.0.1", port: line.port } as const;
+  const [right, wrong] = [testPorts(() => NOW_MS), testPorts(() => NOW_MS)];
+  const common = { connection, profile: "D0", meterId: "x" } as const;
+  await using _right = await startDsmrInput({ ...common, parityBit: true }, right);
+  await using _wrong = await startDsmrInput(common, wrong);
+  await vi.waitFor(() => expect(right.frames[0]?.readings.length).toBeGreaterThan(1));
+  expect(wrong.frames.flatMap(({ readings }) => readings)).toEqual([]);
+  const both = startDsmrInput({ ...common, parityBit: true, encryptionKey: "00".repeat(16) }, right);
+  await expect(both).rejects.toMatchObject({ details: { option: "dsmr.parityBit" } });
 });
 
 test("pushed lists of a TCP line are offered as they come", async () => {
@@ -280,6 +295,7 @@ test.each([
   ["dsmr.connection.baudRate", { type: "tcp", host: "a", port: 1, baudRate: 9600 }],
   ["dsmr.connection.idleTimeoutMs", { type: "tcp", host: "a", port: 1, idleTimeoutMs: 99 }],
   ["dsmr.connection.dataBits", { type: "serial", path: "/dev/ttyUSB0", dataBits: 6 }],
+  ["dsmr.connection.stopBits", { type: "serial", path: "/dev/ttyUSB0", stopBits: 3 }],
   ["dsmr.connection.parity", { type: "serial", path: "/dev/ttyUSB0", parity: "mark" }],
 ])("a wrong %s is refused by name", async (option, connection) => {
   const started = startDsmrInput(
