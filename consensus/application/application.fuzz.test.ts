@@ -15,6 +15,9 @@ import { decodeRecord } from "./stateRecords.ts";
 import {
   accountOf,
   amendMessage,
+  bigchainCreate,
+  bigchainMessage,
+  bigchainTransfer,
   CHAIN_ID,
   codeName,
   configurationMessage,
@@ -61,6 +64,8 @@ function createLedger(): { ledger: TestLedger; samples: readonly { message: Ledg
   );
   ledger.send(configurationMessage(1n), "prosumer");
   ledger.send(flagged("dso"), "dso");
+  const bigchainAsset = bigchainCreate({ meter: "m1" });
+  ledger.send(bigchainMessage("dso", bigchainAsset), "dso");
   const register = (outputs: readonly ReturnType<typeof output>[], openings: readonly object[] = []) =>
     ledgerMessage("MsgRegisterEnergy", {
       owner: accountOf("prosumer"),
@@ -115,6 +120,8 @@ function createLedger(): { ledger: TestLedger; samples: readonly { message: Ledg
         by: ["dso"],
       },
       { message: flagged("aggregator"), by: ["aggregator"] },
+      { message: bigchainMessage("aggregator", bigchainCreate({ fuzz: 1 })), by: ["aggregator"] },
+      { message: bigchainMessage("dso", bigchainTransfer(bigchainAsset, "alice", "bob")), by: ["dso"] },
       {
         message: ledgerMessage("MsgWithdrawFlag", {
           signer: accountOf("dso"),

@@ -1,11 +1,10 @@
 import type { AbciEvent, ExecTxResult, Misbehavior } from "#consensus/abci.ts";
 import { sha256Latin1 } from "#storage/crypto/hash.ts";
 import type { Failure } from "./codes.ts";
-import { CODE_OK } from "./codes.ts";
 import type { DecodedTransactions, KnownTransaction } from "./decodedTransactions.ts";
 import { punish } from "./exclusions.ts";
 import type { ExecutionSite } from "./executeTransaction.ts";
-import { executeTransaction, resultOf } from "./executeTransaction.ts";
+import { executeTransaction, isPaidFor, resultOf } from "./executeTransaction.ts";
 
 /** A block's transactions executed on a working copy, before its hash is known. */
 export interface BlockExecution {
@@ -42,7 +41,7 @@ export function executeBlock(
   return { site, events, results, malformed };
 }
 
-/** As executeBlock, but takes transactions in their order as long as they succeed and fit into `maxTxBytes`; the others wait for another block. */
+/** As executeBlock, but takes transactions in their order as long as they succeed, or pay for their place, and fit into `maxTxBytes`; the others wait for another block. */
 export function selectTransactions(
   site: ExecutionSite,
   decoded: DecodedTransactions,
@@ -58,11 +57,11 @@ export function selectTransactions(
     const size = protoSize(bytes);
     if (size > bytesLeft) continue;
     const known = decoded.decode(bytes);
-    const result = resultFor(known, executeKnown(site, known));
-    if (result.code !== CODE_OK) continue;
+    const outcome = executeKnown(site, known);
+    if ("code" in outcome && !isPaidFor(outcome)) continue;
     bytesLeft -= size;
     taken.push(bytes);
-    results.push(result);
+    results.push(resultFor(known, outcome));
   }
   return { txs: taken, execution: { site, events, results, malformed: undefined } };
 }

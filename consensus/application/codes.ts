@@ -92,6 +92,9 @@ export const LEDGER_CODES = {
   CONFIGURATION_UNKNOWN: [122, "the device was never sent this version"],
   CONFIGURATION_ACKNOWLEDGED: [123, "the device has acknowledged this version already"],
   ATTESTATION_INVALID: [124, "the checker's key or signature does not hold for this configuration"],
+
+  BIGCHAIN_INVALID: [130, "not the canonical JSON of a BigchainDB transaction, or BigchainDB's rules forbid it"],
+  BIGCHAIN_REFUSED: [131, "another BigchainDB transaction came first, or one that it needs did not"],
 } as const satisfies Record<string, readonly [number, string]>;
 
 export type LedgerCode = keyof typeof LEDGER_CODES;

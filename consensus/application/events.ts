@@ -15,6 +15,7 @@ export const EVENTS = {
   archive: { meter: true, cid: true, from_ms: false, until_ms: false, version: false },
   flag: { meter: true, number: false, kind: true, severity: true, action: true },
   configuration: { meter: true, device: true, version: false, priority: true, action: true },
+  bigchain: { asset_id: true, transaction_id: true, operation: true },
   exclusion: { validator: true, reason: false, height: false },
 } as const;
 

@@ -7,6 +7,7 @@ import type { LedgerMessage, MessageName, MessageValue } from "#storage/types/tr
 import { MESSAGE_NAMES, typeUrlOf } from "#storage/types/transactionMessages.ts";
 import { amendInterval } from "./amendments.ts";
 import { sealArchive } from "./archives.ts";
+import { carryBigchainTransaction } from "./bigchain.ts";
 import type { Failure } from "./codes.ts";
 import { CODE_OK, CODESPACE, codeNumber, fail } from "./codes.ts";
 import { acknowledgeDeviceConfiguration, setDeviceConfiguration } from "./configurations.ts";
@@ -57,10 +58,12 @@ const RULES: Rules = {
   MsgWithdrawFlag: withdrawFlag,
   MsgSetDeviceConfiguration: setDeviceConfiguration,
   MsgAcknowledgeDeviceConfiguration: acknowledgeDeviceConfiguration,
+  MsgBigchainTransaction: carryBigchainTransaction,
 };
 
 /**
- * Executes one transaction on `site.state`: all of it or, with a failure, nothing. Checks in this order:
+ * Executes one transaction on `site.state`: all of it or, with a failure, nothing; with BIGCHAIN_REFUSED only that its signers' sequences and
+ * quota are used up. Checks in this order:
  *   a) every signer has an account (ACCOUNT_UNKNOWN)
  *   b) every signature holds (SIGNATURE_INVALID)
  *   c) every sequence is the account's next (SEQUENCE_MISMATCH), the timeout height has not passed (TX_EXPIRED)
@@ -70,9 +73,25 @@ const RULES: Rules = {
 export function executeTransaction(site: ExecutionSite, tx: Transaction): readonly AbciEvent[] | Failure {
   site.state.begin();
   const outcome = executeOrFail(site, tx);
-  if ("code" in outcome) site.state.rollback();
-  else site.quotas?.charge(tx);
+  if (!("code" in outcome)) {
+    site.quotas?.charge(tx);
+    return outcome;
+  }
+  site.state.rollback();
+  if (isPaidFor(outcome)) {
+    // As before: the signers were admitted a moment ago, on this same state.
+    admitSigners(site, tx);
+    site.quotas?.charge(tx);
+  }
   return outcome;
+}
+
+/**
+ * Whether a failed transaction has its place in a block nevertheless. A node that brings BigchainDB transactions of its clients sends one behind the other
+ * under one account. Of two nodes' conflicting ones the loser must not keep the ones behind it waiting for its sequence, and its client must be told.
+ */
+export function isPaidFor({ code }: Failure): boolean {
+  return code === "BIGCHAIN_REFUSED";
 }
 
 function executeOrFail(site: ExecutionSite, tx: Transaction): readonly AbciEvent[] | Failure {

@@ -1,7 +1,8 @@
 import type { ValidatorUpdate } from "#consensus/abci.ts";
+import { ASSET_RULES, type AssetRules } from "#storage/assets/assetTransaction.ts";
 import type { PublicKey } from "#storage/crypto/keys.ts";
 import { LedgerError } from "#storage/error.ts";
-import { MAX_SEALED_RUNS, MAX_TX_BYTES, MAX_VALIDATORS } from "#storage/limits.ts";
+import { MAX_ASSET_TRANSACTION_BYTES, MAX_SEALED_RUNS, MAX_TX_BYTES, MAX_VALIDATORS } from "#storage/limits.ts";
 import { accountOfKey, canonicalAccount } from "#storage/types/transactionAccounts.ts";
 import { PUBLIC_KEY_TYPES } from "#storage/types/transactionKeys.ts";
 import { addRegulator } from "./members.ts";
@@ -59,6 +60,10 @@ export interface GenesisParams {
   readonly periodMs: number;
   readonly maxFutureMs: number;
   readonly sealedRunsPerPeriod: number;
+  /** Which rules BigchainDB transactions keep (storage/assets/README.md). */
+  readonly bigchainRules: AssetRules;
+  /** Canonical JSON bytes of one of them. */
+  readonly maxBigchainBytes: number;
 }
 
 /**
@@ -72,6 +77,8 @@ export const DEFAULT_GENESIS_PARAMS: GenesisParams = {
   periodMs: 24 * 3600 * 1000,
   maxFutureMs: 15 * 60 * 1000,
   sealedRunsPerPeriod: 0,
+  bigchainRules: "strict",
+  maxBigchainBytes: MAX_ASSET_TRANSACTION_BYTES,
 };
 
 export type GenesisStateErrorDetails =
@@ -104,12 +111,16 @@ export function writeGenesisState(
 function writeParams(state: WorkingState, owner: string, json: unknown): void {
   const names = Object.keys(DEFAULT_GENESIS_PARAMS) as (keyof GenesisParams)[];
   const given = fieldsOf(json, "params", names);
-  const read = (name: keyof GenesisParams, min: number, max: number): number => {
+  const read = (name: Exclude<keyof GenesisParams, "bigchainRules">, min: number, max: number): number => {
     const value = given[name] ?? DEFAULT_GENESIS_PARAMS[name];
     if (!Number.isSafeInteger(value) || (value as number) < min || (value as number) > max)
       throw invalid(`params.${name}`, `not an integer from ${min} to ${max}`);
     return value as number;
   };
+  const rules = given.bigchainRules ?? DEFAULT_GENESIS_PARAMS.bigchainRules;
+  if (!(ASSET_RULES as readonly unknown[]).includes(rules))
+    throw invalid("params.bigchainRules", `neither ${ASSET_RULES.join(" nor ")}`);
+  const maxBigchainBytes = read("maxBigchainBytes", 1, MAX_ASSET_TRANSACTION_BYTES);
   const yearMs = 366 * 24 * 3600 * 1000;
   state.put(
     "params",
@@ -122,6 +133,9 @@ function writeParams(state: WorkingState, owner: string, json: unknown): void {
       periodMs: BigInt(read("periodMs", 1000, yearMs)),
       maxFutureMs: BigInt(read("maxFutureMs", 0, 100 * yearMs)),
       sealedRunsPerPeriod: read("sealedRunsPerPeriod", 0, MAX_SEALED_RUNS),
+      // The defaults are left out, as they are of ledgers older than these parameters.
+      bigchainRules: rules === DEFAULT_GENESIS_PARAMS.bigchainRules ? "" : (rules as AssetRules),
+      maxBigchainBytes: maxBigchainBytes === DEFAULT_GENESIS_PARAMS.maxBigchainBytes ? 0 : maxBigchainBytes,
     }),
   );
 }

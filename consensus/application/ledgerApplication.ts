@@ -26,7 +26,7 @@ import { CODE_OK, CODESPACE, codeNumber, fail } from "./codes.ts";
 import { CommittedState, encodeChanges } from "./committedState.ts";
 import { DecodedTransactions } from "./decodedTransactions.ts";
 import type { ExecutionSite } from "./executeTransaction.ts";
-import { executeTransaction } from "./executeTransaction.ts";
+import { executeTransaction, isPaidFor } from "./executeTransaction.ts";
 import { ExecutionCache } from "./executionCache.ts";
 import { writeGenesisState } from "./genesisState.ts";
 import type { AppPosition } from "./persistence.ts";
@@ -174,7 +174,7 @@ class Ledger implements LedgerApplication {
     const tooMany = checkPending(decoded.tx, committed?.sequence ?? 0n, site.params);
     if (tooMany !== undefined) return checkResponse(tooMany);
     const outcome = executeTransaction(site, decoded.tx);
-    return checkResponse("code" in outcome ? outcome : undefined);
+    return checkResponse("code" in outcome && !isPaidFor(outcome) ? outcome : undefined);
   }
 
   prepareProposal(request: BlockContext & { readonly txs: readonly Uint8Array[]; readonly maxTxBytes: number }) {

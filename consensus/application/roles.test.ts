@@ -9,6 +9,8 @@ import type { Person, TestLedger } from "./testLedger.ts";
 import {
   accountOf,
   amendMessage,
+  bigchainCreate,
+  bigchainMessage,
   configurationMessage,
   createTestLedger,
   EXPORT_METER,
@@ -153,6 +155,11 @@ const ROWS: readonly Row[] = [
         appliedMs: 1n,
       }),
   },
+  {
+    name: "MsgBigchainTransaction",
+    allowed: ["dso", "regulator", "aggregator", "producer", "consumer", "prosumer"],
+    message: (by) => bigchainMessage(by, bigchainCreate({ name: by })),
+  },
 ];
 
 function about(by: Person) {
@@ -231,5 +238,5 @@ test("the table holds nothing that is not in a row above, and no right of a stan
   for (const standings of Object.values(RIGHTS))
     for (const standing of standings) expect(STANDINGS).toContain(standing);
   expect(hasRight(undefined, "transferEnergy")).toBe(false);
-  expect(Object.keys(RIGHTS)).toHaveLength(15);
+  expect(Object.keys(RIGHTS)).toHaveLength(16);
 });

@@ -37,6 +37,8 @@ export const RIGHTS = {
   /** Of the account whose signature MsgSetDeviceConfiguration brings along. */
   attestConfiguration: ["checker"],
   acknowledgeConfiguration: ["device"],
+  /** Whoever brings a BigchainDB transaction; who owns what in it is told by its own keys. */
+  carryBigchainTransaction: TRADERS,
 } as const satisfies Record<string, readonly Standing[]>;
 
 export type Right = keyof typeof RIGHTS;

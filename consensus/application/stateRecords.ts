@@ -5,6 +5,8 @@ import {
   AccountSchema,
   AmendedIntervalSchema,
   ArchiveSchema,
+  BigchainOutputSchema,
+  BigchainTransactionSchema,
   ClosedPeriodSchema,
   ConfigurationPayloadSchema,
   CountersSchema,
@@ -50,6 +52,8 @@ export const RECORD_SCHEMAS = {
   flag: FlagSchema,
   configuration: DeviceConfigurationSchema,
   payload: ConfigurationPayloadSchema,
+  bigchain: BigchainTransactionSchema,
+  bigchainOutput: BigchainOutputSchema,
 } as const satisfies Record<string, DescMessage>;
 
 export type RecordKind = keyof typeof RECORD_SCHEMAS;

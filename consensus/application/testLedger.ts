@@ -4,6 +4,15 @@ import type {
   FinalizeBlockResponse,
   PrepareProposalRequest,
 } from "#consensus/abci.ts";
+import {
+  type AssetSigner,
+  type BuiltTransaction,
+  createTransaction,
+  ed25519Details,
+  ed25519Signer,
+  jsonOf,
+  transferTransaction,
+} from "#storage/assets/buildTransaction.ts";
 import { sha256 } from "#storage/crypto/hash.ts";
 import type { KeyType, PrivateKey } from "#storage/crypto/keys.ts";
 import { generatePrivateKey, publicKeyOf, sign } from "#storage/crypto/keys.ts";
@@ -268,6 +277,38 @@ export function configurationMessage(
   const attested = attestationBytes({ ...message.value, ledgerId: CHAIN_ID }) ?? new Uint8Array(0);
   const attestation = fields.attestation ?? sign(keyOf(checker), attested);
   return { ...message, value: { ...message.value, attestation } };
+}
+
+/** Who owns BigchainDB assets: the same name gives the same key. */
+export function assetSigner(name: string): AssetSigner {
+  return ed25519Signer(sha256(Buffer.from(`asset ${name}`)));
+}
+
+/** A CREATE of alice's with 10 of an asset. */
+export function bigchainCreate(data: unknown): BuiltTransaction {
+  const issuer = assetSigner("alice");
+  const outputs = [{ amount: 10n, details: ed25519Details(issuer.publicKey) }];
+  return createTransaction({ data: jsonOf(data), metadata: null, outputs, issuer });
+}
+
+/** All 10 of the first output of `spent`, from one to the other. */
+export function bigchainTransfer(
+  spent: BuiltTransaction,
+  from: string,
+  to: string,
+  assetId = spent.id,
+): BuiltTransaction {
+  const owner = assetSigner(from);
+  const input = { transactionId: spent.id, outputIndex: 0, details: ed25519Details(owner.publicKey), signers: [owner] };
+  const outputs = [{ amount: 10n, details: ed25519Details(assetSigner(to).publicKey) }];
+  return transferTransaction({ assetId, metadata: null, inputs: [input], outputs });
+}
+
+export function bigchainMessage(by: Person, { text }: Pick<BuiltTransaction, "text">): LedgerMessage {
+  return ledgerMessage("MsgBigchainTransaction", {
+    signer: accountOf(by),
+    transaction: new Uint8Array(Buffer.from(text)),
+  });
 }
 
 /** An output for one person, or with an m-of-n lock. */

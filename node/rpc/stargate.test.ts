@@ -10,6 +10,7 @@ import {
 } from "@cosmjs/stargate";
 import { Comet38Client } from "@cosmjs/tendermint-rpc";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { createTransaction, ed25519Details, ed25519Signer, jsonOf } from "#storage/assets/buildTransaction.ts";
 import { ACCOUNT_PREFIX } from "#storage/crypto/identity.ts";
 import { generatePrivateKey, type PrivateKey, publicKeyOf, sign } from "#storage/crypto/keys.ts";
 import { attestationBytes } from "#storage/types/configurationAttestation.ts";
@@ -202,6 +203,23 @@ test("a meter is enrolled, seals an interval and amends it, its energy is regist
 
   await send(dso, "MsgRevokeMeter", { authority: dso.account, meterId: METER, reason: "test" });
   expect(await query("/edream/meter", METER)).toMatchObject({ revoked: true });
+});
+
+test("a BigchainDB transaction is carried, and the same one again is refused in the words of a BigchainDB server", {
+  timeout: START_MS,
+}, async () => {
+  const { dso } = rpc;
+  const issuer = ed25519Signer(new Uint8Array(32).fill(3));
+  const outputs = [{ amount: 1n, details: ed25519Details(issuer.publicKey) }];
+  const { id, text } = createTransaction({ data: jsonOf({ meter: METER }), metadata: null, outputs, issuer });
+  const carried = { signer: dso.account, transaction: new Uint8Array(Buffer.from(text)) };
+  const { events } = await send(dso, "MsgBigchainTransaction", carried);
+  expect(events.find(({ type }) => type === "bigchain")?.attributes).toEqual(
+    Object.entries({ asset_id: id, transaction_id: id, operation: "CREATE" }).map(([key, value]) => ({ key, value })),
+  );
+  await expect(send(dso, "MsgBigchainTransaction", carried)).rejects.toThrow(
+    `Invalid transaction (DuplicateTransaction): transaction \`${id}\` already exists`,
+  );
 });
 
 test("a regulator's vote changes the validators, and the next blocks show it", { timeout: START_MS }, async () => {

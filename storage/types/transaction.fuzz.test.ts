@@ -135,6 +135,7 @@ const MESSAGES: readonly LedgerMessage[] = [
     code: 3,
     appliedMs: 1n,
   }),
+  ledgerMessage("MsgBigchainTransaction", { signer: alice, transaction: Buffer.from('{"asset":{"data":null}}') }),
 ];
 
 const sign = (messages: readonly LedgerMessage[], by: readonly PrivateKey[]) =>

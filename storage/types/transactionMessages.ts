@@ -3,6 +3,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import {
   MsgAcknowledgeDeviceConfigurationSchema,
   MsgAmendIntervalSchema,
+  MsgBigchainTransactionSchema,
   MsgChangeRoleSchema,
   MsgEnrolMemberSchema,
   MsgEnrolMeterSchema,
@@ -37,6 +38,7 @@ export const MESSAGE_SCHEMAS = {
   MsgWithdrawFlag: MsgWithdrawFlagSchema,
   MsgSetDeviceConfiguration: MsgSetDeviceConfigurationSchema,
   MsgAcknowledgeDeviceConfiguration: MsgAcknowledgeDeviceConfigurationSchema,
+  MsgBigchainTransaction: MsgBigchainTransactionSchema,
 } as const;
 
 export type MessageName = keyof typeof MESSAGE_SCHEMAS;
@@ -81,6 +83,7 @@ export function signersOfMessage(message: LedgerMessage): readonly string[] {
     case "MsgFlagReadings":
     case "MsgWithdrawFlag":
     case "MsgAcknowledgeDeviceConfiguration":
+    case "MsgBigchainTransaction":
       return [message.value.signer];
     case "MsgRegisterEnergy":
       return [message.value.owner];

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file edream/ledger/v1/state.proto.
  */
 export const file_edream_ledger_v1_state: GenFile = /*@__PURE__*/
-  fileDesc("ChxlZHJlYW0vbGVkZ2VyL3YxL3N0YXRlLnByb3RvEhBlZHJlYW0ubGVkZ2VyLnYxIp0BCgZQYXJhbXMSDQoFb3duZXIYASABKAkSGwoTcXVvdGFfdHhzX3Blcl9ibG9jaxgCIAEoDRIdChVxdW90YV9ieXRlc19wZXJfYmxvY2sYAyABKA0SEQoJcGVyaW9kX21zGAQgASgEEhUKDW1heF9mdXR1cmVfbXMYBSABKAQSHgoWc2VhbGVkX3J1bnNfcGVyX3BlcmlvZBgGIAEoDSInCghDb3VudGVycxIbChNuZXh0X2FjY291bnRfbnVtYmVyGAEgASgEIlwKB0FjY291bnQSLwoKcHVibGljX2tleRgBIAEoCzIbLmVkcmVhbS5sZWRnZXIudjEuRGV2aWNlS2V5Eg4KBm51bWJlchgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoBCIWCgZNZW1iZXISDAoEcm9sZRgBIAEoCSIeCgpSZWd1bGF0b3JzEhAKCGFjY291bnRzGAEgAygJIsYCCgVNZXRlchIvCgpkZXZpY2Vfa2V5GAEgASgLMhsuZWRyZWFtLmxlZGdlci52MS5EZXZpY2VLZXkSFgoOZGV2aWNlX2FjY291bnQYAiABKAkSDQoFb3duZXIYAyABKAkSEAoIcXVhbnRpdHkYBCABKAkSEQoJZGlyZWN0aW9uGAUgASgJEhcKD3NlZWRfY29tbWl0bWVudBgGIAEoDBITCgtpbnRlcnZhbF9tcxgHIAEoBBIPCgdyZXZva2VkGAggASgIEhUKDXJldm9rZV9yZWFzb24YCSABKAkSFQoNYWRtaW5pc3RyYXRvchgKIAEoCRINCgVtb2RlbBgLIAEoCRIVCg1maXJtd2FyZV9oYXNoGAwgASgMEhUKDXZhbGlkX2Zyb21fbXMYDSABKAMSFgoOdmFsaWRfdW50aWxfbXMYDiABKAMijAEKC01ldGVyQ291bnRzEhIKCmFtZW5kbWVudHMYASABKAQSEAoIZXJhc3VyZXMYAiABKAQSEAoIYXJjaGl2ZXMYAyABKAQSDQoFZmxhZ3MYBCABKAQSHQoVY29uZmlndXJhdGlvbl92ZXJzaW9uGAUgASgEEhcKD2FwcGxpZWRfdmVyc2lvbhgGIAEoBCI/CglTZWFsZWRSdW4SEAoIc3RhcnRfbXMYASABKAMSEQoJbGVuZ3RoX21zGAIgASgEEg0KBWNvdW50GAMgASgNIrECCgpNZXRlckNoYWluEhMKC2xhc3RfZW5kX21zGAEgASgDEhcKD3BlcmlvZF9zdGFydF9tcxgCIAEoAxITCgtwZXJpb2RfaGFzaBgDIAEoDBIdChVwZXJpb2RfaW50ZXJ2YWxfY291bnQYBCABKA0SFgoOaW50ZXJ2YWxfY291bnQYBSABKAQSFQoNcmVhZGluZ19jb3VudBgGIAEoBBIUCgxwcm9kdWNlZF9td2gYByABKAQSFgoOcmVnaXN0ZXJlZF9td2gYCCABKAQSHQoQcmVnaXN0ZXJfZW5kX213aBgJIAEoBEgAiAEBEjAKC3NlYWxlZF9ydW5zGAogAygLMhsuZWRyZWFtLmxlZGdlci52MS5TZWFsZWRSdW5CEwoRX3JlZ2lzdGVyX2VuZF9td2giewoMQ2xvc2VkUGVyaW9kEgwKBGhhc2gYASABKAwSFgoOaW50ZXJ2YWxfY291bnQYAiABKA0SEwoLbGFzdF9lbmRfbXMYAyABKAMSMAoLc2VhbGVkX3J1bnMYBCADKAsyGy5lZHJlYW0ubGVkZ2VyLnYxLlNlYWxlZFJ1biJkChBVbm9wZW5lZEludGVydmFsEg4KBmVuZF9tcxgBIAEoAxIWCg5zdW1fY29tbWl0bWVudBgCIAEoDBIVCg1yZWFkaW5nX2NvdW50GAMgASgNEhEKCWFtZW5kbWVudBgEIAEoDSJ8Cg9BbWVuZGVkSW50ZXJ2YWwSEAoIc3RhcnRfbXMYASABKAMSEgoKYW1lbmRtZW50cxgCIAEoDRITCgtmaW5nZXJwcmludBgDIAEoDBIXCg9hbWVuZG1lbnRzX2hhc2gYBCABKAwSFQoNcmVhZGluZ19jb3VudBgFIAEoBCKDAQoHRXJhc3VyZRIPCgdmcm9tX21zGAEgASgDEhAKCHVudGlsX21zGAIgASgDEhUKDXJlYWRpbmdfY291bnQYAyABKAQSFAoMcmVjZWlwdF9oYXNoGAQgASgMEhMKC3JlY29yZGVkX2J5GAUgASgJEhMKC3JlY29yZGVkX21zGAYgASgDInoKB0FyY2hpdmUSCwoDY2lkGAEgASgMEhIKCmZpbGVfYnl0ZXMYAiABKAQSFQoNcmVhZGluZ19jb3VudBgDIAEoBBIRCglmaWxlX2hhc2gYBCABKAwSEQoJc2VhbGVkX2J5GAUgASgJEhEKCXNlYWxlZF9tcxgGIAEoAyL6AQoERmxhZxIZChFpbnRlcnZhbF9zdGFydF9tcxgBIAEoAxIXCg9pbnRlcnZhbF9lbmRfbXMYAiABKAMSDAoEa2luZBgDIAEoCRIQCghzZXZlcml0eRgEIAEoCRINCgVzY29yZRgFIAEoDRIQCghkZXRlY3RvchgGIAEoCRIUCgxkZXRhaWxzX2hhc2gYByABKAwSEgoKZmxhZ2dlZF9ieRgIIAEoCRISCgpmbGFnZ2VkX21zGAkgASgDEhQKDHdpdGhkcmF3bl9ieRgKIAEoCRIUCgx3aXRoZHJhd25fbXMYCyABKAMSEwoLcmVhc29uX2hhc2gYDCABKAwimwIKE0RldmljZUNvbmZpZ3VyYXRpb24SFAoMcGF5bG9hZF9oYXNoGAEgASgMEhUKDXBheWxvYWRfYnl0ZXMYAiABKA0SFgoOcGxhaW50ZXh0X2hhc2gYAyABKAwSEQoJc2NoZW1hX2lkGAQgASgJEhYKDnNjaGVtYV92ZXJzaW9uGAUgASgNEhAKCHByaW9yaXR5GAYgASgJEhUKDWFkbWluaXN0cmF0b3IYByABKAkSDwoHY2hlY2tlchgIIAEoCRIOCgZzZXRfbXMYCSABKAMSDwoHb3V0Y29tZRgKIAEoCRIMCgRjb2RlGAsgASgNEhIKCmFwcGxpZWRfbXMYDCABKAMSFwoPYWNrbm93bGVkZ2VkX21zGA0gASgDIioKFENvbmZpZ3VyYXRpb25QYXlsb2FkEhIKCmNpcGhlcnRleHQYASABKAwiUwoGT3V0cHV0EhIKCmFtb3VudF9td2gYASABKAQSEAoIcXVhbnRpdHkYAiABKAkSEQoJdGhyZXNob2xkGAMgASgNEhAKCGFjY291bnRzGAQgAygJIkIKClZhbGlkYXRvcnMSNAoKdmFsaWRhdG9ycxgBIAMoCzIgLmVkcmVhbS5sZWRnZXIudjEuVmFsaWRhdG9yUG93ZXIiVwoNVmFsaWRhdG9yVm90ZRITCgtwcm9wb3NhbF9pZBgBIAEoBBIxCgd1cGRhdGVzGAIgAygLMiAuZWRyZWFtLmxlZGdlci52MS5WYWxpZGF0b3JQb3dlciI8CglFeGNsdXNpb24SDgoGcmVhc29uGAEgASgJEg4KBmhlaWdodBgCIAEoAxIPCgd0aW1lX21zGAMgASgDIpgBCgdBcHBNZXRhEg4KBmhlaWdodBgBIAEoBBIQCghhcHBfaGFzaBgCIAEoDBIWCg5pbml0aWFsX2hlaWdodBgDIAEoBBIRCglhbmNlc3RvcnMYBCABKAQSFwoPbWF4X2Jsb2NrX2J5dGVzGAUgASgEEhAKCGNoYWluX2lkGAYgASgJEhUKDWJsb2NrX3RpbWVfbXMYByABKAMingEKDEFwcEhhc2hQcm9vZhISCgpzdGF0ZV9yb290GAEgASgMEhUKDW1vdW50YWluX3Jvb3QYAiABKAwSFgoOYW5jZXN0b3JfY291bnQYAyABKAQSDwoFc3RhdGUYBCABKAxIABIyCghhbmNlc3RvchgFIAEoCzIeLmVkcmVhbS5sZWRnZXIudjEuQW5jZXN0b3JQYXRoSABCBgoEcGF0aCIdCgxBbmNlc3RvclBhdGgSDQoFYXVudHMYASADKAxiBnByb3RvMw", [file_edream_ledger_v1_tx]);
+  fileDesc("ChxlZHJlYW0vbGVkZ2VyL3YxL3N0YXRlLnByb3RvEhBlZHJlYW0ubGVkZ2VyLnYxItEBCgZQYXJhbXMSDQoFb3duZXIYASABKAkSGwoTcXVvdGFfdHhzX3Blcl9ibG9jaxgCIAEoDRIdChVxdW90YV9ieXRlc19wZXJfYmxvY2sYAyABKA0SEQoJcGVyaW9kX21zGAQgASgEEhUKDW1heF9mdXR1cmVfbXMYBSABKAQSHgoWc2VhbGVkX3J1bnNfcGVyX3BlcmlvZBgGIAEoDRIWCg5iaWdjaGFpbl9ydWxlcxgHIAEoCRIaChJtYXhfYmlnY2hhaW5fYnl0ZXMYCCABKA0iJwoIQ291bnRlcnMSGwoTbmV4dF9hY2NvdW50X251bWJlchgBIAEoBCJcCgdBY2NvdW50Ei8KCnB1YmxpY19rZXkYASABKAsyGy5lZHJlYW0ubGVkZ2VyLnYxLkRldmljZUtleRIOCgZudW1iZXIYAiABKAQSEAoIc2VxdWVuY2UYAyABKAQiFgoGTWVtYmVyEgwKBHJvbGUYASABKAkiHgoKUmVndWxhdG9ycxIQCghhY2NvdW50cxgBIAMoCSLGAgoFTWV0ZXISLwoKZGV2aWNlX2tleRgBIAEoCzIbLmVkcmVhbS5sZWRnZXIudjEuRGV2aWNlS2V5EhYKDmRldmljZV9hY2NvdW50GAIgASgJEg0KBW93bmVyGAMgASgJEhAKCHF1YW50aXR5GAQgASgJEhEKCWRpcmVjdGlvbhgFIAEoCRIXCg9zZWVkX2NvbW1pdG1lbnQYBiABKAwSEwoLaW50ZXJ2YWxfbXMYByABKAQSDwoHcmV2b2tlZBgIIAEoCBIVCg1yZXZva2VfcmVhc29uGAkgASgJEhUKDWFkbWluaXN0cmF0b3IYCiABKAkSDQoFbW9kZWwYCyABKAkSFQoNZmlybXdhcmVfaGFzaBgMIAEoDBIVCg12YWxpZF9mcm9tX21zGA0gASgDEhYKDnZhbGlkX3VudGlsX21zGA4gASgDIowBCgtNZXRlckNvdW50cxISCgphbWVuZG1lbnRzGAEgASgEEhAKCGVyYXN1cmVzGAIgASgEEhAKCGFyY2hpdmVzGAMgASgEEg0KBWZsYWdzGAQgASgEEh0KFWNvbmZpZ3VyYXRpb25fdmVyc2lvbhgFIAEoBBIXCg9hcHBsaWVkX3ZlcnNpb24YBiABKAQiPwoJU2VhbGVkUnVuEhAKCHN0YXJ0X21zGAEgASgDEhEKCWxlbmd0aF9tcxgCIAEoBBINCgVjb3VudBgDIAEoDSKxAgoKTWV0ZXJDaGFpbhITCgtsYXN0X2VuZF9tcxgBIAEoAxIXCg9wZXJpb2Rfc3RhcnRfbXMYAiABKAMSEwoLcGVyaW9kX2hhc2gYAyABKAwSHQoVcGVyaW9kX2ludGVydmFsX2NvdW50GAQgASgNEhYKDmludGVydmFsX2NvdW50GAUgASgEEhUKDXJlYWRpbmdfY291bnQYBiABKAQSFAoMcHJvZHVjZWRfbXdoGAcgASgEEhYKDnJlZ2lzdGVyZWRfbXdoGAggASgEEh0KEHJlZ2lzdGVyX2VuZF9td2gYCSABKARIAIgBARIwCgtzZWFsZWRfcnVucxgKIAMoCzIbLmVkcmVhbS5sZWRnZXIudjEuU2VhbGVkUnVuQhMKEV9yZWdpc3Rlcl9lbmRfbXdoInsKDENsb3NlZFBlcmlvZBIMCgRoYXNoGAEgASgMEhYKDmludGVydmFsX2NvdW50GAIgASgNEhMKC2xhc3RfZW5kX21zGAMgASgDEjAKC3NlYWxlZF9ydW5zGAQgAygLMhsuZWRyZWFtLmxlZGdlci52MS5TZWFsZWRSdW4iZAoQVW5vcGVuZWRJbnRlcnZhbBIOCgZlbmRfbXMYASABKAMSFgoOc3VtX2NvbW1pdG1lbnQYAiABKAwSFQoNcmVhZGluZ19jb3VudBgDIAEoDRIRCglhbWVuZG1lbnQYBCABKA0ifAoPQW1lbmRlZEludGVydmFsEhAKCHN0YXJ0X21zGAEgASgDEhIKCmFtZW5kbWVudHMYAiABKA0SEwoLZmluZ2VycHJpbnQYAyABKAwSFwoPYW1lbmRtZW50c19oYXNoGAQgASgMEhUKDXJlYWRpbmdfY291bnQYBSABKAQigwEKB0VyYXN1cmUSDwoHZnJvbV9tcxgBIAEoAxIQCgh1bnRpbF9tcxgCIAEoAxIVCg1yZWFkaW5nX2NvdW50GAMgASgEEhQKDHJlY2VpcHRfaGFzaBgEIAEoDBITCgtyZWNvcmRlZF9ieRgFIAEoCRITCgtyZWNvcmRlZF9tcxgGIAEoAyJ6CgdBcmNoaXZlEgsKA2NpZBgBIAEoDBISCgpmaWxlX2J5dGVzGAIgASgEEhUKDXJlYWRpbmdfY291bnQYAyABKAQSEQoJZmlsZV9oYXNoGAQgASgMEhEKCXNlYWxlZF9ieRgFIAEoCRIRCglzZWFsZWRfbXMYBiABKAMi+gEKBEZsYWcSGQoRaW50ZXJ2YWxfc3RhcnRfbXMYASABKAMSFwoPaW50ZXJ2YWxfZW5kX21zGAIgASgDEgwKBGtpbmQYAyABKAkSEAoIc2V2ZXJpdHkYBCABKAkSDQoFc2NvcmUYBSABKA0SEAoIZGV0ZWN0b3IYBiABKAkSFAoMZGV0YWlsc19oYXNoGAcgASgMEhIKCmZsYWdnZWRfYnkYCCABKAkSEgoKZmxhZ2dlZF9tcxgJIAEoAxIUCgx3aXRoZHJhd25fYnkYCiABKAkSFAoMd2l0aGRyYXduX21zGAsgASgDEhMKC3JlYXNvbl9oYXNoGAwgASgMIpsCChNEZXZpY2VDb25maWd1cmF0aW9uEhQKDHBheWxvYWRfaGFzaBgBIAEoDBIVCg1wYXlsb2FkX2J5dGVzGAIgASgNEhYKDnBsYWludGV4dF9oYXNoGAMgASgMEhEKCXNjaGVtYV9pZBgEIAEoCRIWCg5zY2hlbWFfdmVyc2lvbhgFIAEoDRIQCghwcmlvcml0eRgGIAEoCRIVCg1hZG1pbmlzdHJhdG9yGAcgASgJEg8KB2NoZWNrZXIYCCABKAkSDgoGc2V0X21zGAkgASgDEg8KB291dGNvbWUYCiABKAkSDAoEY29kZRgLIAEoDRISCgphcHBsaWVkX21zGAwgASgDEhcKD2Fja25vd2xlZGdlZF9tcxgNIAEoAyIqChRDb25maWd1cmF0aW9uUGF5bG9hZBISCgpjaXBoZXJ0ZXh0GAEgASgMIlMKBk91dHB1dBISCgphbW91bnRfbXdoGAEgASgEEhAKCHF1YW50aXR5GAIgASgJEhEKCXRocmVzaG9sZBgDIAEoDRIQCghhY2NvdW50cxgEIAMoCSJCCgpWYWxpZGF0b3JzEjQKCnZhbGlkYXRvcnMYASADKAsyIC5lZHJlYW0ubGVkZ2VyLnYxLlZhbGlkYXRvclBvd2VyIlcKDVZhbGlkYXRvclZvdGUSEwoLcHJvcG9zYWxfaWQYASABKAQSMQoHdXBkYXRlcxgCIAMoCzIgLmVkcmVhbS5sZWRnZXIudjEuVmFsaWRhdG9yUG93ZXIiPAoJRXhjbHVzaW9uEg4KBnJlYXNvbhgBIAEoCRIOCgZoZWlnaHQYAiABKAMSDwoHdGltZV9tcxgDIAEoAyI9ChNCaWdjaGFpblRyYW5zYWN0aW9uEhAKCGFzc2V0X2lkGAEgASgMEhQKDG91dHB1dF9jb3VudBgCIAEoDSJ7Cg5CaWdjaGFpbk91dHB1dBIOCgZhbW91bnQYASABKAQSEwoLZmluZ2VycHJpbnQYAiABKAwSDAoEY29zdBgDIAEoDRIUCgxpc190aHJlc2hvbGQYBCABKAgSDgoGb3duZXJzGAUgAygMEhAKCHNwZW50X2J5GAYgASgMIpgBCgdBcHBNZXRhEg4KBmhlaWdodBgBIAEoBBIQCghhcHBfaGFzaBgCIAEoDBIWCg5pbml0aWFsX2hlaWdodBgDIAEoBBIRCglhbmNlc3RvcnMYBCABKAQSFwoPbWF4X2Jsb2NrX2J5dGVzGAUgASgEEhAKCGNoYWluX2lkGAYgASgJEhUKDWJsb2NrX3RpbWVfbXMYByABKAMingEKDEFwcEhhc2hQcm9vZhISCgpzdGF0ZV9yb290GAEgASgMEhUKDW1vdW50YWluX3Jvb3QYAiABKAwSFgoOYW5jZXN0b3JfY291bnQYAyABKAQSDwoFc3RhdGUYBCABKAxIABIyCghhbmNlc3RvchgFIAEoCzIeLmVkcmVhbS5sZWRnZXIudjEuQW5jZXN0b3JQYXRoSABCBgoEcGF0aCIdCgxBbmNlc3RvclBhdGgSDQoFYXVudHMYASADKAxiBnByb3RvMw", [file_edream_ledger_v1_tx]);
 
 /**
  * `params`: what genesis fixes.
@@ -57,6 +57,20 @@ export type Params = Message<"edream.ledger.v1.Params"> & {
    * @generated from field: uint32 sealed_runs_per_period = 6;
    */
   sealedRunsPerPeriod: number;
+
+  /**
+   * Which rules BigchainDB transactions keep: bigchaindb-2.2.2, or empty for strict.
+   *
+   * @generated from field: string bigchain_rules = 7;
+   */
+  bigchainRules: string;
+
+  /**
+   * Canonical JSON bytes of one of them. 0: MAX_ASSET_TRANSACTION_BYTES of storage/limits.ts.
+   *
+   * @generated from field: uint32 max_bigchain_bytes = 8;
+   */
+  maxBigchainBytes: number;
 };
 
 /**
@@ -888,6 +902,82 @@ export const ExclusionSchema: GenMessage<Exclusion> = /*@__PURE__*/
   messageDesc(file_edream_ledger_v1_state, 20);
 
 /**
+ * `bigchain/<transaction id>`: a BigchainDB transaction that took effect. What it says is in its block.
+ *
+ * @generated from message edream.ledger.v1.BigchainTransaction
+ */
+export type BigchainTransaction = Message<"edream.ledger.v1.BigchainTransaction"> & {
+  /**
+   * 32 bytes; of a CREATE empty: its own id.
+   *
+   * @generated from field: bytes asset_id = 1;
+   */
+  assetId: Uint8Array;
+
+  /**
+   * @generated from field: uint32 output_count = 2;
+   */
+  outputCount: number;
+};
+
+/**
+ * Describes the message edream.ledger.v1.BigchainTransaction.
+ * Use `create(BigchainTransactionSchema)` to create a new message.
+ */
+export const BigchainTransactionSchema: GenMessage<BigchainTransaction> = /*@__PURE__*/
+  messageDesc(file_edream_ledger_v1_state, 21);
+
+/**
+ * `bigchainOutput/<transaction id>/<index>`: one of its outputs.
+ *
+ * @generated from message edream.ledger.v1.BigchainOutput
+ */
+export type BigchainOutput = Message<"edream.ledger.v1.BigchainOutput"> & {
+  /**
+   * @generated from field: uint64 amount = 1;
+   */
+  amount: bigint;
+
+  /**
+   * Of its condition, 32 bytes; empty if nothing can meet it.
+   *
+   * @generated from field: bytes fingerprint = 2;
+   */
+  fingerprint: Uint8Array;
+
+  /**
+   * @generated from field: uint32 cost = 3;
+   */
+  cost: number;
+
+  /**
+   * @generated from field: bool is_threshold = 4;
+   */
+  isThreshold: boolean;
+
+  /**
+   * Keys of the condition, 32 bytes each, each once, sorted.
+   *
+   * @generated from field: repeated bytes owners = 5;
+   */
+  owners: Uint8Array[];
+
+  /**
+   * Id of the transaction that spent it, 32 bytes; the rest is absent then.
+   *
+   * @generated from field: bytes spent_by = 6;
+   */
+  spentBy: Uint8Array;
+};
+
+/**
+ * Describes the message edream.ledger.v1.BigchainOutput.
+ * Use `create(BigchainOutputSchema)` to create a new message.
+ */
+export const BigchainOutputSchema: GenMessage<BigchainOutput> = /*@__PURE__*/
+  messageDesc(file_edream_ledger_v1_state, 22);
+
+/**
  * Beside the tree, under `!meta`: where the application stands.
  *
  * @generated from message edream.ledger.v1.AppMeta
@@ -938,7 +1028,7 @@ export type AppMeta = Message<"edream.ledger.v1.AppMeta"> & {
  * Use `create(AppMetaSchema)` to create a new message.
  */
 export const AppMetaSchema: GenMessage<AppMeta> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_state, 21);
+  messageDesc(file_edream_ledger_v1_state, 23);
 
 /**
  * The proof bytes of a query: the way from one value to the app hash
@@ -991,7 +1081,7 @@ export type AppHashProof = Message<"edream.ledger.v1.AppHashProof"> & {
  * Use `create(AppHashProofSchema)` to create a new message.
  */
 export const AppHashProofSchema: GenMessage<AppHashProof> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_state, 22);
+  messageDesc(file_edream_ledger_v1_state, 24);
 
 /**
  * An RFC 6962 path. Which leaf it starts at follows from the height asked for: leaf i is the hash of the block at initial height + i.
@@ -1012,5 +1102,5 @@ export type AncestorPath = Message<"edream.ledger.v1.AncestorPath"> & {
  * Use `create(AncestorPathSchema)` to create a new message.
  */
 export const AncestorPathSchema: GenMessage<AncestorPath> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_state, 23);
+  messageDesc(file_edream_ledger_v1_state, 25);
 

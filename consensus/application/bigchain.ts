@@ -1,0 +1,167 @@
+import type { AssetState, RecordedOutput } from "#storage/assets/assetState.ts";
+import type { AssetRules, AssetTransaction } from "#storage/assets/assetTransaction.ts";
+import { type AssetErrorClass, type AssetRefusal, refusalText, refused } from "#storage/assets/assetVerdict.ts";
+import { conditionOf, conditionUri, keysOf } from "#storage/assets/condition.ts";
+import { parseAssetTransaction } from "#storage/assets/parseTransaction.ts";
+import { signaturesHold, validateStateful, validateStateless } from "#storage/assets/validateTransaction.ts";
+import { MAX_ASSET_TRANSACTION_BYTES } from "#storage/limits.ts";
+import type { BigchainOutput, Params } from "#storage/proto/gen/edream/ledger/v1/state_pb.ts";
+import type { MsgBigchainTransaction } from "#storage/proto/gen/edream/ledger/v1/tx_pb.ts";
+import type { Failure } from "./codes.ts";
+import { fail } from "./codes.ts";
+import { event } from "./events.ts";
+import type { MessageContext } from "./messageContext.ts";
+import { requireRight, signerAccount } from "./messageContext.ts";
+import { newRecord, outputId } from "./stateRecords.ts";
+import type { StateReader } from "./workingState.ts";
+
+/** Characters of a refusal that results keep: the server's own texts may quote a whole transaction. */
+const MAX_LOG_CHARS = 1000;
+
+/** Refusals that depend on which of two transactions came first: whoever sent the other one could not know. */
+const OF_ORDER: ReadonlySet<AssetErrorClass> = new Set(["DuplicateTransaction", "InputDoesNotExist", "DoubleSpend"]);
+
+/** Which rules a ledger's BigchainDB transactions keep. */
+export function bigchainRulesOf({ bigchainRules }: Pick<Params, "bigchainRules">): AssetRules {
+  return bigchainRules === "" ? "strict" : (bigchainRules as AssetRules);
+}
+
+/** Canonical JSON bytes that one of them may have. */
+export function maxBigchainBytesOf({ maxBigchainBytes }: Pick<Params, "maxBigchainBytes">): number {
+  return maxBigchainBytes === 0 ? MAX_ASSET_TRANSACTION_BYTES : maxBigchainBytes;
+}
+
+/**
+ * A BigchainDB v2 CREATE or TRANSFER (BEP-13). Checks in this order:
+ *   a) whoever brings it may (ROLE_FORBIDDEN)
+ *   b) it is canonical JSON, and valid by itself (BIGCHAIN_INVALID)
+ *   c) BigchainDB's rules about earlier transactions hold, those of this block included: BIGCHAIN_REFUSED for what another transaction
+ *      could have changed (it exists already, its inputs are spent or not there yet), else BIGCHAIN_INVALID
+ * The reason is the text a client of BigchainDB knows: `Invalid transaction (DoubleSpend): …`.
+ */
+export function carryBigchainTransaction(
+  context: MessageContext,
+  message: MsgBigchainTransaction,
+): Failure | undefined {
+  const forbidden = requireRight(context, signerAccount(message.signer), "carryBigchainTransaction");
+  if (forbidden !== undefined) return forbidden;
+  const { params, state } = context;
+  const rules = bigchainRulesOf(params);
+  if (message.transaction.length > maxBigchainBytesOf(params))
+    return invalid(
+      refused(
+        "TransactionTooLarge",
+        `${message.transaction.length} bytes, and at most ${maxBigchainBytesOf(params)} are taken`,
+      ),
+    );
+  const checked = checkedOf(message, rules);
+  if ("code" in checked) return invalid(checked);
+  const { transaction } = checked;
+  const refusal = validateStateful(transaction, assetStateOf(state), rules, checked.signaturesHold);
+  if (refusal !== undefined)
+    return OF_ORDER.has(refusal.code) ? fail("BIGCHAIN_REFUSED", shortText(refusal)) : invalid(refusal);
+  record(context, transaction);
+  return undefined;
+}
+
+/** What a transaction is by itself. It depends on its bytes and the ledger's rules alone, so that CheckTx and the block can share it. */
+interface CheckedTransaction {
+  readonly transaction: AssetTransaction;
+  readonly signaturesHold: boolean;
+}
+
+const checkedTransactions = new WeakMap<MsgBigchainTransaction, Map<AssetRules, CheckedTransaction | AssetRefusal>>();
+
+/** About 60 µs the first time, signatures included (storage/assets/assets.bench.ts); a decoded message is never changed. */
+function checkedOf(message: MsgBigchainTransaction, rules: AssetRules): CheckedTransaction | AssetRefusal {
+  const byRules = checkedTransactions.get(message) ?? new Map<AssetRules, CheckedTransaction | AssetRefusal>();
+  const known = byRules.get(rules);
+  if (known !== undefined) return known;
+  const checked = check(message.transaction, rules);
+  checkedTransactions.set(message, byRules.set(rules, checked));
+  return checked;
+}
+
+function check(bytes: Uint8Array, rules: AssetRules): CheckedTransaction | AssetRefusal {
+  const verdict = parseAssetTransaction(bytes);
+  if (!verdict.accepted) return verdict;
+  const transaction = verdict.value;
+  if (Buffer.compare(Buffer.from(transaction.canonical), bytes) !== 0)
+    return refused("MalformedTransaction", "not in canonical form");
+  return validateStateless(transaction, rules) ?? { transaction, signaturesHold: signaturesHold(transaction) };
+}
+
+/** What earlier transactions left: of ids in another spelling than that of ids nothing is known. */
+export function assetStateOf(state: StateReader): AssetState {
+  return {
+    assetIdOf(transactionId) {
+      const known = isId(transactionId) ? state.get("bigchain", transactionId) : undefined;
+      if (known === undefined) return undefined;
+      return known.assetId.length === 0 ? transactionId : hexOf(known.assetId);
+    },
+    output(transactionId, outputIndex) {
+      if (!isId(transactionId) || !Number.isSafeInteger(outputIndex)) return undefined;
+      const output = state.get("bigchainOutput", outputId(transactionId, outputIndex));
+      return output && recordedOf(output);
+    },
+  };
+}
+
+function recordedOf({ amount, fingerprint, cost, isThreshold, owners, spentBy }: BigchainOutput): RecordedOutput {
+  const type = isThreshold ? "threshold-sha-256" : "ed25519-sha-256";
+  return {
+    amount,
+    conditionUri: fingerprint.length === 0 ? undefined : conditionUri({ type, fingerprint, cost }),
+    owners: owners.map(hexOf),
+    spentBy: spentBy.length === 0 ? undefined : hexOf(spentBy),
+  };
+}
+
+function record({ state, events }: MessageContext, transaction: AssetTransaction): void {
+  const { id, assetId, operation, inputs, outputs } = transaction;
+  const ownAsset = operation === "CREATE";
+  state.put(
+    "bigchain",
+    id,
+    newRecord("bigchain", { assetId: ownAsset ? new Uint8Array(0) : bytesOf(assetId), outputCount: outputs.length }),
+  );
+  for (const [index, { amount, details }] of outputs.entries()) {
+    const condition = conditionOf(details);
+    const owners = [...new Set(keysOf(details).map(hexOf))].sort().map(bytesOf);
+    const fields = {
+      amount,
+      fingerprint: new Uint8Array(condition?.fingerprint ?? []),
+      cost: condition?.cost ?? 0,
+      isThreshold: details.type === "threshold-sha-256",
+      owners,
+    };
+    state.put("bigchainOutput", outputId(id, index), newRecord("bigchainOutput", fields));
+  }
+  for (const { fulfills } of inputs) {
+    if (fulfills === undefined) continue;
+    const spent = newRecord("bigchainOutput", { spentBy: bytesOf(id) });
+    state.put("bigchainOutput", outputId(fulfills.transactionId, fulfills.outputIndex), spent);
+  }
+  events.push(event("bigchain", { asset_id: assetId, transaction_id: id, operation }));
+}
+
+function invalid(refusal: AssetRefusal): Failure {
+  return fail("BIGCHAIN_INVALID", shortText(refusal));
+}
+
+function shortText(refusal: AssetRefusal): string {
+  const text = refusalText(refusal);
+  return text.length <= MAX_LOG_CHARS ? text : `${text.slice(0, MAX_LOG_CHARS).toWellFormed()}…`;
+}
+
+function isId(text: string): boolean {
+  return /^[0-9a-f]{64}$/.test(text);
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex");
+}
+
+function bytesOf(hex: string): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Buffer.from(hex, "hex"));
+}
