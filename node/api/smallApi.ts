@@ -33,8 +33,8 @@ export type SmallApiPorts = Pick<
 > & {
   /** What opens the committed sums of this node's own intervals; absent where it meters nothing. */
   readonly openings?: ((request: OpeningsRequest) => Promise<readonly SumOpening[]>) | undefined;
-  /** Readings of its own meters that are kept and on no ledger; absent where it meters nothing. At most `limit` of each. */
-  readonly unsealed?: ((meterId: string | undefined, limit: number) => Promise<UnsealedAnswer>) | undefined;
+  /** Readings of its own meters that are kept and on no ledger; absent where it meters nothing. At most `limit` of each; undefined: of a meter that it never closed an interval of. */
+  readonly unsealed?: ((meterId: string | undefined, limit: number) => Promise<UnsealedAnswer | undefined>) | undefined;
   /** What an audit of this node's own meters needs; loaded when it is first asked for. */
   readonly audit?: (() => Promise<OwnAudit>) | undefined;
   /** Prometheus text. */
@@ -152,7 +152,9 @@ function routesOf(
         const meterId = url.searchParams.get("meter") ?? undefined;
         if (meterId !== undefined && (meterId === "" || meterId.length > MAX_METER_ID_CHARS))
           throw apiError("BAD_REQUEST", "meter is a meter id");
-        return ports.unsealed(meterId, MAX_UNSEALED);
+        const unsealed = await ports.unsealed(meterId, MAX_UNSEALED);
+        if (unsealed !== undefined) return unsealed;
+        throw apiError("NOT_FOUND", `this node has closed no interval of meter ${meterId}`);
       },
     ],
     [/^\/health$/, async () => ({ status: "ok" })],

@@ -33,7 +33,7 @@ async function setUp(answer: UnsealedAnswer | undefined) {
       : {
           async unsealed(meterId: string | undefined) {
             asked.push(meterId);
-            return answer;
+            return meterId === undefined || meterId === METER ? answer : undefined;
           },
         }),
   };
@@ -68,6 +68,11 @@ test("a node with nothing unsealed says so, one that meters nothing and an impos
   const { run, url } = await setUp({ late: [], refused: [] });
   expect((await run()).out).toContain("Everything that is kept is sealed");
   expect((await fetch(`${url}/ledger/v1/unsealed?meter=${"a".repeat(300)}`)).status).toBe(400);
+  const unknown = await run("dsmr:9/import");
+  expect([unknown.exit, unknown.err]).toEqual([
+    "notFound",
+    expect.stringContaining("this node has closed no interval of meter dsmr:9/import"),
+  ]);
   const none = await setUp(undefined);
   expect((await none.run()).err).toContain("this node meters nothing");
 });

@@ -308,10 +308,11 @@ export async function startLightNode(
         light: lightView,
         readings: readingsPort(tier, meterKey && (() => devices?.meters())),
         openings: (request) => outbox.openings(request),
-        unsealed: async (meterId, limit) => ({
-          late: (devices?.meters()?.unsealed(meterId) ?? []).slice(0, limit),
-          refused: await outbox.refused(meterId, limit),
-        }),
+        async unsealed(meterId, limit) {
+          if (meterId !== undefined && outbox.firstEndMs(meterId) === 0) return undefined;
+          const late = devices?.meters()?.unsealed(meterId) ?? [];
+          return { late: late.slice(0, limit), refused: await outbox.refused(meterId, limit) };
+        },
         audit: async () => {
           const { createOwnAudit } = await import("../audit/ownAudit.ts");
           const header = (height: number) => verified.load(height);

@@ -95,6 +95,46 @@ test("several inputs feed one pipeline, a device that nobody named is refused an
   expect(failed).toEqual([]);
 });
 
+test("a file that brings a time before the first sealed interval and one between two is kept, and listed with why, also after a restart", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "metering-csv-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, "late.csv");
+  const write = (...times: readonly string[]) =>
+    writeFileSync(
+      path,
+      `LCLid,tstp,energy(kWh/hh)\n${times.map((time) => `MAC000002,2013-01-${time}:00, 0.1 \n`).join("")}`,
+    );
+  const home = newHome({
+    inputs: [{ name: "file", type: "csv", options: { path } }],
+    devices: [{ device: "lcl:*", latenessMs: 0 }],
+  });
+  write("10 12:30", "10 13:00", "12 12:30", "12 13:00");
+  const first = await home.start();
+  await until(() => first.sealed.length === 2);
+  await first.metering[Symbol.asyncDispose]();
+
+  write("09 00:30", "09 01:00", "11 00:30");
+  const second = await home.start({ meterAmendAfterMs: 0 });
+  const { metering } = second;
+  await until(() => metering.unsealed().length === 2);
+  const at = (time: string) => Date.parse(`2013-01-${time}:00Z`);
+  const meterId = "lcl:MAC000002/import";
+  const expected = [
+    { meterId, reason: "before-first-interval", readings: 2, fromMs: at("09T00:30"), toMs: at("09T01:00") },
+    { meterId, reason: "gap", readings: 1, fromMs: at("11T00:30"), toMs: at("11T00:30") },
+  ];
+  expect(metering.unsealed()).toEqual(expected);
+  expect(metering.stats()).toMatchObject({ late: 3, amended: 0, orphaned: 3 });
+  await metering[Symbol.asyncDispose]();
+
+  const third = await home.start();
+  await until(() => third.metering.unsealed(meterId).length === 2);
+  expect(third.metering.unsealed(meterId)).toEqual(expected);
+  expect(third.metering.unsealed("lcl:other/import")).toEqual([]);
+  await third.metering[Symbol.asyncDispose]();
+  expect([first.failed, second.failed, third.failed]).toEqual([[], [], []]);
+});
+
 test("an input whose options are wrong is named, and nothing stays open", async () => {
   const home = newHome({ inputs: [{ name: "file", type: "csv", options: { file: CSV } }], devices: [] });
   await expect(home.start()).rejects.toThrow("METER_OPTION_INVALID");
