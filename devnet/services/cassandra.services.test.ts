@@ -162,6 +162,18 @@ test("what somebody changed behind the store's back is found at its place", { ti
   expect(faults.map(({ timestampMs }) => timestampMs)).toStrictEqual([4]);
 });
 
+test("what somebody deleted behind the store's back can be put again", { timeout: TIMEOUT_MS }, async () => {
+  await using store = await openStore("deleted");
+  await store.put(testReadings(1, 10));
+  const place = "meter_id = 'sim:A' AND series = 'activeEnergyImport interval 0 0' AND day = 0";
+  await execute(`DELETE FROM deleted.readings WHERE ${place} AND timestamp_ms = 4`);
+  expect(await store.verify()).toMatchObject({ readings: 9, faultCount: 0 });
+  await eventually(async () => {
+    await store.put([testReading(4)]);
+    return (await store.verify()).readings === 10 || undefined;
+  });
+});
+
 test("no cluster, and no name of a keyspace, are errors at opening", { timeout: TIMEOUT_MS }, async () => {
   const nobody = openCassandraStore({ contactPoints: ["127.0.0.1:1"] });
   await expect(nobody).rejects.toMatchObject({ code: "READING_STORE_UNREACHABLE" });

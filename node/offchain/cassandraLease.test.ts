@@ -109,8 +109,22 @@ test("epochs rise also where a clock went back, and when their write times are u
   for (let given = 0; given < 1 << 20; given++) one.writeTime();
   const last = one.writeTime();
   expect(last).toBeGreaterThan(before);
-  expect(await one.hold()).toBe(false);
+  expect(await one.hold()).toBe(true);
   expect(one.writeTime()).toBeGreaterThan(last);
+  await one.release();
+  const other = row.writer("other");
+  await other.hold();
+  expect(other.writeTime()).toBeGreaterThan(last);
+});
+
+test("write times follow the clock, and nobody else had it meanwhile", async () => {
+  const row = rowOf();
+  const one = row.writer("one");
+  await one.hold();
+  one.writeTime();
+  await row.pass(3_600_000);
+  expect(await one.hold()).toBe(true);
+  expect(one.writeTime()).toBeGreaterThanOrEqual(BigInt(row.nowMs()) * 1000n);
 });
 
 test("of many that want it at once one holds it at a time, and each gets it", async () => {

@@ -36,6 +36,8 @@ export class LeaseLost extends Error {
 
 /** Write times of one epoch, and the least between two. */
 const EPOCH_SPAN = 1n << 20n;
+/** Write times follow the clock so far: what somebody deletes with CQL can be put again. */
+const BEHIND_US = 5_000_000n;
 /** A holder whose row stays as it is for so long is taken to be dead. */
 const TAKEOVER_MS = 10_000;
 /** A holder at work changes its row at least so often, as seen when it confirms. */
@@ -67,7 +69,7 @@ export class WriterLease {
    */
   async hold(): Promise<boolean> {
     const { name, wait, monotonicMs } = this.#ports;
-    if (this.#isHeld && this.#given < EPOCH_SPAN) return true;
+    if (this.#isHeld && !this.#isUsedUp()) return true;
     let seen = { version: -1n, sinceMs: 0 };
     for (;;) {
       const state = this.#state ?? (await this.#table.read());
@@ -76,7 +78,9 @@ export class WriterLease {
       if (seen.version !== state.version) seen = { version: state.version, sinceMs: nowMs };
       const isFree = state.holder === null || state.holder === name;
       if (isFree || nowMs - seen.sinceMs >= TAKEOVER_MS) {
-        if (await this.#take(state)) return this.#given > 0n;
+        // Every writer takes an epoch of its own: where ours stands, nobody else had it.
+        const isOurs = state.epoch === this.#epoch;
+        if (await this.#take(state)) return isOurs;
       } else if (state.wanted === null) await this.#swap({ ...state, wanted: name });
       else await wait(POLL_MS);
     }
@@ -123,7 +127,7 @@ export class WriterLease {
 
   async #take(state: LeaseState): Promise<boolean> {
     const { name, nowUs, monotonicMs } = this.#ports;
-    const continues = state.epoch === this.#epoch && this.#given < EPOCH_SPAN;
+    const continues = state.epoch === this.#epoch && !this.#isUsedUp();
     const [behind, now] = [state.epoch + 2n * EPOCH_SPAN, nowUs()];
     const epoch = continues ? state.epoch : now > behind ? now : behind;
     const wanted = state.wanted === name ? null : state.wanted;
@@ -132,6 +136,10 @@ export class WriterLease {
     this.#isHeld = true;
     this.#heldSinceMs = monotonicMs();
     return true;
+  }
+
+  #isUsedUp(): boolean {
+    return this.#given >= EPOCH_SPAN || this.#ports.nowUs() - (this.#epoch + this.#given) > BEHIND_US;
   }
 
   /** `state` with the version after it. */

@@ -54,6 +54,7 @@ export function statementsOf(keyspace: string) {
     some: `SELECT timestamp_ms, entry FROM ${keyspace}.readings WHERE ${row} AND timestamp_ms IN ?`,
     newest: `SELECT timestamp_ms FROM ${keyspace}.readings WHERE ${row} ORDER BY timestamp_ms DESC LIMIT 1`,
     range: `SELECT timestamp_ms, entry FROM ${keyspace}.readings WHERE ${row} AND timestamp_ms > ? AND timestamp_ms <= ?`,
+    written: `SELECT timestamp_ms, entry, WRITETIME(entry) AS written FROM ${keyspace}.readings WHERE ${row} AND timestamp_ms > ? AND timestamp_ms <= ?`,
     conflict: `INSERT INTO ${keyspace}.conflicts (meter_id, series, day, timestamp_ms, value, record) VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?`,
     conflictAt: `SELECT record FROM ${keyspace}.conflicts WHERE ${row} AND timestamp_ms = ? AND value = ?`,
     conflicts: `SELECT timestamp_ms, record FROM ${keyspace}.conflicts WHERE ${row} AND timestamp_ms > ? AND timestamp_ms <= ?`,

@@ -196,7 +196,7 @@ class CassandraStore implements ReadingStore {
         await this.#execute(this.#cql.forget, place, EVERYWHERE);
       }
       let batch: Erasure[] = [];
-      for await (const row of this.#inRange(this.#cql.range, series, range)) {
+      for await (const row of this.#inRange(this.#cql.written, series, range)) {
         const timestampMs = Number(row.timestamp_ms);
         const stored = decodeStoredReading(row.entry as Buffer, series, timestampMs);
         if (typeof stored === "string") throw corrupt(series, timestampMs, stored);
@@ -209,7 +209,8 @@ class CassandraStore implements ReadingStore {
           await this.#bury(series, batch);
           batch = [];
         }
-        batch.push({ day, timestampMs, tombstone: encodeTombstone(leafHashOf(stored.reading)) });
+        const tombstone = encodeTombstone(leafHashOf(stored.reading));
+        batch.push({ day, timestampMs, tombstone, written: BigInt(row.written as bigint) });
         counts.erased += 1;
       }
       await this.#bury(series, batch);
@@ -404,8 +405,10 @@ class CassandraStore implements ReadingStore {
   async #bury({ meterId, ...series }: ReadingSeries, erasures: readonly Erasure[]): Promise<void> {
     if (erasures.length === 0) return;
     const [column, writeTime] = [seriesColumn(series), this.#lease.writeTime()];
-    const parameters = erasures.map(({ day, timestampMs, tombstone }) => {
-      return [meterId, column, day, BigInt(timestampMs), Buffer.from(tombstone), writeTime];
+    const parameters = erasures.map(({ day, timestampMs, tombstone, written }) => {
+      // Somebody may have written it with another clock.
+      const time = written < writeTime ? writeTime : written + 1n;
+      return [meterId, column, day, BigInt(timestampMs), Buffer.from(tombstone), time];
     });
     await this.#batch(this.#cql.insert, parameters, EVERYWHERE);
     await this.#confirm();
@@ -522,6 +525,7 @@ interface Erasure {
   readonly day: number;
   readonly timestampMs: number;
   readonly tombstone: Uint8Array;
+  readonly written: bigint;
 }
 
 function corrupt({ meterId, quantity }: ReadingSeries, timestampMs: number, reason: string): ReadingStoreError {
