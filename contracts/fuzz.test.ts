@@ -4,12 +4,15 @@ import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
 import { CONTRACTS_FOLDER } from "./build/compile.ts";
 
+/** Of 500 calls each; `npm run contracts:fuzz` makes 200, 100 000 calls an invariant. */
+const SHORT_RUNS = "6";
+
 test("fuzz tests and invariants of contracts/fuzz hold (forge)", async () => {
   const forge = createRequire(import.meta.url).resolve("@foundry-rs/forge/bin.mjs");
   const child = spawn(process.execPath, [forge, "test"], {
     cwd: CONTRACTS_FOLDER,
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, NO_COLOR: "1" },
+    env: { ...process.env, NO_COLOR: "1", FOUNDRY_INVARIANT_RUNS: SHORT_RUNS, FOUNDRY_FUZZ_RUNS: "500" },
   });
   const [stdout, stderr, exitCode] = await Promise.all([
     text(child.stdout),

@@ -9,6 +9,8 @@ export interface AnvilOptions {
   readonly blockSeconds?: number;
   readonly chainId?: number;
   readonly hardfork?: string;
+  /** Of one block. */
+  readonly gasLimit?: number;
   /** Accounts with 10 000 ether whose keys everybody knows. */
   readonly accounts?: number;
   /** Blocks until a block is safe; twice as many until it is final. */
@@ -77,9 +79,17 @@ export async function startAnvil(options: AnvilOptions = {}): Promise<Anvil> {
 }
 
 function argumentsFor(options: AnvilOptions, chainId: number): string[] {
-  const { blockSeconds, hardfork, accounts = 10, slotsInAnEpoch, stateFile, port = 0 } = options;
+  const {
+    blockSeconds,
+    hardfork = "osaka",
+    gasLimit = 60_000_000,
+    accounts = 10,
+    slotsInAnEpoch,
+    stateFile,
+    port = 0,
+  } = options;
   const args = ["--port", `${port}`, "--chain-id", `${chainId}`, "--accounts", `${accounts}`];
-  args.push("--hardfork", hardfork ?? "osaka", "--gas-limit", "60000000");
+  args.push("--hardfork", hardfork, "--gas-limit", `${gasLimit}`);
   if (blockSeconds !== undefined) args.push("--block-time", `${blockSeconds}`);
   if (slotsInAnEpoch !== undefined) args.push("--slots-in-an-epoch", `${slotsInAnEpoch}`);
   if (stateFile !== undefined) args.push("--state", stateFile, "--state-interval", "5");

@@ -80,7 +80,8 @@ export function compileContracts(
 
 /** Errors, and warnings about our own sources. */
 function isProblem({ severity, sourceLocation }: CompilerMessage): boolean {
-  return severity === "error" || (severity === "warning" && !sourceLocation?.file.startsWith("@openzeppelin/"));
+  if (severity === "error") return true;
+  return severity === "warning" && sourceLocation !== undefined && !sourceLocation.file.startsWith("@openzeppelin/");
 }
 
 /** Contracts of our own sources that can be deployed, by name; interfaces, abstract contracts and libraries of internal functions are none. */

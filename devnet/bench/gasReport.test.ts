@@ -1,5 +1,11 @@
 import { expect, test } from "vitest";
-import { costPerProsumerDay, d51Prices, exceededBudgets, minimumIntervalInBlocks, minimumIntervalMinutes } from "./gasReport.ts";
+import {
+  costPerProsumerDay,
+  d51Prices,
+  exceededBudgets,
+  minimumIntervalInBlocks,
+  minimumIntervalMinutes,
+} from "./gasReport.ts";
 
 test("D5.1's prices follow from its own numbers: 640 000 gas, 0.78 EUR a kilobyte, more than 820 000 EUR a gigabyte", () => {
   const { gasPerKb, etherPerKb, eurPerKb, eurPerGb } = d51Prices();

@@ -49,6 +49,7 @@ library SealedIntervals {
             if (tag <= previous) revert Protobuf.ProtobufFieldUnexpected(tag);
             previous = tag;
             uint256 field = tag >> 3;
+            // forge-lint: disable-next-line(incorrect-shift)
             seen |= 1 << field;
             offset = readField(sealed_, message, offset, tag);
         }
