@@ -12,6 +12,8 @@ import { createMemoryStore } from "#storage/db/memoryStore.ts";
 import { formatSignRecord } from "#storage/db/signStateFile.ts";
 import { commitHeight } from "#storage/db/store.ts";
 import { openWal } from "#storage/db/wal.ts";
+import { followReadingLog } from "#storage/offchain/embeddedQueue.ts";
+import { openReadingLog } from "#storage/offchain/readingLog.ts";
 import { createSnapshots } from "../abci/snapshots.ts";
 import { openArchiveBlocks } from "../archive/archiveBlocks.ts";
 import { openArchiveRecords } from "../archive/archiveRecords.ts";
@@ -19,6 +21,7 @@ import { createSealedHome, type SealedHome } from "../audit/testSealedHome.ts";
 import { withChecksum } from "../checkedJson.ts";
 import { openDeviceStates } from "../devices/deviceStates.ts";
 import { noteHomeFiles } from "../homeSums.ts";
+import { tierFolders } from "../offchain/secondTier.ts";
 
 /** A home with every kind of file that nodes of all roles have. */
 async function fullHome(): Promise<SealedHome> {
@@ -71,8 +74,22 @@ async function fullHome(): Promise<SealedHome> {
   writeFileSync(join(data, "readings", "thinned.jsonl"), notes.join(""));
   const answer = { version: 1, outcome: "applied", code: 0, atMs: 5, acknowledged: true } as const;
   await (await openDeviceStates(join(data, "devices.json"))).put("sim:H0001/import", { answer });
+  await forwardSome(root);
   await noteHomeFiles(root, data, pino({ level: "silent" }));
   return home;
+}
+
+/** What a second tier leaves: places, and a reading that a store refused. */
+async function forwardSome(root: string): Promise<void> {
+  const log = await openReadingLog(join(root, "data", "readings"));
+  const follower = await followReadingLog(log, tierFolders(root).forward, "0123456789abcdef");
+  const stop = new AbortController();
+  for await (const { readings, acknowledge } of follower.consume({ signal: stop.signal })) {
+    await acknowledge(readings.slice(0, 1).map((reading) => ({ reading, reason: "no room" })));
+    stop.abort();
+  }
+  await follower.close();
+  await log.close();
 }
 
 let home: SealedHome;
@@ -102,13 +119,21 @@ test("a thousand bytes changed in files of every kind are all found and located,
     ...[
       "archive records",
       "config.json",
+      "dead letters",
       "device states",
       "genesis.json",
       "keys",
       "meters.json",
       "notes of removed samples",
     ],
-    ...["reading log", "sign state", "snapshots", "sums of the home's files", "write-ahead log"],
+    ...[
+      "places of the second tier",
+      "reading log",
+      "sign state",
+      "snapshots",
+      "sums of the home's files",
+      "write-ahead log",
+    ],
   ]);
   expect((json.kinds as { flips: number }[]).every(({ flips }) => flips > 0)).toBe(true);
   expect(treeOf(home.cli.home)).toEqual(before);

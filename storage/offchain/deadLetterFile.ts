@@ -78,6 +78,18 @@ export class DeadLetterFile {
   }
 }
 
+/** Where a file is not what was written. */
+export function faultOfDeadLetters(path: string, text: string): { offset: number; reason: string } | undefined {
+  const end = text.lastIndexOf("\n") + 1;
+  try {
+    parseLines(path, text.slice(0, end));
+  } catch (error) {
+    if (!(error instanceof ReadingQueueError) || error.details.code !== "READING_QUEUE_CORRUPT") throw error;
+    return { offset: error.details.offset, reason: error.details.reason };
+  }
+  return end === text.length ? undefined : { offset: end, reason: "the line has no end" };
+}
+
 async function readAll(file: FileHandle): Promise<string> {
   const { size } = await file.stat();
   const bytes = Buffer.alloc(size);

@@ -45,6 +45,20 @@ export async function openQueueCursor(path: string, directory: string): Promise<
   return { cursor: new QueueCursor(file, write), place, damagedOffsets };
 }
 
+/** Where a file is not what was written: in a slot, or in the zeros between the two. */
+export function faultOfQueueCursor(file: Uint8Array): { readonly offset: number; readonly reason: string } | undefined {
+  const bytes = Buffer.from(file.buffer, file.byteOffset, file.length);
+  for (const offset of [0, SLOT_DISTANCE]) {
+    const slot = bytes.subarray(offset, offset + SLOT_BYTES);
+    const isWritten = slot.some((byte) => byte !== 0);
+    if (isWritten && (slot.length < SLOT_BYTES || slot.readUInt32BE(0) !== crc32c(slot, 0, 4)))
+      return { offset, reason: "the slot does not have its checksum" };
+    const behind = bytes.subarray(offset + SLOT_BYTES, offset + SLOT_DISTANCE).findIndex((byte) => byte !== 0);
+    if (behind !== -1) return { offset: offset + SLOT_BYTES + behind, reason: "there is something beside the slots" };
+  }
+  return undefined;
+}
+
 /** A place that is lost makes deliveries come again, never fewer; so writing it costs no sync, except before batches are removed. */
 export class QueueCursor {
   readonly #file: FileHandle;

@@ -12,6 +12,8 @@ import { formatSignRecord, parseSignRecord } from "#storage/db/signStateFile.ts"
 import { StoreError } from "#storage/db/storeError.ts";
 import { readWalSegment } from "#storage/db/walSegment.ts";
 import { LedgerError } from "#storage/error.ts";
+import { faultOfDeadLetters } from "#storage/offchain/deadLetterFile.ts";
+import { faultOfQueueCursor } from "#storage/offchain/queueCursor.ts";
 import { faultsOfSegment } from "#storage/offchain/readingLogSalvage.ts";
 import { damagedChunk } from "../../abci/snapshots.ts";
 import { readRecord } from "../../archive/archiveRecords.ts";
@@ -54,6 +56,7 @@ export function fileKindOf({ home, passphrase }: KindOptions, place: string): Fi
   if (second === "stripped") return { notData: "program code, made anew when it is missing" };
   if (second === "wal") return walKind(name);
   if (second === "readings") return readingsKind(name);
+  if (second === "forward") return forwardKind(name);
   if (second === "snapshots") return { kind: "snapshots", check: checkSnapshot };
   if (place.startsWith("data/archive/records/")) return { kind: "archive records", check: checkArchiveRecord };
   if (place.startsWith("data/archive/blocks/")) return { kind: "archive blocks", check: checkArchiveBlock };
@@ -75,6 +78,17 @@ function readingsKind(name: string): FileKind | undefined {
   if (name.endsWith(".readings")) return { kind: "reading log", check: checkSegment };
   if (name === "thinned.jsonl") return { kind: "notes of removed samples", check: checkNotes };
   if (/\.torn-\d+$/.test(name)) return { notData: "a write that a crash cut off, kept for people" };
+  return undefined;
+}
+
+function forwardKind(name: string): FileKind | undefined {
+  if (name.endsWith(".place"))
+    return { kind: "places of the second tier", check: async (path) => faultOfQueueCursor(await readFile(path)) };
+  if (name.endsWith(".dead-letters.txt"))
+    return {
+      kind: "dead letters",
+      check: async (path) => faultOfDeadLetters(path, await readFile(path, "latin1")),
+    };
   return undefined;
 }
 
