@@ -93,6 +93,8 @@ describe.skipIf(process.platform === "win32")("`start` of a light node", () => {
     "@chainsafe/as-chacha20poly1305",
     "@chainsafe/as-sha256",
     "@libp2p/kad-dht",
+    "amqplib",
+    "cassandra-driver",
     "cborg",
     "csv-parse",
     "fastify",

@@ -105,6 +105,22 @@ test("a log that is behind what was handed over is another one: all of it is han
   expect(await storedTimes(home)).toStrictEqual(numbers(1, 7));
 });
 
+test("what was erased from the log before it was handed over is not handed over, and holds nothing up", async () => {
+  const home = newHome();
+  const readings = await openLog(home);
+  for (const time of numbers(1, 5)) await readings.append(testReadings(time, 1));
+  await readings.endSegment();
+  for (const segment of readings.closedSegments())
+    await readings.thin(
+      segment,
+      ({ timestampMs }) => timestampMs !== 2 && timestampMs !== 3,
+      async () => undefined,
+    );
+  await readings.close();
+  expect(await handOver(home)).toMatchObject({ forwarded: 3, drained: { stored: 3 } });
+  expect(await storedTimes(home)).toStrictEqual([1, 4, 5]);
+});
+
 test("a broker that is not there keeps nobody from starting: the state says so, and readings wait in the log", async () => {
   const home = newHome();
   await using readings = disposable(await openLog(home));
