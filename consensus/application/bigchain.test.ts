@@ -1,6 +1,13 @@
 import { expect, test } from "vitest";
-import { createTransaction, ed25519Details, jsonOf, transferTransaction } from "#storage/assets/buildTransaction.ts";
+import {
+  createTransaction,
+  ed25519Details,
+  jsonOf,
+  thresholdDetails,
+  transferTransaction,
+} from "#storage/assets/buildTransaction.ts";
 import { canonicalJson } from "#storage/assets/canonicalJson.ts";
+import type { ConditionDetails } from "#storage/assets/condition.ts";
 import { fulfillmentText } from "#storage/assets/fulfillment.ts";
 import { type JsonObject, parseJson } from "#storage/assets/jsonLossless.ts";
 import { memberTexts, signedText, signingMessage, transactionId } from "#storage/assets/transactionText.ts";
@@ -192,4 +199,44 @@ test("a message without a transaction is refused", () => {
   expect(ledger.send(ledgerMessage("MsgBigchainTransaction", { signer: accountOf(FIRST) }), FIRST)).toBe(
     "BIGCHAIN_INVALID",
   );
+});
+
+test("a transaction without outputs is known to be there, and has nothing to spend", () => {
+  const ledger = createTestLedger();
+  const empty = createTransaction({ data: null, metadata: null, outputs: [], issuer: assetSigner("alice") });
+  expect(ledger.send(bigchainMessage(FIRST, empty), FIRST)).toBe("OK");
+  const { txResults } = ledger.block([
+    carry(ledger, FIRST, empty),
+    carry(ledger, SECOND, bigchainTransfer(empty, "alice", "bob")),
+  ]);
+  expect(txResults.map(({ log }) => log)).toEqual([
+    `BIGCHAIN_REFUSED: Invalid transaction (DuplicateTransaction): transaction \`${empty.id}\` already exists`,
+    `BIGCHAIN_REFUSED: Invalid transaction (InputDoesNotExist): input \`${empty.id}\` doesn't exist: it has no output 0`,
+  ]);
+});
+
+test("an output of several keys is spent by as many as it asks for, and one transaction's outputs are spent one by one", () => {
+  const ledger = createTestLedger();
+  const [alice, bob] = [assetSigner("alice"), assetSigner("bob")];
+  const both = thresholdDetails(2, [alice.publicKey, bob.publicKey]);
+  const single = ed25519Details(alice.publicKey);
+  const issued = createTransaction({
+    data: null,
+    metadata: null,
+    outputs: [both, single].map((details) => ({ amount: 5n, details })),
+    issuer: alice,
+  });
+  const spend = (outputIndex: number, details: ConditionDetails, amount = 5n) =>
+    transferTransaction({
+      assetId: issued.id,
+      metadata: null,
+      inputs: [{ transactionId: issued.id, outputIndex, details, signers: [alice, bob] }],
+      outputs: [{ amount, details: single }],
+    });
+  expect(ledger.send(bigchainMessage(FIRST, issued), FIRST)).toBe("OK");
+  expect(ledger.send(bigchainMessage(FIRST, spend(0, single)), FIRST)).toBe("BIGCHAIN_INVALID");
+  expect(ledger.send(bigchainMessage(FIRST, spend(0, both)), FIRST)).toBe("OK");
+  expect(ledger.send(bigchainMessage(FIRST, spend(1, single, 4n)), FIRST)).toBe("BIGCHAIN_INVALID");
+  expect(ledger.send(bigchainMessage(FIRST, spend(1, single)), FIRST)).toBe("OK");
+  expect(ledger.send(bigchainMessage(FIRST, spend(0, both)), FIRST)).toBe("BIGCHAIN_REFUSED");
 });

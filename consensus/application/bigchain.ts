@@ -1,7 +1,7 @@
 import type { AssetState, RecordedOutput } from "#storage/assets/assetState.ts";
-import type { AssetRules, AssetTransaction } from "#storage/assets/assetTransaction.ts";
+import type { AssetOutput, AssetRules, AssetTransaction } from "#storage/assets/assetTransaction.ts";
 import { type AssetErrorClass, type AssetRefusal, refusalText, refused } from "#storage/assets/assetVerdict.ts";
-import { conditionOf, conditionUri, keysOf } from "#storage/assets/condition.ts";
+import { type Condition, conditionOf, conditionUri, ed25519Condition, keysOf } from "#storage/assets/condition.ts";
 import { parseAssetTransaction } from "#storage/assets/parseTransaction.ts";
 import { signaturesHold, validateStateful, validateStateless } from "#storage/assets/validateTransaction.ts";
 import { MAX_ASSET_TRANSACTION_BYTES } from "#storage/limits.ts";
@@ -91,58 +91,68 @@ function check(bytes: Uint8Array, rules: AssetRules): CheckedTransaction | Asset
   return validateStateless(transaction, rules) ?? { transaction, signaturesHold: signaturesHold(transaction) };
 }
 
-/** What earlier transactions left: of ids in another spelling than that of ids nothing is known. */
+/** What earlier transactions left; of ids in another spelling than that of ids nothing is known. */
 export function assetStateOf(state: StateReader): AssetState {
+  const recordOf = (transactionId: string, index: number) =>
+    isId(transactionId) && Number.isSafeInteger(index)
+      ? state.get("bigchain", outputId(transactionId, index))
+      : undefined;
   return {
     assetIdOf(transactionId) {
-      const known = isId(transactionId) ? state.get("bigchain", transactionId) : undefined;
-      if (known === undefined) return undefined;
-      return known.assetId.length === 0 ? transactionId : hexOf(known.assetId);
+      const first = recordOf(transactionId, 0);
+      if (first === undefined) return undefined;
+      return first.assetId.length === 0 ? transactionId : hexOf(first.assetId);
     },
     output(transactionId, outputIndex) {
-      if (!isId(transactionId) || !Number.isSafeInteger(outputIndex)) return undefined;
-      const output = state.get("bigchainOutput", outputId(transactionId, outputIndex));
-      return output && recordedOf(output);
+      const output = recordOf(transactionId, outputIndex);
+      return output === undefined || isPlaceholder(output) ? undefined : recordedOf(output);
     },
   };
 }
 
-function recordedOf({ amount, fingerprint, cost, isThreshold, owners, spentBy }: BigchainOutput): RecordedOutput {
-  const type = isThreshold ? "threshold-sha-256" : "ed25519-sha-256";
+/** No output has an amount of 0. */
+function isPlaceholder({ amount, spentBy }: BigchainOutput): boolean {
+  return amount === 0n && spentBy.length === 0;
+}
+
+function recordedOf(output: BigchainOutput): RecordedOutput {
+  const { amount, owners, spentBy } = output;
+  const condition = spentBy.length === 0 ? conditionIn(output) : undefined;
   return {
     amount,
-    conditionUri: fingerprint.length === 0 ? undefined : conditionUri({ type, fingerprint, cost }),
+    conditionUri: condition && conditionUri(condition),
     owners: owners.map(hexOf),
     spentBy: spentBy.length === 0 ? undefined : hexOf(spentBy),
   };
 }
 
+function conditionIn({ owners, isThreshold, fingerprint, cost }: BigchainOutput): Condition | undefined {
+  const [owner] = owners;
+  if (!isThreshold) return owner && ed25519Condition(owner);
+  return fingerprint.length === 0 ? undefined : { type: "threshold-sha-256", fingerprint, cost };
+}
+
 function record({ state, events }: MessageContext, transaction: AssetTransaction): void {
   const { id, assetId, operation, inputs, outputs } = transaction;
-  const ownAsset = operation === "CREATE";
-  state.put(
-    "bigchain",
-    id,
-    newRecord("bigchain", { assetId: ownAsset ? new Uint8Array(0) : bytesOf(assetId), outputCount: outputs.length }),
-  );
-  for (const [index, { amount, details }] of outputs.entries()) {
-    const condition = conditionOf(details);
-    const owners = [...new Set(keysOf(details).map(hexOf))].sort().map(bytesOf);
-    const fields = {
-      amount,
-      fingerprint: new Uint8Array(condition?.fingerprint ?? []),
-      cost: condition?.cost ?? 0,
-      isThreshold: details.type === "threshold-sha-256",
-      owners,
-    };
-    state.put("bigchainOutput", outputId(id, index), newRecord("bigchainOutput", fields));
-  }
+  const ofAsset = { assetId: operation === "CREATE" ? new Uint8Array(0) : bytesOf(assetId) };
+  if (outputs.length === 0) state.put("bigchain", outputId(id, 0), newRecord("bigchain", ofAsset));
+  for (const [index, output] of outputs.entries())
+    state.put("bigchain", outputId(id, index), newRecord("bigchain", { ...ofAsset, ...lockOf(output) }));
   for (const { fulfills } of inputs) {
     if (fulfills === undefined) continue;
-    const spent = newRecord("bigchainOutput", { spentBy: bytesOf(id) });
-    state.put("bigchainOutput", outputId(fulfills.transactionId, fulfills.outputIndex), spent);
+    const spentId = outputId(fulfills.transactionId, fulfills.outputIndex);
+    const spentAsset = state.get("bigchain", spentId)?.assetId ?? new Uint8Array(0);
+    state.put("bigchain", spentId, newRecord("bigchain", { assetId: spentAsset, spentBy: bytesOf(id) }));
   }
   events.push(event("bigchain", { asset_id: assetId, transaction_id: id, operation }));
+}
+
+function lockOf({ amount, details }: AssetOutput) {
+  const owners = [...new Set(keysOf(details).map(hexOf))].sort().map(bytesOf);
+  if (details.type === "ed25519-sha-256") return { amount, owners };
+  const condition = conditionOf(details);
+  const fingerprint = new Uint8Array(condition?.fingerprint ?? []);
+  return { amount, owners, isThreshold: true, fingerprint, cost: condition?.cost ?? 0 };
 }
 
 function invalid(refusal: AssetRefusal): Failure {

@@ -6,7 +6,6 @@ import {
   AmendedIntervalSchema,
   ArchiveSchema,
   BigchainOutputSchema,
-  BigchainTransactionSchema,
   ClosedPeriodSchema,
   ConfigurationPayloadSchema,
   CountersSchema,
@@ -52,8 +51,7 @@ export const RECORD_SCHEMAS = {
   flag: FlagSchema,
   configuration: DeviceConfigurationSchema,
   payload: ConfigurationPayloadSchema,
-  bigchain: BigchainTransactionSchema,
-  bigchainOutput: BigchainOutputSchema,
+  bigchain: BigchainOutputSchema,
 } as const satisfies Record<string, DescMessage>;
 
 export type RecordKind = keyof typeof RECORD_SCHEMAS;

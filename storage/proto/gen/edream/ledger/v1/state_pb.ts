@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file edream/ledger/v1/state.proto.
  */
 export const file_edream_ledger_v1_state: GenFile = /*@__PURE__*/
-  fileDesc("ChxlZHJlYW0vbGVkZ2VyL3YxL3N0YXRlLnByb3RvEhBlZHJlYW0ubGVkZ2VyLnYxItEBCgZQYXJhbXMSDQoFb3duZXIYASABKAkSGwoTcXVvdGFfdHhzX3Blcl9ibG9jaxgCIAEoDRIdChVxdW90YV9ieXRlc19wZXJfYmxvY2sYAyABKA0SEQoJcGVyaW9kX21zGAQgASgEEhUKDW1heF9mdXR1cmVfbXMYBSABKAQSHgoWc2VhbGVkX3J1bnNfcGVyX3BlcmlvZBgGIAEoDRIWCg5iaWdjaGFpbl9ydWxlcxgHIAEoCRIaChJtYXhfYmlnY2hhaW5fYnl0ZXMYCCABKA0iJwoIQ291bnRlcnMSGwoTbmV4dF9hY2NvdW50X251bWJlchgBIAEoBCJcCgdBY2NvdW50Ei8KCnB1YmxpY19rZXkYASABKAsyGy5lZHJlYW0ubGVkZ2VyLnYxLkRldmljZUtleRIOCgZudW1iZXIYAiABKAQSEAoIc2VxdWVuY2UYAyABKAQiFgoGTWVtYmVyEgwKBHJvbGUYASABKAkiHgoKUmVndWxhdG9ycxIQCghhY2NvdW50cxgBIAMoCSLGAgoFTWV0ZXISLwoKZGV2aWNlX2tleRgBIAEoCzIbLmVkcmVhbS5sZWRnZXIudjEuRGV2aWNlS2V5EhYKDmRldmljZV9hY2NvdW50GAIgASgJEg0KBW93bmVyGAMgASgJEhAKCHF1YW50aXR5GAQgASgJEhEKCWRpcmVjdGlvbhgFIAEoCRIXCg9zZWVkX2NvbW1pdG1lbnQYBiABKAwSEwoLaW50ZXJ2YWxfbXMYByABKAQSDwoHcmV2b2tlZBgIIAEoCBIVCg1yZXZva2VfcmVhc29uGAkgASgJEhUKDWFkbWluaXN0cmF0b3IYCiABKAkSDQoFbW9kZWwYCyABKAkSFQoNZmlybXdhcmVfaGFzaBgMIAEoDBIVCg12YWxpZF9mcm9tX21zGA0gASgDEhYKDnZhbGlkX3VudGlsX21zGA4gASgDIowBCgtNZXRlckNvdW50cxISCgphbWVuZG1lbnRzGAEgASgEEhAKCGVyYXN1cmVzGAIgASgEEhAKCGFyY2hpdmVzGAMgASgEEg0KBWZsYWdzGAQgASgEEh0KFWNvbmZpZ3VyYXRpb25fdmVyc2lvbhgFIAEoBBIXCg9hcHBsaWVkX3ZlcnNpb24YBiABKAQiPwoJU2VhbGVkUnVuEhAKCHN0YXJ0X21zGAEgASgDEhEKCWxlbmd0aF9tcxgCIAEoBBINCgVjb3VudBgDIAEoDSKxAgoKTWV0ZXJDaGFpbhITCgtsYXN0X2VuZF9tcxgBIAEoAxIXCg9wZXJpb2Rfc3RhcnRfbXMYAiABKAMSEwoLcGVyaW9kX2hhc2gYAyABKAwSHQoVcGVyaW9kX2ludGVydmFsX2NvdW50GAQgASgNEhYKDmludGVydmFsX2NvdW50GAUgASgEEhUKDXJlYWRpbmdfY291bnQYBiABKAQSFAoMcHJvZHVjZWRfbXdoGAcgASgEEhYKDnJlZ2lzdGVyZWRfbXdoGAggASgEEh0KEHJlZ2lzdGVyX2VuZF9td2gYCSABKARIAIgBARIwCgtzZWFsZWRfcnVucxgKIAMoCzIbLmVkcmVhbS5sZWRnZXIudjEuU2VhbGVkUnVuQhMKEV9yZWdpc3Rlcl9lbmRfbXdoInsKDENsb3NlZFBlcmlvZBIMCgRoYXNoGAEgASgMEhYKDmludGVydmFsX2NvdW50GAIgASgNEhMKC2xhc3RfZW5kX21zGAMgASgDEjAKC3NlYWxlZF9ydW5zGAQgAygLMhsuZWRyZWFtLmxlZGdlci52MS5TZWFsZWRSdW4iZAoQVW5vcGVuZWRJbnRlcnZhbBIOCgZlbmRfbXMYASABKAMSFgoOc3VtX2NvbW1pdG1lbnQYAiABKAwSFQoNcmVhZGluZ19jb3VudBgDIAEoDRIRCglhbWVuZG1lbnQYBCABKA0ifAoPQW1lbmRlZEludGVydmFsEhAKCHN0YXJ0X21zGAEgASgDEhIKCmFtZW5kbWVudHMYAiABKA0SEwoLZmluZ2VycHJpbnQYAyABKAwSFwoPYW1lbmRtZW50c19oYXNoGAQgASgMEhUKDXJlYWRpbmdfY291bnQYBSABKAQigwEKB0VyYXN1cmUSDwoHZnJvbV9tcxgBIAEoAxIQCgh1bnRpbF9tcxgCIAEoAxIVCg1yZWFkaW5nX2NvdW50GAMgASgEEhQKDHJlY2VpcHRfaGFzaBgEIAEoDBITCgtyZWNvcmRlZF9ieRgFIAEoCRITCgtyZWNvcmRlZF9tcxgGIAEoAyJ6CgdBcmNoaXZlEgsKA2NpZBgBIAEoDBISCgpmaWxlX2J5dGVzGAIgASgEEhUKDXJlYWRpbmdfY291bnQYAyABKAQSEQoJZmlsZV9oYXNoGAQgASgMEhEKCXNlYWxlZF9ieRgFIAEoCRIRCglzZWFsZWRfbXMYBiABKAMi+gEKBEZsYWcSGQoRaW50ZXJ2YWxfc3RhcnRfbXMYASABKAMSFwoPaW50ZXJ2YWxfZW5kX21zGAIgASgDEgwKBGtpbmQYAyABKAkSEAoIc2V2ZXJpdHkYBCABKAkSDQoFc2NvcmUYBSABKA0SEAoIZGV0ZWN0b3IYBiABKAkSFAoMZGV0YWlsc19oYXNoGAcgASgMEhIKCmZsYWdnZWRfYnkYCCABKAkSEgoKZmxhZ2dlZF9tcxgJIAEoAxIUCgx3aXRoZHJhd25fYnkYCiABKAkSFAoMd2l0aGRyYXduX21zGAsgASgDEhMKC3JlYXNvbl9oYXNoGAwgASgMIpsCChNEZXZpY2VDb25maWd1cmF0aW9uEhQKDHBheWxvYWRfaGFzaBgBIAEoDBIVCg1wYXlsb2FkX2J5dGVzGAIgASgNEhYKDnBsYWludGV4dF9oYXNoGAMgASgMEhEKCXNjaGVtYV9pZBgEIAEoCRIWCg5zY2hlbWFfdmVyc2lvbhgFIAEoDRIQCghwcmlvcml0eRgGIAEoCRIVCg1hZG1pbmlzdHJhdG9yGAcgASgJEg8KB2NoZWNrZXIYCCABKAkSDgoGc2V0X21zGAkgASgDEg8KB291dGNvbWUYCiABKAkSDAoEY29kZRgLIAEoDRISCgphcHBsaWVkX21zGAwgASgDEhcKD2Fja25vd2xlZGdlZF9tcxgNIAEoAyIqChRDb25maWd1cmF0aW9uUGF5bG9hZBISCgpjaXBoZXJ0ZXh0GAEgASgMIlMKBk91dHB1dBISCgphbW91bnRfbXdoGAEgASgEEhAKCHF1YW50aXR5GAIgASgJEhEKCXRocmVzaG9sZBgDIAEoDRIQCghhY2NvdW50cxgEIAMoCSJCCgpWYWxpZGF0b3JzEjQKCnZhbGlkYXRvcnMYASADKAsyIC5lZHJlYW0ubGVkZ2VyLnYxLlZhbGlkYXRvclBvd2VyIlcKDVZhbGlkYXRvclZvdGUSEwoLcHJvcG9zYWxfaWQYASABKAQSMQoHdXBkYXRlcxgCIAMoCzIgLmVkcmVhbS5sZWRnZXIudjEuVmFsaWRhdG9yUG93ZXIiPAoJRXhjbHVzaW9uEg4KBnJlYXNvbhgBIAEoCRIOCgZoZWlnaHQYAiABKAMSDwoHdGltZV9tcxgDIAEoAyI9ChNCaWdjaGFpblRyYW5zYWN0aW9uEhAKCGFzc2V0X2lkGAEgASgMEhQKDG91dHB1dF9jb3VudBgCIAEoDSJ7Cg5CaWdjaGFpbk91dHB1dBIOCgZhbW91bnQYASABKAQSEwoLZmluZ2VycHJpbnQYAiABKAwSDAoEY29zdBgDIAEoDRIUCgxpc190aHJlc2hvbGQYBCABKAgSDgoGb3duZXJzGAUgAygMEhAKCHNwZW50X2J5GAYgASgMIpgBCgdBcHBNZXRhEg4KBmhlaWdodBgBIAEoBBIQCghhcHBfaGFzaBgCIAEoDBIWCg5pbml0aWFsX2hlaWdodBgDIAEoBBIRCglhbmNlc3RvcnMYBCABKAQSFwoPbWF4X2Jsb2NrX2J5dGVzGAUgASgEEhAKCGNoYWluX2lkGAYgASgJEhUKDWJsb2NrX3RpbWVfbXMYByABKAMingEKDEFwcEhhc2hQcm9vZhISCgpzdGF0ZV9yb290GAEgASgMEhUKDW1vdW50YWluX3Jvb3QYAiABKAwSFgoOYW5jZXN0b3JfY291bnQYAyABKAQSDwoFc3RhdGUYBCABKAxIABIyCghhbmNlc3RvchgFIAEoCzIeLmVkcmVhbS5sZWRnZXIudjEuQW5jZXN0b3JQYXRoSABCBgoEcGF0aCIdCgxBbmNlc3RvclBhdGgSDQoFYXVudHMYASADKAxiBnByb3RvMw", [file_edream_ledger_v1_tx]);
+  fileDesc("ChxlZHJlYW0vbGVkZ2VyL3YxL3N0YXRlLnByb3RvEhBlZHJlYW0ubGVkZ2VyLnYxItEBCgZQYXJhbXMSDQoFb3duZXIYASABKAkSGwoTcXVvdGFfdHhzX3Blcl9ibG9jaxgCIAEoDRIdChVxdW90YV9ieXRlc19wZXJfYmxvY2sYAyABKA0SEQoJcGVyaW9kX21zGAQgASgEEhUKDW1heF9mdXR1cmVfbXMYBSABKAQSHgoWc2VhbGVkX3J1bnNfcGVyX3BlcmlvZBgGIAEoDRIWCg5iaWdjaGFpbl9ydWxlcxgHIAEoCRIaChJtYXhfYmlnY2hhaW5fYnl0ZXMYCCABKA0iJwoIQ291bnRlcnMSGwoTbmV4dF9hY2NvdW50X251bWJlchgBIAEoBCJcCgdBY2NvdW50Ei8KCnB1YmxpY19rZXkYASABKAsyGy5lZHJlYW0ubGVkZ2VyLnYxLkRldmljZUtleRIOCgZudW1iZXIYAiABKAQSEAoIc2VxdWVuY2UYAyABKAQiFgoGTWVtYmVyEgwKBHJvbGUYASABKAkiHgoKUmVndWxhdG9ycxIQCghhY2NvdW50cxgBIAMoCSLGAgoFTWV0ZXISLwoKZGV2aWNlX2tleRgBIAEoCzIbLmVkcmVhbS5sZWRnZXIudjEuRGV2aWNlS2V5EhYKDmRldmljZV9hY2NvdW50GAIgASgJEg0KBW93bmVyGAMgASgJEhAKCHF1YW50aXR5GAQgASgJEhEKCWRpcmVjdGlvbhgFIAEoCRIXCg9zZWVkX2NvbW1pdG1lbnQYBiABKAwSEwoLaW50ZXJ2YWxfbXMYByABKAQSDwoHcmV2b2tlZBgIIAEoCBIVCg1yZXZva2VfcmVhc29uGAkgASgJEhUKDWFkbWluaXN0cmF0b3IYCiABKAkSDQoFbW9kZWwYCyABKAkSFQoNZmlybXdhcmVfaGFzaBgMIAEoDBIVCg12YWxpZF9mcm9tX21zGA0gASgDEhYKDnZhbGlkX3VudGlsX21zGA4gASgDIowBCgtNZXRlckNvdW50cxISCgphbWVuZG1lbnRzGAEgASgEEhAKCGVyYXN1cmVzGAIgASgEEhAKCGFyY2hpdmVzGAMgASgEEg0KBWZsYWdzGAQgASgEEh0KFWNvbmZpZ3VyYXRpb25fdmVyc2lvbhgFIAEoBBIXCg9hcHBsaWVkX3ZlcnNpb24YBiABKAQiPwoJU2VhbGVkUnVuEhAKCHN0YXJ0X21zGAEgASgDEhEKCWxlbmd0aF9tcxgCIAEoBBINCgVjb3VudBgDIAEoDSKxAgoKTWV0ZXJDaGFpbhITCgtsYXN0X2VuZF9tcxgBIAEoAxIXCg9wZXJpb2Rfc3RhcnRfbXMYAiABKAMSEwoLcGVyaW9kX2hhc2gYAyABKAwSHQoVcGVyaW9kX2ludGVydmFsX2NvdW50GAQgASgNEhYKDmludGVydmFsX2NvdW50GAUgASgEEhUKDXJlYWRpbmdfY291bnQYBiABKAQSFAoMcHJvZHVjZWRfbXdoGAcgASgEEhYKDnJlZ2lzdGVyZWRfbXdoGAggASgEEh0KEHJlZ2lzdGVyX2VuZF9td2gYCSABKARIAIgBARIwCgtzZWFsZWRfcnVucxgKIAMoCzIbLmVkcmVhbS5sZWRnZXIudjEuU2VhbGVkUnVuQhMKEV9yZWdpc3Rlcl9lbmRfbXdoInsKDENsb3NlZFBlcmlvZBIMCgRoYXNoGAEgASgMEhYKDmludGVydmFsX2NvdW50GAIgASgNEhMKC2xhc3RfZW5kX21zGAMgASgDEjAKC3NlYWxlZF9ydW5zGAQgAygLMhsuZWRyZWFtLmxlZGdlci52MS5TZWFsZWRSdW4iZAoQVW5vcGVuZWRJbnRlcnZhbBIOCgZlbmRfbXMYASABKAMSFgoOc3VtX2NvbW1pdG1lbnQYAiABKAwSFQoNcmVhZGluZ19jb3VudBgDIAEoDRIRCglhbWVuZG1lbnQYBCABKA0ifAoPQW1lbmRlZEludGVydmFsEhAKCHN0YXJ0X21zGAEgASgDEhIKCmFtZW5kbWVudHMYAiABKA0SEwoLZmluZ2VycHJpbnQYAyABKAwSFwoPYW1lbmRtZW50c19oYXNoGAQgASgMEhUKDXJlYWRpbmdfY291bnQYBSABKAQigwEKB0VyYXN1cmUSDwoHZnJvbV9tcxgBIAEoAxIQCgh1bnRpbF9tcxgCIAEoAxIVCg1yZWFkaW5nX2NvdW50GAMgASgEEhQKDHJlY2VpcHRfaGFzaBgEIAEoDBITCgtyZWNvcmRlZF9ieRgFIAEoCRITCgtyZWNvcmRlZF9tcxgGIAEoAyJ6CgdBcmNoaXZlEgsKA2NpZBgBIAEoDBISCgpmaWxlX2J5dGVzGAIgASgEEhUKDXJlYWRpbmdfY291bnQYAyABKAQSEQoJZmlsZV9oYXNoGAQgASgMEhEKCXNlYWxlZF9ieRgFIAEoCRIRCglzZWFsZWRfbXMYBiABKAMi+gEKBEZsYWcSGQoRaW50ZXJ2YWxfc3RhcnRfbXMYASABKAMSFwoPaW50ZXJ2YWxfZW5kX21zGAIgASgDEgwKBGtpbmQYAyABKAkSEAoIc2V2ZXJpdHkYBCABKAkSDQoFc2NvcmUYBSABKA0SEAoIZGV0ZWN0b3IYBiABKAkSFAoMZGV0YWlsc19oYXNoGAcgASgMEhIKCmZsYWdnZWRfYnkYCCABKAkSEgoKZmxhZ2dlZF9tcxgJIAEoAxIUCgx3aXRoZHJhd25fYnkYCiABKAkSFAoMd2l0aGRyYXduX21zGAsgASgDEhMKC3JlYXNvbl9oYXNoGAwgASgMIpsCChNEZXZpY2VDb25maWd1cmF0aW9uEhQKDHBheWxvYWRfaGFzaBgBIAEoDBIVCg1wYXlsb2FkX2J5dGVzGAIgASgNEhYKDnBsYWludGV4dF9oYXNoGAMgASgMEhEKCXNjaGVtYV9pZBgEIAEoCRIWCg5zY2hlbWFfdmVyc2lvbhgFIAEoDRIQCghwcmlvcml0eRgGIAEoCRIVCg1hZG1pbmlzdHJhdG9yGAcgASgJEg8KB2NoZWNrZXIYCCABKAkSDgoGc2V0X21zGAkgASgDEg8KB291dGNvbWUYCiABKAkSDAoEY29kZRgLIAEoDRISCgphcHBsaWVkX21zGAwgASgDEhcKD2Fja25vd2xlZGdlZF9tcxgNIAEoAyIqChRDb25maWd1cmF0aW9uUGF5bG9hZBISCgpjaXBoZXJ0ZXh0GAEgASgMIlMKBk91dHB1dBISCgphbW91bnRfbXdoGAEgASgEEhAKCHF1YW50aXR5GAIgASgJEhEKCXRocmVzaG9sZBgDIAEoDRIQCghhY2NvdW50cxgEIAMoCSJCCgpWYWxpZGF0b3JzEjQKCnZhbGlkYXRvcnMYASADKAsyIC5lZHJlYW0ubGVkZ2VyLnYxLlZhbGlkYXRvclBvd2VyIlcKDVZhbGlkYXRvclZvdGUSEwoLcHJvcG9zYWxfaWQYASABKAQSMQoHdXBkYXRlcxgCIAMoCzIgLmVkcmVhbS5sZWRnZXIudjEuVmFsaWRhdG9yUG93ZXIiPAoJRXhjbHVzaW9uEg4KBnJlYXNvbhgBIAEoCRIOCgZoZWlnaHQYAiABKAMSDwoHdGltZV9tcxgDIAEoAyKNAQoOQmlnY2hhaW5PdXRwdXQSEAoIYXNzZXRfaWQYASABKAwSDgoGYW1vdW50GAIgASgEEg4KBm93bmVycxgDIAMoDBIUCgxpc190aHJlc2hvbGQYBCABKAgSEwoLZmluZ2VycHJpbnQYBSABKAwSDAoEY29zdBgGIAEoDRIQCghzcGVudF9ieRgHIAEoDCKYAQoHQXBwTWV0YRIOCgZoZWlnaHQYASABKAQSEAoIYXBwX2hhc2gYAiABKAwSFgoOaW5pdGlhbF9oZWlnaHQYAyABKAQSEQoJYW5jZXN0b3JzGAQgASgEEhcKD21heF9ibG9ja19ieXRlcxgFIAEoBBIQCghjaGFpbl9pZBgGIAEoCRIVCg1ibG9ja190aW1lX21zGAcgASgDIp4BCgxBcHBIYXNoUHJvb2YSEgoKc3RhdGVfcm9vdBgBIAEoDBIVCg1tb3VudGFpbl9yb290GAIgASgMEhYKDmFuY2VzdG9yX2NvdW50GAMgASgEEg8KBXN0YXRlGAQgASgMSAASMgoIYW5jZXN0b3IYBSABKAsyHi5lZHJlYW0ubGVkZ2VyLnYxLkFuY2VzdG9yUGF0aEgAQgYKBHBhdGgiHQoMQW5jZXN0b3JQYXRoEg0KBWF1bnRzGAEgAygMYgZwcm90bzM", [file_edream_ledger_v1_tx]);
 
 /**
  * `params`: what genesis fixes.
@@ -902,53 +902,30 @@ export const ExclusionSchema: GenMessage<Exclusion> = /*@__PURE__*/
   messageDesc(file_edream_ledger_v1_state, 20);
 
 /**
- * `bigchain/<transaction id>`: a BigchainDB transaction that took effect. What it says is in its block.
+ * `bigchain/<transaction id>/<index>`: an output of a BigchainDB transaction that took effect. What else the transaction says is in its block.
+ * A transaction without outputs has one of amount 0, so that it is known to be there.
  *
- * @generated from message edream.ledger.v1.BigchainTransaction
+ * @generated from message edream.ledger.v1.BigchainOutput
  */
-export type BigchainTransaction = Message<"edream.ledger.v1.BigchainTransaction"> & {
+export type BigchainOutput = Message<"edream.ledger.v1.BigchainOutput"> & {
   /**
-   * 32 bytes; of a CREATE empty: its own id.
+   * 32 bytes; of a CREATE empty: the transaction's own id.
    *
    * @generated from field: bytes asset_id = 1;
    */
   assetId: Uint8Array;
 
   /**
-   * @generated from field: uint32 output_count = 2;
-   */
-  outputCount: number;
-};
-
-/**
- * Describes the message edream.ledger.v1.BigchainTransaction.
- * Use `create(BigchainTransactionSchema)` to create a new message.
- */
-export const BigchainTransactionSchema: GenMessage<BigchainTransaction> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_state, 21);
-
-/**
- * `bigchainOutput/<transaction id>/<index>`: one of its outputs.
- *
- * @generated from message edream.ledger.v1.BigchainOutput
- */
-export type BigchainOutput = Message<"edream.ledger.v1.BigchainOutput"> & {
-  /**
-   * @generated from field: uint64 amount = 1;
+   * @generated from field: uint64 amount = 2;
    */
   amount: bigint;
 
   /**
-   * Of its condition, 32 bytes; empty if nothing can meet it.
+   * Keys of the condition, 32 bytes each, each once, sorted.
    *
-   * @generated from field: bytes fingerprint = 2;
+   * @generated from field: repeated bytes owners = 3;
    */
-  fingerprint: Uint8Array;
-
-  /**
-   * @generated from field: uint32 cost = 3;
-   */
-  cost: number;
+  owners: Uint8Array[];
 
   /**
    * @generated from field: bool is_threshold = 4;
@@ -956,16 +933,21 @@ export type BigchainOutput = Message<"edream.ledger.v1.BigchainOutput"> & {
   isThreshold: boolean;
 
   /**
-   * Keys of the condition, 32 bytes each, each once, sorted.
+   * Of a threshold: 32 bytes, empty if nothing can meet it; and its cost.
    *
-   * @generated from field: repeated bytes owners = 5;
+   * @generated from field: bytes fingerprint = 5;
    */
-  owners: Uint8Array[];
+  fingerprint: Uint8Array;
 
   /**
-   * Id of the transaction that spent it, 32 bytes; the rest is absent then.
+   * @generated from field: uint32 cost = 6;
+   */
+  cost: number;
+
+  /**
+   * Id of the transaction that spent it, 32 bytes; only the asset's id is left beside it.
    *
-   * @generated from field: bytes spent_by = 6;
+   * @generated from field: bytes spent_by = 7;
    */
   spentBy: Uint8Array;
 };
@@ -975,7 +957,7 @@ export type BigchainOutput = Message<"edream.ledger.v1.BigchainOutput"> & {
  * Use `create(BigchainOutputSchema)` to create a new message.
  */
 export const BigchainOutputSchema: GenMessage<BigchainOutput> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_state, 22);
+  messageDesc(file_edream_ledger_v1_state, 21);
 
 /**
  * Beside the tree, under `!meta`: where the application stands.
@@ -1028,7 +1010,7 @@ export type AppMeta = Message<"edream.ledger.v1.AppMeta"> & {
  * Use `create(AppMetaSchema)` to create a new message.
  */
 export const AppMetaSchema: GenMessage<AppMeta> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_state, 23);
+  messageDesc(file_edream_ledger_v1_state, 22);
 
 /**
  * The proof bytes of a query: the way from one value to the app hash
@@ -1081,7 +1063,7 @@ export type AppHashProof = Message<"edream.ledger.v1.AppHashProof"> & {
  * Use `create(AppHashProofSchema)` to create a new message.
  */
 export const AppHashProofSchema: GenMessage<AppHashProof> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_state, 24);
+  messageDesc(file_edream_ledger_v1_state, 23);
 
 /**
  * An RFC 6962 path. Which leaf it starts at follows from the height asked for: leaf i is the hash of the block at initial height + i.
@@ -1102,5 +1084,5 @@ export type AncestorPath = Message<"edream.ledger.v1.AncestorPath"> & {
  * Use `create(AncestorPathSchema)` to create a new message.
  */
 export const AncestorPathSchema: GenMessage<AncestorPath> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_state, 25);
+  messageDesc(file_edream_ledger_v1_state, 24);
 
