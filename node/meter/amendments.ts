@@ -70,13 +70,12 @@ export class Amendments {
   readonly #options: AmendmentsOptions;
   readonly #parts: AmendmentsParts;
   readonly #waiting = new Map<string, Waiting>();
-  readonly #unsealed: UnsealedReadings;
+  readonly #unsealed = new UnsealedReadings();
   #size = 0;
 
   constructor(options: AmendmentsOptions, parts: AmendmentsParts) {
     this.#options = options;
     this.#parts = parts;
-    this.#unsealed = new UnsealedReadings(options.intervalMs);
   }
 
   /** What is kept and cannot be sealed, of this meter or of all. */

@@ -7,7 +7,7 @@ export const UNSEALED_REASONS = {
 } as const;
 export type UnsealedReason = keyof typeof UNSEALED_REASONS;
 
-/** Late readings of one meter, all for one reason, of intervals that lie side by side. */
+/** Late readings of one meter, all for one reason, none of them more than a day from the next. */
 export interface UnsealedRun {
   readonly meterId: string;
   readonly reason: UnsealedReason;
@@ -16,6 +16,9 @@ export interface UnsealedRun {
   readonly fromMs: number;
   readonly toMs: number;
 }
+
+/** Readings that are closer belong to one run: what a meter was away for is a line or two to its owner, and not one for each interval. */
+const NEAR_MS = 86_400_000;
 
 /** Runs kept, about 100 bytes each. Beyond it a meter's next run is counted with its nearest one: the number of readings stays exact, the range gets wider. */
 export const MAX_UNSEALED_RUNS = 4096;
@@ -26,12 +29,7 @@ export const MAX_UNSEALED_RUNS = 4096;
  */
 export class UnsealedReadings {
   readonly #runs = new Map<string, UnsealedRun[]>();
-  readonly #intervalMs: number;
   #size = 0;
-
-  constructor(intervalMs: number) {
-    this.#intervalMs = intervalMs;
-  }
 
   /** Readings of one interval. */
   add(meterId: string, reason: UnsealedReason, timestampsMs: readonly number[]): void {
@@ -44,9 +42,8 @@ export class UnsealedReadings {
       fromMs = Math.min(fromMs, timestampMs);
       toMs = Math.max(toMs, timestampMs);
     }
-    // A run that ends in the interval before, or in this one, goes on: and two runs become one where it fills what was between them.
-    const isBeside = (run: UnsealedRun) =>
-      this.#number(run.fromMs) <= this.#number(toMs) + 1 && this.#number(run.toMs) >= this.#number(fromMs) - 1;
+    // Two runs become one where it fills what was between them.
+    const isBeside = (run: UnsealedRun) => run.fromMs <= toMs + NEAR_MS && run.toMs >= fromMs - NEAR_MS;
     const beside = runs.filter(isBeside);
     if (beside.length === 0 && this.#size >= MAX_UNSEALED_RUNS && runs.length > 0)
       beside.push(runs.reduce((a, b) => (distance(a, fromMs) <= distance(b, fromMs) ? a : b)));
@@ -66,10 +63,6 @@ export class UnsealedReadings {
       .flat()
       .filter((run) => meterId === undefined || run.meterId === meterId)
       .toSorted((a, b) => (a.meterId < b.meterId ? -1 : a.meterId > b.meterId ? 1 : a.fromMs - b.fromMs));
-  }
-
-  #number(timestampMs: number): number {
-    return Math.ceil(timestampMs / this.#intervalMs);
   }
 }
 
