@@ -18,7 +18,8 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Reading } from "../types/reading.ts";
 import { ReadingError } from "../types/reading.ts";
 import type { ReadingLog } from "./readingLog.ts";
-import { openReadingLog, type ReadingLogFile, type ReadingRange } from "./readingLog.ts";
+import { openReadingLog, type ReadingRange } from "./readingLog.ts";
+import type { ReadingLogFile } from "./readingLogFile.ts";
 import { MAX_BATCH_BYTES, ReadingLogError } from "./readingLogFormat.ts";
 
 let directory = "";

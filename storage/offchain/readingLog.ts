@@ -1,6 +1,7 @@
-import { open, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { decodeReading, READING_METER_ID_OFFSET, type Reading } from "../types/reading.ts";
+import { openLogFile, type ReadingLogFile } from "./readingLogFile.ts";
 import {
   encodeBatch,
   encodePayload,
@@ -27,13 +28,6 @@ export interface ReadingLogOptions {
   readonly openFile?: (path: string, flags: "wx" | "r+") => Promise<ReadingLogFile>;
 }
 
-/** The part of a FileHandle that the log writes with. */
-export interface ReadingLogFile {
-  write(bytes: Buffer, offset: number, length: number, position: number): Promise<{ readonly bytesWritten: number }>;
-  datasync(): Promise<void>;
-  close(): Promise<void>;
-}
-
 /** Readings of one meter, or of all, with afterMs < timestamp <= untilMs. */
 export interface ReadingRange {
   readonly meterId?: string;
@@ -53,7 +47,7 @@ const DEFAULTS = {
   maxPendingBytes: 8 * 1024 * 1024,
   maxWaitingAppends: 1024,
   keptFromBatch: 1,
-  openFile: (path: string, flags: "wx" | "r+"): Promise<ReadingLogFile> => open(path, flags),
+  openFile: openLogFile,
 };
 
 /**

@@ -1,6 +1,6 @@
 import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { ReadingLogFile } from "#storage/offchain/readingLog.ts";
+import { openLogFile, type ReadingLogFile } from "#storage/offchain/readingLogFile.ts";
 
 /** Bytes written one behind the other before the probe starts at the front of a new file, as a segment of the log would be. */
 const FILE_BYTES = 16 * 1024 * 1024;
@@ -40,7 +40,7 @@ export interface WrittenBatches {
 /** The log's own files, watched: in the time of a batch is also how long this busy process needed to hear that the disk was ready. */
 export function watchFiles(written: WrittenBatches): (path: string, flags: "wx" | "r+") => Promise<ReadingLogFile> {
   return async (path, flags) => {
-    const file = await open(path, flags);
+    const file = await openLogFile(path, flags);
     let beganMs: number | undefined;
     return {
       write(bytes, offset, length, position) {
