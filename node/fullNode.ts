@@ -16,6 +16,7 @@ import { timestampToMs } from "#storage/types/time.ts";
 import { txId } from "#storage/types/transaction.ts";
 import { createApi } from "./api/createApi.ts";
 import type { ApiPorts, NodeEvent, NodeStatus } from "./api/ports.ts";
+import type { BigchainNode } from "./bigchain/startBigchain.ts";
 import { homePaths } from "./configurationHome.ts";
 import type { ConsensusDriver, DriverParts } from "./consensusDriver.ts";
 import type { Collector } from "./light/collector.ts";
@@ -61,6 +62,8 @@ export async function startFullNode(
     readonly meters?:
       | { readonly meterKey: PrivateKey; readonly metersFile: MetersFile; readonly archiveKey?: PrivateKey }
       | undefined;
+    /** With BigchainDB's interface: of the member who brings its transactions. */
+    readonly bigchain?: PrivateKey | undefined;
   },
   { log, metrics }: NodeParts,
 ): Promise<RunningNode> {
@@ -101,6 +104,7 @@ export async function startFullNode(
   let network: Network | undefined;
   let driver: ConsensusDriver | undefined;
   let collector: Collector | undefined;
+  let bigchain: BigchainNode | undefined;
   const mempool = createMempool(
     {
       maxTxs: options.mempoolMaxTxs,
@@ -200,6 +204,7 @@ export async function startFullNode(
       apiEvents(committed);
       happenings.tell({ type: "block", committed });
       collector?.onBlock();
+      bigchain?.onBlock();
       log.info(
         { height: header.height, round: committed.commit.round, txs: txs.length, hash: hex(committed.blockId.hash) },
         "Committed block",
@@ -232,6 +237,19 @@ export async function startFullNode(
     };
     const own = { reader, app, mempool, network: net, tip, tier, log, fail };
     collector = opening.use(await startCollector(options, { chainId, ...keys.meters }, own));
+  }
+
+  if (keys.bigchain !== undefined) {
+    const { startBigchain } = await import("./bigchain/startBigchain.ts");
+    const fail = (error: unknown) => {
+      log.fatal(
+        { err: error },
+        "The index of BigchainDB transactions cannot go on: look at the cause before this node is started again",
+      );
+      done.reject(error);
+    };
+    const own = { store, blocks, reader, app, mempool, validators: () => running.state()?.validators, log, fail };
+    bigchain = opening.use(await startBigchain(options, { chainId, data, key: keys.bigchain, ...own }));
   }
 
   const status = (): NodeStatus => {
@@ -294,6 +312,7 @@ export async function startFullNode(
     proof: (id) => reader.proofFile(id),
     stateQuery: (request) => app.query(request),
     readings: readingsPort(tier, collector && (() => collector?.meters())),
+    ...(bigchain === undefined ? {} : { bigchain: bigchain.handle }),
   };
   const api = options.api ? await createApi(options, ports, { metrics, log }) : undefined;
   if (api !== undefined) opening.defer(() => api.close());
@@ -314,6 +333,7 @@ export async function startFullNode(
     role: options.role,
     api: api && { url: api.url },
     rpc: rpc && { url: rpc.url },
+    bigchain: bigchain && { url: bigchain.url, streamUrl: bigchain.streamUrl },
     peerId: net.peerId,
     addresses: net.addresses,
     stop,

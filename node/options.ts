@@ -76,6 +76,12 @@ export const OPTIONS = {
     "host:port",
     "Validator, full node: serve BigchainDB's event stream here, for example 127.0.0.1:9985",
   ),
+  bigchainKey: option(
+    TEXT,
+    "operator",
+    "",
+    "Name of the member's key that brings BigchainDB transactions onto the ledger and pays for their places",
+  ),
 
   logLevel: option(
     choice("fatal", "error", "warn", "info", "debug", "trace", "silent"),

@@ -7,6 +7,8 @@ export interface RunningNode {
   readonly api: { readonly url: string } | undefined;
   /** Where CometBFT's RPC listens, for example `http://127.0.0.1:26657`; undefined when it is switched off. */
   readonly rpc?: { readonly url: string } | undefined;
+  /** Where BigchainDB's HTTP API and event stream listen; undefined when they are switched off. */
+  readonly bigchain?: { readonly url: string | undefined; readonly streamUrl: string | undefined } | undefined;
   /** libp2p peer id in base58. */
   readonly peerId: string;
   /** libp2p multiaddresses this node listens on, with its peer id. */

@@ -37,7 +37,12 @@ export async function startNode(
     import("./api/metrics.ts"),
   ]);
   const meters = await metersOf(options, passphrase);
-  return startFullNode(options, genesis, { node, validator, meters }, { log, metrics: createMetrics() });
+  const bigchain = isBigchainOn(options) ? await loadKey(paths.keys, options.bigchainKey, passphrase) : undefined;
+  return startFullNode(options, genesis, { node, validator, meters, bigchain }, { log, metrics: createMetrics() });
+}
+
+function isBigchainOn({ bigchainListen, bigchainStreamListen }: NodeOptions): boolean {
+  return bigchainListen !== "" || bigchainStreamListen !== "";
 }
 
 /** What a full node that reads meters needs; undefined for all others. */

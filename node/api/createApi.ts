@@ -81,6 +81,8 @@ export async function createApi(
     { prefix: API_PREFIX },
   );
   await server.register(async (scope) => monitoringRoutes(scope, context));
+  const { bigchain } = ports;
+  if (bigchain !== undefined) await server.register(async (scope) => bigchainRoutes(scope, bigchain));
   server.decorate(
     "printedRoutes",
     [...paths].filter((path) => !path.startsWith("/docs/")),
@@ -105,6 +107,16 @@ export async function createApi(
     throw new ApiStartError({ code: "API_ADDRESS_UNAVAILABLE", host, port, reason }, { cause: error });
   }
   return { url: serverUrl(server.server, options.apiHost), server, close };
+}
+
+/** Requests as they come, with bodies unread; the token and the limit of requests are the node's own. */
+function bigchainRoutes(scope: FastifyInstance, handle: NonNullable<ApiPorts["bigchain"]>): void {
+  scope.removeAllContentTypeParsers();
+  scope.addContentTypeParser("*", (_request, _body, done) => done(null));
+  scope.all("/api/v1/*", { schema: { hide: true } as object }, (request, reply) => {
+    reply.hijack();
+    void handle(request.raw, reply.raw);
+  });
 }
 
 /** Loaded only when wanted: the document and its page take 4 MB (Node 24.21). */

@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ExecTxResult, QueryRequest, QueryResponse } from "#consensus/abci.ts";
 import type { TimeRange } from "#storage/offchain/readingStore.ts";
 import type { Block } from "#storage/types/block.ts";
@@ -41,6 +42,8 @@ export interface ApiPorts {
   readonly light?: () => Answer<object>;
   /** `Application.query`; a light node may ask a full node. Members, meters, accounts and outputs are answered from it. */
   readonly stateQuery?: (request: QueryRequest) => Answer<QueryResponse>;
+  /** BigchainDB's HTTP API, which then answers below /api/v1 too (node/bigchain). */
+  readonly bigchain?: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
   /** Readings of one meter, or of all, by time within a series; of a node that keeps readings (node/analytics: storeReadings, logReadings). */
   readonly readings?: ((meterId: string | undefined, range: TimeRange) => AsyncIterable<Reading>) | undefined;
 }

@@ -41,6 +41,8 @@ export interface AssetIndexer extends AsyncDisposable {
   onBlock(): void;
   /** Told of every transaction once what can be asked about it is in the index. Answers what ends this. */
   subscribe(listener: (decision: BigchainDecision) => void): () => void;
+  /** Told of every block that is in the index now, after its transactions. */
+  onHeight(listener: (height: number) => void): () => void;
 }
 
 /**
@@ -57,6 +59,7 @@ export async function startAssetIndexer(
   }: { readonly onFault: (error: unknown) => void; readonly onGap: (from: number, to: number) => void },
 ): Promise<AssetIndexer> {
   const listeners = new Set<(decision: BigchainDecision) => void>();
+  const heightListeners = new Set<(height: number) => void>();
   let cursor: AssetCursor | undefined = await loadAssetCursor(store);
   let isStopped = false;
   let running: Promise<void> | undefined;
@@ -83,6 +86,7 @@ export async function startAssetIndexer(
       cursor = { height, blockHash: block.blockHash, firstHeight: cursor?.firstHeight ?? height };
       for (const { id, assetId, accepted: isAccepted, log } of block.transactions)
         for (const listener of listeners) listener({ id, assetId, height, accepted: isAccepted, log });
+      for (const listener of heightListeners) listener(height);
     }
   }
 
@@ -117,6 +121,10 @@ export async function startAssetIndexer(
     subscribe(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);
+    },
+    onHeight(listener) {
+      heightListeners.add(listener);
+      return () => void heightListeners.delete(listener);
     },
     async [Symbol.asyncDispose]() {
       isStopped = true;

@@ -50,7 +50,7 @@ export interface BigchainPorts {
   /** Of a body; undefined for one that is no JSON. Never throws. */
   validate(body: Uint8Array): Promise<BigchainVerdict | undefined>;
   /** Hands a valid transaction to the mempool. */
-  submit(json: string): Promise<BigchainSubmission>;
+  submit(id: string, json: string): Promise<BigchainSubmission>;
   /** The last block that is in the index. */
   height(): number;
   validators(): readonly BigchainValidator[];

@@ -31,7 +31,7 @@ export async function submitTransaction(
   if (mode === "commit" && waiter === undefined)
     return errorAnswer(500, "Internal error - too many transactions are waited for", "TOO_MANY_CLIENTS");
   try {
-    const refusal = refusalOf(await ports.submit(json));
+    const refusal = refusalOf(await ports.submit(id, json));
     if (refusal !== undefined) return refusal;
     if (waiter === undefined) return echo;
     return commitAnswer(await waiter.decided, echo);

@@ -46,7 +46,7 @@ export async function startTestBigchain({
   const ports: BigchainPorts = {
     queries: assets.queries,
     validate: (body) => checkBody(body, assets.queries, rules),
-    async submit(json) {
+    async submit(_id, json) {
       if (started.nextSubmission !== undefined) return started.nextSubmission();
       const parsed = parseAssetTransaction(json);
       if (!parsed.accepted) throw new Error(`validated, and no transaction: ${parsed.reason}`);
