@@ -1,0 +1,26 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { Bridge } from "#contracts/abi/Bridge.ts";
+import { FingerprintRegistry } from "#contracts/abi/FingerprintRegistry.ts";
+import { Outbox } from "#contracts/abi/Outbox.ts";
+
+const sources = (folder: string) =>
+  readdirSync(folder)
+    .filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"))
+    .map((name) => readFileSync(`${folder}/${name}`, "utf8"));
+
+test("the README has every code of the bridge, and no other", () => {
+  const readme = readFileSync(`${import.meta.dirname}/README.md`, "utf8");
+  const documented = [...readme.matchAll(/^\| `((?:BRIDGE|EVM)_[A-Z_]+)` \|/gm)].map(([, code]) => code);
+  const texts = [...sources(import.meta.dirname), ...sources(`${import.meta.dirname}/evm`)].join("\n");
+  const thrown = [...texts.matchAll(/(?:code: |rejected\(\s*)"((?:BRIDGE|EVM)_[A-Z_]+)"/g)].map(([, code]) => code);
+  expect(documented).toEqual([...new Set(thrown)].sort());
+});
+
+test("the README of the contracts names every error of bridge, outbox and registry", () => {
+  const readme = readFileSync(`${import.meta.dirname}/../contracts/README.md`, "utf8");
+  for (const { interface: contractInterface } of [Bridge, Outbox, FingerprintRegistry])
+    contractInterface.forEachError(({ name }) => {
+      if (!/^(Ownable|AccessControl|SafeCast)/.test(name)) expect(readme, name).toContain(`\`${name}\``);
+    });
+});
