@@ -8,7 +8,7 @@ import { type ReadingStore, ReadingStoreError } from "#storage/offchain/readingS
 import { openReadingQueue, openReadingStore } from "../offchain/openTier.ts";
 import { forwardNameOf, storeAddressOf, tierFolders } from "../offchain/secondTier.ts";
 import { TierError } from "../offchain/tierAddress.ts";
-import { cliError } from "./cliError.ts";
+import { type CliError, cliError } from "./cliError.ts";
 import type { CommandContext } from "./context.ts";
 
 export interface TierFlags {
@@ -50,11 +50,7 @@ export async function told<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
-    if (error instanceof TierError) {
-      const hint =
-        "hint" in error.details ? error.details.hint : "make the file with `user:password` in its first line";
-      throw cliError("usage", error.code, error.message, hint);
-    }
+    if (error instanceof TierError) throw tierAdvice(error);
     const isAway =
       (error instanceof ReadingQueueError && error.code === "READING_QUEUE_UNREACHABLE") ||
       (error instanceof ReadingStoreError && error.code === "READING_STORE_UNREACHABLE");
@@ -62,6 +58,21 @@ export async function told<T>(work: Promise<T>): Promise<T> {
     if (error instanceof ReadingStoreError && error.code === "READING_STORE_REFUSED")
       throw cliError("usage", error.code, error.message, "name another store");
     throw error;
+  }
+}
+
+function tierAdvice({ details }: TierError): CliError {
+  switch (details.code) {
+    case "READING_TIER_ADDRESS_MALFORMED":
+      return cliError("usage", details.code, `${JSON.stringify(details.address)}: ${details.reason}`, details.hint);
+    case "READING_TIER_ADDRESS_HAS_CREDENTIALS":
+      return cliError("usage", details.code, `${details.address} came with a user or a password`, details.hint);
+    case "READING_TIER_CREDENTIALS_UNREADABLE": {
+      const hint = "make the file with `user:password` in its first line";
+      return cliError("usage", details.code, `cannot use ${details.file}: ${details.reason}`, hint);
+    }
+    case "READING_TIER_MISSING":
+      return cliError("usage", details.code, `${details.folder}: ${details.reason}`, details.hint);
   }
 }
 

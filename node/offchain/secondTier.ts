@@ -141,7 +141,8 @@ class NodeSecondTier implements SecondTier {
         this.#isAway = false;
         this.#log.info(facts, text);
       },
-      warn: (facts: object, text: string) => this.#failed(facts, text),
+      // What has a link is about the connection; a message that is no readings is not.
+      warn: (facts: object, text: string) => this.#failed(facts, text, "link" in facts),
     };
     const credentialsFile = this.#options.readingQueueCredentialsFile;
     const options = { credentialsFile, logger: logger as Pick<Logger, "info" | "warn"> };
@@ -233,12 +234,12 @@ class NodeSecondTier implements SecondTier {
       }
   }
 
-  #failed(facts: object, text: string): void {
+  #failed(facts: object, text: string, isAway = true): void {
     const { err, reason = err instanceof Error ? err.message : undefined } = facts as {
       readonly err?: unknown;
       readonly reason?: unknown;
     };
-    this.#isAway = true;
+    if (isAway) this.#isAway = true;
     this.#lastError = { atMs: this.#nowMs(), reason: reason === undefined ? text : `${text}: ${String(reason)}` };
     this.#log.warn(facts, text);
   }
