@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { eventually } from "#node/testNetwork.ts";
 import { type RunningNet, startNet } from "./net.ts";
 import { lightView, nodeView } from "./observe.ts";
 import { runOperator } from "./operator.ts";
@@ -18,10 +19,6 @@ afterAll(async () => {
   await net?.stop();
   rmSync(directory, { recursive: true, force: true });
 }, TIMEOUT_MS);
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 100));
-}
 
 /** A file of half hours of one household. */
 function file(name: string, household: string, slots: Readonly<Record<string, number>>): string {
@@ -75,16 +72,16 @@ test(
     expect(meter).toMatchObject({ meterId, quantity: "electricity", direction: "import" });
     net = startNet(prepared);
     const [first, second] = net.nodes;
-    await until(async () => ((await nodeView(first?.apiUrl ?? ""))?.height ?? 0) > 0);
+    await eventually(async () => ((await nodeView(first?.apiUrl ?? ""))?.height ?? 0) > 0);
     await enrol(validator, meter);
     const view = async () => (await lightView(second?.apiUrl ?? ""))?.intervals;
-    await until(async () => (await view())?.finalised === 2);
+    await eventually(async () => (await view())?.finalised === 2);
     expect(await view()).toMatchObject({ finalisedReadings: 3, finalisedMwh: "700000", rejected: 0 });
 
     const late = file("late.csv", "MAC000002", { "14:30": 0.3 });
     await runOperator(light, "meter", "add", "--type", "csv", "--name", "late", "--set", `path=${late}`);
     second?.process.kill("SIGTERM");
-    await until(async () => (await view())?.finalised === 3);
+    await eventually(async () => (await view())?.finalised === 3);
     expect(await view()).toMatchObject({ finalisedReadings: 4, finalisedMwh: "1000000", rejected: 0 });
     const answer = await fetch(`${first?.apiUrl}/ledger/v1/meters/${encodeURIComponent(meterId)}/amendments`);
     const { amendments } = (await answer.json()) as { amendments: readonly Record<string, unknown>[] };
@@ -115,10 +112,10 @@ test(
       };
       // Its intervals are closed before the ledger knows the meter: they wait, also while the node is away.
       const closed = () => existsSync(join(full, "data", "light", "CURRENT"));
-      await until(async () => closed() && ((await nodeView(second?.apiUrl ?? ""))?.height ?? 0) > 1);
+      await eventually(async () => closed() && ((await nodeView(second?.apiUrl ?? ""))?.height ?? 0) > 1);
       second?.process.kill("SIGTERM");
       await enrol(validator, meter);
-      await until(async () => /"intervalCount":"2"/.test(await chainOf()));
+      await eventually(async () => /"intervalCount":"2"/.test(await chainOf()));
       expect(await chainOf()).toContain('"readingCount":"3"');
     } finally {
       await dso.stop();

@@ -39,10 +39,23 @@ function startApi(options: { readonly apiTokenFile?: string } = {}, source: Port
   return startTestApi({ ports: { ...createTestNode().ports, readings: source } as Ports }, options);
 }
 
+/** What the tests look at, each on its route's answer. */
+interface Answer extends ApiErrorBody {
+  readonly weekday: readonly unknown[];
+  readonly found: Readonly<Record<string, number>>;
+  readonly anomalies: readonly unknown[];
+  readonly meters: readonly { readonly meterId: string }[];
+  readonly bills: readonly {
+    readonly period: string;
+    readonly costNano: string;
+    readonly bands: readonly { readonly energyMwh: string }[];
+  }[];
+  readonly tariff: { readonly hash: string };
+}
+
 async function getJson(url: string, init?: RequestInit) {
   const response = await fetch(url, init);
-  // biome-ignore lint/suspicious/noExplicitAny: answers of many shapes
-  return { status: response.status, body: (await response.json()) as any };
+  return { status: response.status, body: (await response.json()) as Answer };
 }
 
 function postCost(url: string, body: object) {
@@ -85,18 +98,16 @@ test.each(STARTS)("%s: profile, anomalies, fleet and cost of the readings a node
   );
 
   const fleet = await getJson(`${base}/fleet?from=${Date.UTC(2013, 1, 20)}&to=${Date.UTC(2013, 2, 20)}`);
-  expect(fleet.body.meters.map(({ meterId }: { meterId: string }) => meterId)).toEqual([
-    "lcl:MAC000178",
-    "lcl:MAC000320",
-  ]);
+  expect(fleet.body.meters.map(({ meterId }) => meterId)).toEqual(["lcl:MAC000178", "lcl:MAC000320"]);
 
   const body = { meter: "lcl:MAC000178", from: FROM, to: TO, zone: "Europe/London", rates: RATES, tariff: WEEKLY };
   const cost = await postCost(api.url, { ...body, period: "month" });
   expect(cost.status, JSON.stringify(cost.body)).toBe(200);
-  expect(cost.body.bills.map(({ period }: { period: string }) => period)).toEqual(["2013-01", "2013-02", "2013-03"]);
+  expect(cost.body.bills.map(({ period }) => period)).toEqual(["2013-01", "2013-02", "2013-03"]);
   const [bill] = (await postCost(api.url, body)).body.bills;
-  const [day, night] = bill.bands;
-  expect(BigInt(bill.costNano)).toBe(BigInt(day.energyMwh) * 30_000n + BigInt(night.energyMwh) * 15_500n);
+  const [day = 0n, night = 0n] = (bill?.bands ?? []).map(({ energyMwh }) => BigInt(energyMwh));
+  expect(day).toBeGreaterThan(0n);
+  expect(BigInt(bill?.costNano ?? -1)).toBe(day * 30_000n + night * 15_500n);
   expect(cost.body.tariff.hash).toMatch(/^[0-9a-f]{64}$/);
 });
 
@@ -105,7 +116,7 @@ test.each(STARTS)("%s: what is not allowed is the caller's fault, with the reaso
   const base = `${api.url}/ledger/v1/analytics`;
   const codes = async (path: string) => {
     const { status, body } = await getJson(`${base}${path}`);
-    return [status, (body as ApiErrorBody).code];
+    return [status, body.code];
   };
   const bad = [400, "BAD_REQUEST"];
   const days = (count: number) => FROM + count * 86_400_000;
@@ -140,7 +151,7 @@ test("a request that would look at too many readings ends, and others are answer
   const endless = getJson(`${api.url}/ledger/v1/analytics/profile?${METER}`);
   expect((await getJson(`${api.url}/health`)).status).toBe(200);
   const { status, body } = await endless;
-  expect([status, body.details.code, body.details.max]).toEqual([
+  expect([status, body.details?.code, body.details?.max]).toEqual([
     400,
     "ANALYTICS_TOO_MANY_READINGS",
     MAX_REQUEST_READINGS,

@@ -13,13 +13,9 @@ import {
   type StoreReport,
   type TimeRange,
 } from "#storage/offchain/readingStore.ts";
+import { checkErasable, conflictsOf, type StoredBytes, storedReadingOf } from "#storage/offchain/readingStoreRules.ts";
 import { retentionBy } from "#storage/offchain/retention.ts";
-import {
-  decodeRecordOf,
-  decodeStoredReading,
-  encodeStoredReading,
-  encodeTombstone,
-} from "#storage/offchain/storedReading.ts";
+import { encodeStoredReading, encodeTombstone } from "#storage/offchain/storedReading.ts";
 import { encodeReading, MAX_READING_TIME_MS, type Reading } from "#storage/types/reading.ts";
 import { unreachable } from "./cassandraErrors.ts";
 import { LeaseLost, WriterLease } from "./cassandraLease.ts";
@@ -156,25 +152,20 @@ class CassandraStore implements ReadingStore {
 
   async *read(series: ReadingSeries, range: TimeRange = {}): AsyncGenerator<StoredReading> {
     this.#checkOpen();
-    for await (const row of this.#inRange(this.#cql.range, series, range)) {
-      const timestampMs = Number(row.timestamp_ms);
-      const stored = decodeStoredReading(row.entry as Buffer, series, timestampMs);
-      if (typeof stored === "string") throw corrupt(series, timestampMs, stored);
-      yield stored;
-    }
+    for await (const row of this.#inRange(this.#cql.range, series, range))
+      yield storedReadingOf(bytesOf(row, "entry"), series);
   }
 
   async *conflicts(series: ReadingSeries, range: TimeRange = {}): AsyncGenerator<ReadingConflict> {
     this.#checkOpen();
-    for await (const row of this.#inRange(this.#cql.conflicts, series, range)) {
-      const timestampMs = Number(row.timestamp_ms);
-      const rejected = decodeRecordOf(row.record as Buffer, series, timestampMs);
-      if (typeof rejected === "string") throw corrupt(series, timestampMs, rejected);
-      const place = { meterId: series.meterId, column: seriesColumn(series), day: dayOf(timestampMs), series };
-      const kept = (await this.#stored(place, [timestampMs])).get(timestampMs)?.stored;
-      if (kept?.type !== "reading") throw corrupt(series, timestampMs, "the reading it is in conflict with is gone");
-      yield { kept: kept.reading, rejected };
+    const rows = this.#inRange(this.#cql.conflicts, series, range);
+    async function* records() {
+      for await (const row of rows) yield bytesOf(row, "record");
     }
+    yield* conflictsOf(records(), series, async (timestampMs) => {
+      const place = { meterId: series.meterId, column: seriesColumn(series), day: dayOf(timestampMs), series };
+      return (await this.#stored(place, [timestampMs])).get(timestampMs)?.stored;
+    });
   }
 
   erase(
@@ -183,27 +174,24 @@ class CassandraStore implements ReadingStore {
     leafHashOf: (reading: Reading) => Uint8Array | undefined,
   ): Promise<ErasureCounts> {
     return this.#exclusively(async () => {
-      const { meterId, quantity } = series;
-      if (this.retentionOf(series) === "billing")
-        throw new ReadingStoreError({ code: "READING_STORE_RETENTION_KEPT", meterId, quantity });
+      checkErasable(this, series);
       await this.#hold();
       const counts = { erased: 0, conflicts: 0, earlier: 0 };
-      const [meter, column] = [meterId, seriesColumn(series)];
+      const column = seriesColumn(series);
       // First the conflicts: as long as one is there, so is the reading that it names.
       for await (const _conflict of this.#inRange(this.#cql.conflicts, series, range)) counts.conflicts += 1;
       for await (const { day, firstMs, lastMs } of this.#days(series, range)) {
-        const place = [this.#lease.writeTime(), meter, column, day, firstMs, lastMs];
+        const place = [this.#lease.writeTime(), series.meterId, column, day, firstMs, lastMs];
         await this.#execute(this.#cql.forget, place, EVERYWHERE);
       }
       let batch: Erasure[] = [];
       for await (const row of this.#inRange(this.#cql.written, series, range)) {
-        const timestampMs = Number(row.timestamp_ms);
-        const stored = decodeStoredReading(row.entry as Buffer, series, timestampMs);
-        if (typeof stored === "string") throw corrupt(series, timestampMs, stored);
+        const stored = storedReadingOf(bytesOf(row, "entry"), series);
         if (stored.type === "erased") {
           counts.earlier += 1;
           continue;
         }
+        const { timestampMs } = stored.reading;
         const day = dayOf(timestampMs);
         if (batch.length >= MAX_BATCH_ROWS || (batch[0]?.day ?? day) !== day) {
           await this.#bury(series, batch);
@@ -393,10 +381,8 @@ class CassandraStore implements ReadingStore {
       const some = times.slice(at, at + MAX_BATCH_ROWS).map(BigInt);
       const { rows } = await this.#execute(this.#cql.some, [meterId, column, day, some], QUORUM);
       for (const row of rows) {
-        const timestampMs = Number(row.timestamp_ms);
-        const stored = decodeStoredReading(row.entry as Buffer, series, timestampMs);
-        if (typeof stored === "string") throw corrupt(series, timestampMs, stored);
-        found.set(timestampMs, { stored, entry: row.entry as Buffer });
+        const stored = storedReadingOf(bytesOf(row, "entry"), series);
+        found.set(Number(row.timestamp_ms), { stored, entry: row.entry as Buffer });
       }
     }
     return found;
@@ -528,6 +514,6 @@ interface Erasure {
   readonly written: bigint;
 }
 
-function corrupt({ meterId, quantity }: ReadingSeries, timestampMs: number, reason: string): ReadingStoreError {
-  return new ReadingStoreError({ code: "READING_STORE_CORRUPT", meterId, quantity, timestampMs, reason });
+function bytesOf(row: types.Row, column: "entry" | "record"): StoredBytes {
+  return { timestampMs: Number(row.timestamp_ms), bytes: row[column] as Buffer };
 }

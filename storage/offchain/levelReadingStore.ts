@@ -25,8 +25,9 @@ import {
   seriesOf,
   type TimeRange,
 } from "./readingStore.ts";
+import { checkErasable, conflictsOf, corruptReading, type StoredBytes, storedReadingOf } from "./readingStoreRules.ts";
 import { retentionBy } from "./retention.ts";
-import { decodeRecordOf, decodeStoredReading, encodeStoredReading, encodeTombstone } from "./storedReading.ts";
+import { encodeStoredReading, encodeTombstone } from "./storedReading.ts";
 
 export interface LevelReadingStoreOptions {
   /** Default: DEFAULT_RETENTION. */
@@ -102,24 +103,16 @@ class LevelReadingStore implements ReadingStore {
   }
 
   async *#read(series: ReadingSeries, range: TimeRange): AsyncGenerator<StoredReading> {
-    for await (const [key, bytes] of this.#entries(series, timeBounds(series, "storedReading", range))) {
-      const timestampMs = placeOf(key)?.timestampMs ?? -1;
-      const stored = decodeStoredReading(bytes, series, timestampMs);
-      if (typeof stored === "string") throw corrupt(series, timestampMs, stored);
-      yield stored;
-    }
+    for await (const entry of this.#entries(series, timeBounds(series, "storedReading", range)))
+      yield storedReadingOf(entry, series);
   }
 
   async *conflicts(series: ReadingSeries, range: TimeRange = {}): AsyncGenerator<ReadingConflict> {
     this.#checkOpen();
-    for await (const [key, bytes] of this.#entries(series, timeBounds(series, "readingConflict", range))) {
-      const timestampMs = placeOf(key)?.timestampMs ?? -1;
-      const rejected = decodeRecordOf(bytes, series, timestampMs);
-      if (typeof rejected === "string") throw corrupt(series, timestampMs, rejected);
-      const kept = await this.#stored(readingKey(series, timestampMs), series, timestampMs);
-      if (kept?.type !== "reading") throw corrupt(series, timestampMs, "the reading it is in conflict with is gone");
-      yield { kept: kept.reading, rejected };
-    }
+    const records = this.#entries(series, timeBounds(series, "readingConflict", range));
+    yield* conflictsOf(records, series, (timestampMs) =>
+      this.#stored(readingKey(series, timestampMs), series, timestampMs),
+    );
   }
 
   erase(
@@ -128,9 +121,7 @@ class LevelReadingStore implements ReadingStore {
     leafHashOf: (reading: Reading) => Uint8Array | undefined,
   ): Promise<ErasureCounts> {
     return this.#exclusively(async () => {
-      const { meterId, quantity } = series;
-      if (this.retentionOf(series) === "billing")
-        throw new ReadingStoreError({ code: "READING_STORE_RETENTION_KEPT", meterId, quantity });
+      checkErasable(this, series);
       const counts = { erased: 0, conflicts: 0, earlier: 0 };
       let operations: StoreOperation[] = [];
       const write = async (): Promise<void> => {
@@ -240,15 +231,13 @@ class LevelReadingStore implements ReadingStore {
     const bytes = await this.#store.get(key).catch((error: unknown) => {
       throw corruptBy(error, series, timestampMs);
     });
-    if (bytes === undefined) return undefined;
-    const stored = decodeStoredReading(bytes, series, timestampMs);
-    if (typeof stored === "string") throw corrupt(series, timestampMs, stored);
-    return stored;
+    return bytes === undefined ? undefined : storedReadingOf({ timestampMs, bytes }, series);
   }
 
-  async *#entries(series: ReadingSeries, bounds: KeyBounds): AsyncGenerator<readonly [Uint8Array, Uint8Array]> {
+  async *#entries(series: ReadingSeries, bounds: KeyBounds): AsyncGenerator<StoredBytes> {
     try {
-      yield* this.#store.iterate(bounds);
+      for await (const [key, bytes] of this.#store.iterate(bounds))
+        yield { timestampMs: placeOf(key)?.timestampMs ?? -1, bytes };
     } catch (error) {
       throw corruptBy(error, series, -1);
     }
@@ -299,15 +288,10 @@ class LevelReadingStore implements ReadingStore {
 
 const EMPTY = new Uint8Array(0);
 
-function corrupt(series: ReadingSeries, timestampMs: number, reason: string): ReadingStoreError {
-  const { meterId, quantity } = series;
-  return new ReadingStoreError({ code: "READING_STORE_CORRUPT", meterId, quantity, timestampMs, reason });
-}
-
 /** A value that fails its checksum, as the reading it was; any other error as it is. timestampMs: where it is known already, else -1. */
 function corruptBy(error: unknown, series: ReadingSeries, timestampMs: number): unknown {
   if (!(error instanceof StoreError) || error.details.code !== "STORE_VALUE_CORRUPT") return error;
   const key = Buffer.from(error.details.key, "hex");
   const place = placeOf(Buffer.concat([Buffer.of(key.length === 0 ? 0 : (readingKey(series, 0)[0] as number)), key]));
-  return corrupt(series, place?.timestampMs ?? timestampMs, error.details.reason);
+  return corruptReading(series, place?.timestampMs ?? timestampMs, error.details.reason);
 }

@@ -1,18 +1,14 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { testReadmeFiles } from "../testReadme.ts";
 import { CONNECTION_OPTIONS } from "./connectionOptions.ts";
 import { MQTT_FORMATS } from "./mqttInput.ts";
 
 const FOLDER = `${import.meta.dirname}/..`;
 const readmeOf = (name: string): string => readFileSync(`${FOLDER}/${name}/README.md`, "utf8");
 
-test.each(["mqtt", "lorawan"])("the README of %s has every file of the folder, and no other", (name) => {
-  const sources = readdirSync(`${FOLDER}/${name}`).filter((file) => /\.ts$/.test(file) && !/test/i.test(file));
-  const files = [...readmeOf(name).matchAll(/^\| (`\w+\.ts`.*?) +\|/gm)].flatMap(([, row = ""]) =>
-    [...row.matchAll(/`(\w+\.ts)`/g)].map(([, file]) => file),
-  );
-  expect(files.toSorted()).toStrictEqual(sources.toSorted());
-});
+for (const name of ["mqtt", "lorawan"])
+  testReadmeFiles(`${FOLDER}/${name}`, `the README of ${name} has every file of the folder, and no other`);
 
 test("it has every option and every format", () => {
   const readme = readmeOf("mqtt");
