@@ -1,5 +1,5 @@
 import type { AssetState, RecordedOutput } from "#storage/assets/assetState.ts";
-import type { AssetOutput, AssetRules, AssetTransaction } from "#storage/assets/assetTransaction.ts";
+import type { AssetFacts, AssetOutput, AssetRules } from "#storage/assets/assetTransaction.ts";
 import { type AssetErrorClass, type AssetRefusal, refusalText, refused } from "#storage/assets/assetVerdict.ts";
 import { type Condition, conditionOf, conditionUri, ed25519Condition, keysOf } from "#storage/assets/condition.ts";
 import { parseAssetTransaction } from "#storage/assets/parseTransaction.ts";
@@ -66,7 +66,7 @@ export function carryBigchainTransaction(
 
 /** What a transaction is by itself. It depends on its bytes and the ledger's rules alone, so that CheckTx and the block can share it. */
 interface CheckedTransaction {
-  readonly transaction: AssetTransaction;
+  readonly transaction: AssetFacts;
   readonly signaturesHold: boolean;
 }
 
@@ -85,9 +85,11 @@ function checkedOf(message: MsgBigchainTransaction, rules: AssetRules): CheckedT
 function check(bytes: Uint8Array, rules: AssetRules): CheckedTransaction | AssetRefusal {
   const verdict = parseAssetTransaction(bytes);
   if (!verdict.accepted) return verdict;
-  const transaction = verdict.value;
-  if (Buffer.compare(Buffer.from(transaction.canonical), bytes) !== 0)
+  const { canonical, id, operation, assetId, inputs, outputs } = verdict.value;
+  if (Buffer.compare(Buffer.from(canonical), bytes) !== 0)
     return refused("MalformedTransaction", "not in canonical form");
+  // What is kept for the block holds nothing of the parsed JSON, which is several times as large as its text.
+  const transaction: AssetFacts = { id, operation, assetId, inputs, outputs };
   return validateStateless(transaction, rules) ?? { transaction, signaturesHold: signaturesHold(transaction) };
 }
 
@@ -132,7 +134,7 @@ function conditionIn({ owners, isThreshold, fingerprint, cost }: BigchainOutput)
   return fingerprint.length === 0 ? undefined : { type: "threshold-sha-256", fingerprint, cost };
 }
 
-function record({ state, events }: MessageContext, transaction: AssetTransaction): void {
+function record({ state, events }: MessageContext, transaction: AssetFacts): void {
   const { id, assetId, operation, inputs, outputs } = transaction;
   const ofAsset = { assetId: operation === "CREATE" ? new Uint8Array(0) : bytesOf(assetId) };
   if (outputs.length === 0) state.put("bigchain", outputId(id, 0), newRecord("bigchain", ofAsset));

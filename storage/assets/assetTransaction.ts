@@ -38,8 +38,8 @@ export interface AssetOutput {
   readonly publicKeys: readonly string[] | null;
 }
 
-/** A transaction whose id, schema, names and values are checked; nothing is known of its signatures and its inputs. */
-export interface AssetTransaction {
+/** What the rules look at. */
+export interface AssetFacts {
   /** 64 hex digits: SHA3-256. */
   readonly id: string;
   readonly operation: "CREATE" | "TRANSFER";
@@ -48,6 +48,10 @@ export interface AssetTransaction {
   /** One of a CREATE, one or more of a TRANSFER. */
   readonly inputs: readonly AssetInput[];
   readonly outputs: readonly AssetOutput[];
+}
+
+/** A transaction whose id, schema, names and values are checked; nothing is known of its signatures and its inputs. */
+export interface AssetTransaction extends AssetFacts {
   /** All of it, with `id`, as it was parsed. */
   readonly body: JsonObject;
   /** Canonical JSON of all of it. */

@@ -1,11 +1,11 @@
 import type { AssetState, RecordedOutput } from "./assetState.ts";
-import type { AssetTransaction } from "./assetTransaction.ts";
+import type { AssetFacts } from "./assetTransaction.ts";
 import { recordedOutput } from "./validateTransaction.ts";
 
 /** What is known of transactions, in memory: for the memory store and for tests. */
 export interface MemoryAssetState extends AssetState {
   /** Records a valid transaction. */
-  apply(transaction: AssetTransaction): void;
+  apply(transaction: AssetFacts): void;
 }
 
 export function createMemoryAssetState(): MemoryAssetState {

@@ -1,6 +1,6 @@
 import { publicKeyBytes } from "./assetIndexKeys.ts";
 import type { AssetState, RecordedOutput } from "./assetState.ts";
-import type { AssetInput, AssetOutput, AssetRules, AssetTransaction } from "./assetTransaction.ts";
+import type { AssetFacts, AssetInput, AssetOutput, AssetRules } from "./assetTransaction.ts";
 import { type AssetRefusal, refused } from "./assetVerdict.ts";
 import { type ConditionDetails, conditionOf, conditionUri, ed25519Condition, keysOf } from "./condition.ts";
 import {
@@ -12,7 +12,7 @@ import {
 } from "./fulfillment.ts";
 
 /** Whether every input has a fulfillment whose signatures hold; which conditions they must meet is the state's to say. About 45 µs each. */
-export function signaturesHold({ inputs }: AssetTransaction): boolean {
+export function signaturesHold({ inputs }: AssetFacts): boolean {
   return inputs.every(
     ({ fulfillment, message }) => fulfillment !== undefined && verifyFulfillment(fulfillment, message),
   );
@@ -25,7 +25,7 @@ export function signaturesHold({ inputs }: AssetTransaction): boolean {
  *  c. fulfillments are in the one encoding DER has for them, so that nobody else can give the transaction another id
  *  d. the `owners_before` of a CREATE are those who signed, or could have
  */
-export function validateStateless(transaction: AssetTransaction, rules: AssetRules): AssetRefusal | undefined {
+export function validateStateless(transaction: AssetFacts, rules: AssetRules): AssetRefusal | undefined {
   if (rules !== "strict") return undefined;
   for (const [index, output] of transaction.outputs.entries()) {
     const refusal = checkOutput(output, index);
@@ -88,7 +88,7 @@ function isOfSigner(fingerprint: string, fulfillment: NonNullable<AssetInput["fu
  * `signaturesHold` is what the function of that name answers: it is asked for once and kept, because CheckTx and the block need it.
  */
 export function validateStateful(
-  transaction: AssetTransaction,
+  transaction: AssetFacts,
   state: AssetState,
   rules: AssetRules,
   signaturesHold: boolean,
@@ -98,17 +98,13 @@ export function validateStateful(
     : validateTransfer(transaction, state, rules, signaturesHold);
 }
 
-function validateCreate(
-  { id }: AssetTransaction,
-  state: AssetState,
-  signaturesHold: boolean,
-): AssetRefusal | undefined {
+function validateCreate({ id }: AssetFacts, state: AssetState, signaturesHold: boolean): AssetRefusal | undefined {
   if (state.assetIdOf(id) !== undefined) return refused("DuplicateTransaction", `transaction \`${id}\` already exists`);
   return signaturesHold ? undefined : invalidSignature();
 }
 
 function validateTransfer(
-  { id, inputs, outputs, assetId }: AssetTransaction,
+  { id, inputs, outputs, assetId }: AssetFacts,
   state: AssetState,
   rules: AssetRules,
   signaturesHold: boolean,
