@@ -143,5 +143,7 @@ memtable_heap_space: 64MiB
 memtable_offheap_space: 64MiB
 file_cache_size: 32MiB
 auto_snapshot: false
+# Rows of many partitions for the same nodes are what the store of readings sends.
+unlogged_batch_across_partitions_warn_threshold: 100
 `;
 }
