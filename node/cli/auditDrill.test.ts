@@ -21,7 +21,7 @@ import { createSealedHome, type SealedHome } from "../audit/testSealedHome.ts";
 import { withChecksum } from "../checkedJson.ts";
 import { openDeviceStates } from "../devices/deviceStates.ts";
 import { noteHomeFiles } from "../homeSums.ts";
-import { tierFolders } from "../offchain/secondTier.ts";
+import { tierFolders } from "../offchain/tierOptions.ts";
 
 /** A home with every kind of file that nodes of all roles have. */
 async function fullHome(): Promise<SealedHome> {

@@ -8,7 +8,7 @@ import { numbers } from "#storage/offchain/readingQueueSuite.ts";
 import { seriesOf } from "#storage/offchain/readingStore.ts";
 import { collect, testReading, testReadings } from "#storage/offchain/testReadings.ts";
 import { openReadingQueue, openReadingStore } from "../offchain/openTier.ts";
-import { forwardNameOf, tierFolders } from "../offchain/secondTier.ts";
+import { forwardNameOf, tierFolders } from "../offchain/tierOptions.ts";
 import { defaultOptions } from "../options.ts";
 import { createTestCli } from "./testIo.ts";
 

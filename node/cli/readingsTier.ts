@@ -6,8 +6,8 @@ import { openFollowerLetters } from "#storage/offchain/embeddedQueue.ts";
 import { type DeadLetter, type ReadingQueue, ReadingQueueError } from "#storage/offchain/readingQueue.ts";
 import { type ReadingStore, ReadingStoreError } from "#storage/offchain/readingStore.ts";
 import { openReadingQueue, openReadingStore } from "../offchain/openTier.ts";
-import { forwardNameOf, storeAddressOf, tierFolders } from "../offchain/secondTier.ts";
 import { TierError } from "../offchain/tierAddress.ts";
+import { forwardNameOf, storeAddressOf, tierFolders } from "../offchain/tierOptions.ts";
 import { type CliError, cliError } from "./cliError.ts";
 import type { CommandContext } from "./context.ts";
 

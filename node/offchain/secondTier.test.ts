@@ -13,7 +13,8 @@ import { collect, testReading, testReadings } from "#storage/offchain/testReadin
 import { defaultOptions, type NodeOptions } from "../options.ts";
 import { eventually } from "../testNetwork.ts";
 import { openReadingStore } from "./openTier.ts";
-import { openSecondTier, tierFolders } from "./secondTier.ts";
+import { openSecondTier } from "./secondTier.ts";
+import { tierFolders } from "./tierOptions.ts";
 
 const CHILD = join(import.meta.dirname, "secondTier.testChild.ts");
 const log = pino({ level: "silent" });

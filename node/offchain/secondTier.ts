@@ -1,22 +1,14 @@
-import { hash } from "node:crypto";
-import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import { createDrain, type DrainCounts } from "#storage/offchain/drain.ts";
 import { followReadingLog } from "#storage/offchain/embeddedQueue.ts";
 import type { ReadingLog } from "#storage/offchain/readingLog.ts";
 import type { ReadingQueue } from "#storage/offchain/readingQueue.ts";
-import { homePaths } from "../configurationHome.ts";
-import type { NodeOptions } from "../options.ts";
 import { LateStore, type NodeStore } from "./lateStore.ts";
 import { openReadingQueue, openReadingStore } from "./openTier.ts";
 import { relayReadings } from "./relay.ts";
-import { parseQueueAddress, parseStoreAddress, readTierCredentials, TierError } from "./tierAddress.ts";
-
-export type SecondTierOptions = Pick<
-  NodeOptions,
-  "home" | "role" | "readingQueue" | "readingQueueCredentialsFile" | "readingStore" | "readingStoreCredentialsFile"
->;
+import { parseStoreAddress, readTierCredentials } from "./tierAddress.ts";
+import { brokerOf, forwardNameOf, type SecondTierOptions, storeAddressOf, tierFolders } from "./tierOptions.ts";
 
 /** Of this process, but for the backlog. Readings, where nothing else is said. */
 export interface SecondTierState {
@@ -54,25 +46,6 @@ export interface SecondTier extends AsyncDisposable {
 const LIGHT_BUFFERS = { cacheBytes: 256 * 1024, writeBufferBytes: 512 * 1024 };
 const FIRST_PAUSE_MS = 100;
 const MAX_PAUSE_MS = 10_000;
-
-/** Where a node's embedded store lies, and what its forwarding remembers. */
-export function tierFolders(home: string): { readonly store: string; readonly forward: string } {
-  const { data } = homePaths(home);
-  return { store: join(data, "store"), forward: join(data, "forward") };
-}
-
-/** The address of a node's store, as `openReadingStore` takes it; undefined where its log is all it has. */
-export function storeAddressOf({ home, readingStore }: Pick<NodeOptions, "home" | "readingStore">): string | undefined {
-  if (readingStore === "log") return undefined;
-  if (readingStore === "embedded") return tierFolders(home).store;
-  return parseStoreAddress(readingStore).type === "level" ? resolve(home, readingStore) : readingStore;
-}
-
-/** Name of what the forwarding to this place remembers: another place begins with the log's first reading. */
-export function forwardNameOf(options: SecondTierOptions): string {
-  const { readingQueue } = options;
-  return hash("sha256", readingQueue === "embedded" ? `${storeAddressOf(options)}` : readingQueue).slice(0, 16);
-}
 
 /**
  * What the options name; undefined where readings stay in the node's log. A broker or a cluster that does not answer now is tried again while the
@@ -243,14 +216,6 @@ class NodeSecondTier implements SecondTier {
     this.#lastError = { atMs: this.#nowMs(), reason: reason === undefined ? text : `${text}: ${String(reason)}` };
     this.#log.warn(facts, text);
   }
-}
-
-/** @throws TierError READING_TIER_ADDRESS_MALFORMED */
-function brokerOf({ readingQueue: address }: SecondTierOptions): string | undefined {
-  if (address === "embedded") return undefined;
-  if (parseQueueAddress(address).type === "rabbitmq") return address;
-  const hint = "it is embedded, or amqp[s]://host[:port]/vhost[?queue=NAME&type=quorum|classic]";
-  throw new TierError({ code: "READING_TIER_ADDRESS_MALFORMED", address, reason: "it names no broker", hint });
 }
 
 function sum(before: DrainCounts, now: DrainCounts | undefined): DrainCounts {

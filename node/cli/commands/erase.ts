@@ -9,8 +9,8 @@ import { type Erased, EraseError, eraseReadings, type Replica } from "../../audi
 import { removeArchivesOf } from "../../audit/eraseArchives.ts";
 import { type ErasureReceipt, receiptHash, signReceipt, verifyReceipt } from "../../audit/erasureReceipt.ts";
 import { hasOwnAudit, openOwnAudit } from "../../audit/openOwnAudit.ts";
-import { forwardNameOf, storeAddressOf, tierFolders } from "../../offchain/secondTier.ts";
 import { parseStoreAddress } from "../../offchain/tierAddress.ts";
+import { forwardNameOf, storeAddressOf, tierFolders } from "../../offchain/tierOptions.ts";
 import { number, timeOf } from "../auditReport.ts";
 import { chainIdOf, meterKeysOf } from "../auditSources.ts";
 import { CliError, cliError } from "../cliError.ts";
