@@ -221,10 +221,11 @@ async function close(
   const full = await Promise.all(
     net.nodes
       .filter(({ role }) => role !== "light")
-      .map(async ({ name, role, apiUrl, rpcUrl = "", process }) => ({
+      .map(async ({ name, role, apiUrl, rpcUrl = "", bigchainUrl = "", process }) => ({
         name,
         role,
         rpcUrl,
+        bigchainUrl,
         blockBytes: (await metricValue(apiUrl, "ledger_store_block_bytes")) ?? 0,
         rssBytes: rss.get(name) ?? 0,
         restarts: process.restarts(),

@@ -36,6 +36,9 @@ export interface PreparedNode {
   readonly apiUrl: string;
   /** Of CometBFT's RPC, which light nodes do not serve. */
   readonly rpcUrl: string | undefined;
+  /** Of BigchainDB's HTTP API and event stream, which light nodes do not serve. */
+  readonly bigchainUrl: string | undefined;
+  readonly bigchainStreamUrl: string | undefined;
 }
 
 export interface PreparedNet {
@@ -73,6 +76,7 @@ export async function prepareNet(options: NetOptions): Promise<PreparedNet> {
 
   const ports = await freeNodePorts(validators + full + light);
   const rpcPorts = await freePorts(validators + full);
+  const bigchainPorts = await freePorts(2 * (validators + full));
   const chainId = `devnet-${randomBytes(3).toString("hex")}`;
   const base = await planNetwork({
     chainId,
@@ -91,7 +95,8 @@ export async function prepareNet(options: NetOptions): Promise<PreparedNet> {
     const config: Partial<NodeOptions> = { ...node.config, ...COMMON, passphraseFile, ...engineConfig(options) };
     if (node.role !== "light") {
       const rpcListen = `127.0.0.1:${rpcPorts[index]}`;
-      nodes.push({ ...node, config: { ...config, workers: 1, rpcListen } });
+      const bigchain = bigchainAt(bigchainPorts, index);
+      nodes.push({ ...node, config: { ...config, workers: 1, rpcListen, ...bigchain } });
     } else {
       const metering = await meteringOf(options, lights);
       meters.push(...enrol(node, chainId, metering.meters, metering.config.meterIntervalMs ?? QUARTER_HOUR_MS));
@@ -109,7 +114,29 @@ export async function prepareNet(options: NetOptions): Promise<PreparedNet> {
       home: join(directory, name),
       apiUrl: `http://127.0.0.1:${ports[index]?.api}`,
       rpcUrl: rpcPorts[index] === undefined ? undefined : `http://127.0.0.1:${rpcPorts[index]}`,
+      ...bigchainUrls(bigchainPorts, index),
     })),
+  };
+}
+
+/** Two ports for each node, in their order; undefined behind the last one that has them. */
+function bigchainPortsOf(ports: readonly number[], index: number): readonly [number, number] | undefined {
+  const [http, stream] = ports.slice(2 * index, 2 * index + 2);
+  return http === undefined || stream === undefined ? undefined : [http, stream];
+}
+
+function bigchainAt(ports: readonly number[], index: number): Partial<NodeOptions> {
+  const own = bigchainPortsOf(ports, index);
+  return own === undefined
+    ? {}
+    : { bigchainListen: `127.0.0.1:${own[0]}`, bigchainStreamListen: `127.0.0.1:${own[1]}` };
+}
+
+function bigchainUrls(ports: readonly number[], index: number) {
+  const own = bigchainPortsOf(ports, index);
+  return {
+    bigchainUrl: own && `http://127.0.0.1:${own[0]}`,
+    bigchainStreamUrl: own && `ws://127.0.0.1:${own[1]}`,
   };
 }
 

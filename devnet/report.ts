@@ -39,6 +39,8 @@ export interface FullReport {
   readonly role: string;
   /** Of CometBFT's RPC, while the net ran. */
   readonly rpcUrl: string;
+  /** Of BigchainDB's interface, while the net ran. */
+  readonly bigchainUrl: string;
   /** Bytes of blocks, commits and results on disk. */
   readonly blockBytes: number;
   readonly rssBytes: number;
