@@ -45,10 +45,15 @@ test("the table names tests that are there, and every fuzz test", () => {
 /** Decoders that are reached through others, which are fuzzed. */
 const WITHIN_OTHERS: Readonly<Record<string, string>> = {
   decodeAnswer: "calls the decoder of an answer and counts points",
+  decodeAssetCursor: "the index's own rows, behind LevelDB's checksums",
+  decodeAssetTx: "the index's own rows, behind LevelDB's checksums",
   decodeBatchHeader: "openReadingLog",
   decodeCanonical: "every canonical format",
+  decodeDer: "decodeFulfillment",
+  decodeDerInteger: "decodeFulfillment",
   decodeErasureRecord: "decodeCanonical, of state that a proof has led to",
   decodeFrame: "createDsmrDecoder",
+  decodeJson: "the aggregator's own rows, behind LevelDB's checksums",
   decodeMeterCounts: "decodeCanonical, of state that a proof has led to",
   decodeMinutePackage: "the codec `minutes` of LoRaWAN",
   decodeNumbers: "the store's own counters, behind LevelDB's checksums",
