@@ -1,10 +1,13 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { JsonRpcProvider } from "ethers";
 import { expect, test } from "vitest";
 import { startAnvil } from "./anvil.ts";
 
 test("anvil mines by its clock, on a port of its own, and is gone after close", async () => {
   const anvil = await startAnvil({ blockSeconds: 0.05, chainId: 4711 });
-  const provider = new JsonRpcProvider(anvil.url, 4711, { staticNetwork: true, cacheTimeout: -1, pollingInterval: 20 });
+  const provider = providerOf(anvil);
   expect((await provider.send("eth_chainId", [])) as string).toBe("0x1267");
   await expect.poll(() => provider.getBlockNumber()).toBeGreaterThan(1);
   provider.destroy();
@@ -27,3 +30,26 @@ test("an anvil that cannot start is an error with its log", async () => {
     details: { code: "EVM_START_FAILED", log: expect.stringContaining("dinner") },
   });
 });
+
+test("an anvil with a state file goes on where it was closed", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "anvil-"));
+  const stateFile = join(folder, "state.json");
+  const to = `0x${"42".repeat(20)}`;
+  try {
+    const first = await startAnvil({ stateFile });
+    const sender = providerOf(first);
+    await (await (await sender.getSigner(0)).sendTransaction({ to, value: 7n })).wait();
+    sender.destroy();
+    await first.close();
+    await using second = await startAnvil({ stateFile });
+    const reader = providerOf(second);
+    expect(await reader.getBalance(to)).toBe(7n);
+    reader.destroy();
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+function providerOf({ url, chainId }: { url: string; chainId: number }): JsonRpcProvider {
+  return new JsonRpcProvider(url, chainId, { staticNetwork: true, cacheTimeout: -1, pollingInterval: 20 });
+}
