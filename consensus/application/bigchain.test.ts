@@ -1,3 +1,4 @@
+import { create, toBinary } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import {
   createTransaction,
@@ -11,7 +12,10 @@ import type { ConditionDetails } from "#storage/assets/condition.ts";
 import { fulfillmentText } from "#storage/assets/fulfillment.ts";
 import { type JsonObject, parseJson } from "#storage/assets/jsonLossless.ts";
 import { memberTexts, signedText, signingMessage, transactionId } from "#storage/assets/transactionText.ts";
+import { verifySignature as verify } from "#storage/crypto/keys.ts";
 import { MAX_ASSET_TRANSACTION_BYTES } from "#storage/limits.ts";
+import { SimulateRequestSchema } from "#storage/proto/gen/cosmos/tx/v1beta1/service_pb.ts";
+import type { SignatureCheck } from "#storage/types/transaction.ts";
 import { ledgerMessage } from "#storage/types/transactionMessages.ts";
 import { createLedgerApplication } from "./ledgerApplication.ts";
 import {
@@ -138,12 +142,21 @@ test("a transfer by another than the owner has no effect at all", () => {
 
 /** A CREATE that BEP-13 forbids and BigchainDB 2.2.2 takes. */
 function withoutPublicKeys(): { readonly text: string } {
-  const parsed = parseJson(ASSET.text.replace(/"public_keys":\[[^\]]*\]/, '"public_keys":null'));
+  return resigned(ASSET.text.replace(/"public_keys":\[[^\]]*\]/, '"public_keys":null'));
+}
+
+function withSignature(signature: Uint8Array): { readonly text: string } {
+  return resigned(ASSET.text, signature);
+}
+
+/** alice's signature, or another in its place; the id is right. */
+function resigned(text: string, forged?: Uint8Array): { readonly text: string } {
+  const parsed = parseJson(text);
   if (!parsed.accepted) throw new Error(parsed.reason);
   const body = new Map(parsed.value as JsonObject);
   const [input] = body.get("inputs") as readonly [JsonObject];
   const { publicKey, sign } = assetSigner("alice");
-  const signature = sign(signingMessage(signedText(memberTexts(body), [input]), undefined));
+  const signature = forged ?? sign(signingMessage(signedText(memberTexts(body), [input]), undefined));
   const fulfillment = fulfillmentText({ type: "ed25519-sha-256", publicKey, signature });
   body.set("inputs", [new Map(input).set("fulfillment", fulfillment)]);
   body.set("id", transactionId(memberTexts(body)));
@@ -239,4 +252,33 @@ test("an output of several keys is spent by as many as it asks for, and one tran
   expect(ledger.send(bigchainMessage(FIRST, spend(1, single, 4n)), FIRST)).toBe("BIGCHAIN_INVALID");
   expect(ledger.send(bigchainMessage(FIRST, spend(1, single)), FIRST)).toBe("OK");
   expect(ledger.send(bigchainMessage(FIRST, spend(0, both)), FIRST)).toBe("BIGCHAIN_REFUSED");
+});
+
+test("a transaction's own signatures can be checked beforehand, and are asked for once", () => {
+  const asked: string[] = [];
+  const verifySignature = ({ publicKey, message, signature }: SignatureCheck) => {
+    asked.push(publicKey.type);
+    return verify(publicKey, message, signature);
+  };
+  const ledger = createTestLedger({ app: { verifySignature } });
+  const tx = carry(ledger, FIRST, bigchainCreate({ meter: "beforehand" }));
+  expect(ledger.app.signatureChecks(tx).map(({ publicKey }) => publicKey.type)).toEqual(["secp256k1", "ed25519"]);
+  expect(
+    ledger.app.signatureChecks(tx).every(({ publicKey, message, signature }) => verify(publicKey, message, signature)),
+  ).toBe(true);
+  expect(asked).toEqual([]);
+  expect(ledger.app.checkTx({ tx, type: "new" }).code).toBe(0);
+  expect(ledger.app.signatureChecks(tx)).toEqual([]);
+  expect(ledger.block([tx]).txResults.map(codeName)).toEqual(["OK"]);
+  expect(asked).toEqual(["secp256k1", "ed25519"]);
+});
+
+test("Simulate believes no signature inside a message, as it has to of those around it", () => {
+  const ledger = createTestLedger();
+  const forged = withSignature(new Uint8Array(64).fill(1));
+  const tx = carry(ledger, FIRST, forged);
+  expect(ledger.app.dryCheckTx(tx).log).toContain("BIGCHAIN_INVALID: Invalid transaction (InvalidSignature): ");
+  const request = toBinary(SimulateRequestSchema, create(SimulateRequestSchema, { txBytes: new Uint8Array(tx) }));
+  const path = "/cosmos.tx.v1beta1.Service/Simulate";
+  expect(ledger.app.query({ path, data: request, height: 0, prove: false }).log).toContain("BIGCHAIN_INVALID");
 });

@@ -2,7 +2,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import type { AbciEvent, ExecTxResult } from "#consensus/abci.ts";
 import { TxMsgDataSchema } from "#storage/proto/gen/cosmos/tx/v1beta1/tx_pb.ts";
 import type { Params, Validators } from "#storage/proto/gen/edream/ledger/v1/state_pb.ts";
-import type { Transaction } from "#storage/types/transaction.ts";
+import type { SignatureCheck, Transaction } from "#storage/types/transaction.ts";
 import type { LedgerMessage, MessageName, MessageValue } from "#storage/types/transactionMessages.ts";
 import { MESSAGE_NAMES, typeUrlOf } from "#storage/types/transactionMessages.ts";
 import { amendInterval } from "./amendments.ts";
@@ -37,6 +37,8 @@ export interface ExecutionSite {
   /** Undefined in CheckTx, which has its own rule. */
   readonly quotas: BlockQuotas | undefined;
   readonly verdicts: SignatureVerdicts;
+  /** For signatures inside messages. */
+  readonly verify: (check: SignatureCheck) => boolean;
 }
 
 type Rules = { readonly [N in MessageName]: (context: MessageContext, value: MessageValue<N>) => Failure | undefined };
@@ -111,6 +113,7 @@ function executeOrFail(site: ExecutionSite, tx: Transaction): readonly AbciEvent
     txIdHex: Buffer.from(tx.id.buffer, tx.id.byteOffset, tx.id.length).toString("hex"),
     timeMs: site.timeMs,
     validatorsBefore: site.validatorsBefore,
+    verify: site.verify,
     events,
     nextOutputIndex: 0,
     attestations: 0,

@@ -19,6 +19,7 @@ import { timestampToMs } from "#storage/types/time.ts";
 import type { SignatureCheck } from "#storage/types/transaction.ts";
 import { Ancestors } from "./ancestors.ts";
 import { type AppRoots, appHashOf } from "./appHash.ts";
+import { openAssetChecks } from "./bigchain.ts";
 import type { BlockExecution } from "./blockExecution.ts";
 import { executeBlock, protoSize, selectTransactions } from "./blockExecution.ts";
 import type { Failure } from "./codes.ts";
@@ -93,6 +94,7 @@ interface PendingBlock {
 
 class Ledger implements LedgerApplication {
   readonly #chainId: string;
+  readonly #verify: (check: SignatureCheck) => boolean;
   readonly #verdicts: SignatureVerdicts;
   readonly #clockMs: (() => number) | undefined;
   readonly #decoded = new DecodedTransactions();
@@ -109,10 +111,9 @@ class Ledger implements LedgerApplication {
 
   constructor(options: LedgerApplicationOptions) {
     this.#chainId = options.chainId;
-    this.#verdicts = new SignatureVerdicts(
-      options.chainId,
-      options.verifySignature ?? (({ publicKey, message, signature }) => verifyDirectly(publicKey, message, signature)),
-    );
+    this.#verify =
+      options.verifySignature ?? (({ publicKey, message, signature }) => verifyDirectly(publicKey, message, signature));
+    this.#verdicts = new SignatureVerdicts(options.chainId, this.#verify);
     this.#clockMs = options.clockMs;
     this.#load(options.entries ?? []);
   }
@@ -265,7 +266,12 @@ class Ledger implements LedgerApplication {
     const { decoded } = this.#decoded.decode(tx);
     const site = this.#siteForCheck();
     if (!decoded.accepted || site === undefined) return [];
-    return this.#verdicts.open(decoded.tx, (account) => site.state.get("account", account)?.number) ?? [];
+    const ofSigners = this.#verdicts.open(decoded.tx, (account) => site.state.get("account", account)?.number);
+    if (ofSigners === undefined) return [];
+    const ofMessages = decoded.tx.messages.flatMap((message) =>
+      message.name === "MsgBigchainTransaction" ? openAssetChecks(message.value, site.params) : [],
+    );
+    return ofMessages.length === 0 ? ofSigners : [...ofSigners, ...ofMessages];
   }
 
   payerOf(tx: Uint8Array): string | undefined {
@@ -345,6 +351,7 @@ class Ledger implements LedgerApplication {
       state,
       quotas: timeMs === undefined ? undefined : new BlockQuotas(params),
       verdicts: this.#verdicts,
+      verify: this.#verify,
     };
   }
 

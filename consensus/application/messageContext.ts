@@ -1,7 +1,7 @@
 import assert from "node:assert";
 import type { AbciEvent } from "#consensus/abci.ts";
 import type { Meter, Params, Validators } from "#storage/proto/gen/edream/ledger/v1/state_pb.ts";
-import type { Transaction } from "#storage/types/transaction.ts";
+import type { SignatureCheck, Transaction } from "#storage/types/transaction.ts";
 import { canonicalAccount } from "#storage/types/transactionAccounts.ts";
 import type { Failure } from "./codes.ts";
 import { fail } from "./codes.ts";
@@ -22,6 +22,8 @@ export interface MessageContext {
   readonly timeMs: number | undefined;
   /** The validators before the block. */
   readonly validatorsBefore: Validators;
+  /** Answers what storage/crypto/keys.ts `verifySignature` answers. */
+  readonly verify: (check: SignatureCheck) => boolean;
   readonly events: AbciEvent[];
   /** Index of the next output this transaction creates. */
   nextOutputIndex: number;
