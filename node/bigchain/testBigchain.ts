@@ -1,4 +1,4 @@
-import { pino } from "pino";
+import type { Logger } from "pino";
 import type { AssetRules } from "#storage/assets/assetTransaction.ts";
 import { createMemoryAssetStore, type MemoryAssetStore } from "#storage/assets/memoryAssetStore.ts";
 import { parseAssetTransaction } from "#storage/assets/parseTransaction.ts";
@@ -18,6 +18,8 @@ export interface TestBigchain extends AsyncDisposable {
   nextSubmission: (() => BigchainSubmission) | undefined;
   /** Says what became of a transaction. */
   decide(decision: BigchainDecision): void;
+  /** What should never have happened: requests that this program could not answer. */
+  readonly faults: readonly unknown[];
   /** Texts of proof files by the id of the ledger's transaction, hex. */
   readonly proofs: Map<string, string>;
 }
@@ -61,14 +63,17 @@ export async function startTestBigchain({
       return () => void listeners.delete(listener);
     },
   };
+  const faults: unknown[] = [];
+  const log = { error: ({ err }: { readonly err: unknown }) => faults.push(err) } as unknown as Logger;
   const options = { bigchainListen: "127.0.0.1:0", bigchainStreamListen: "127.0.0.1:0" };
-  const bigchain = await createBigchain(options, ports, { log: pino({ level: "silent" }), ...parts });
+  const bigchain = await createBigchain(options, ports, { log, ...parts });
   const started: TestBigchain = {
     bigchain,
     url: bigchain.url ?? "",
     assets,
     nextSubmission: undefined,
     decide,
+    faults,
     proofs,
     async [Symbol.asyncDispose]() {
       await bigchain.close();
