@@ -1,4 +1,4 @@
-import { setTimeout as delay, setImmediate as turn } from "node:timers/promises";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Reading } from "#storage/types/reading.ts";
 import { type Percentiles, percentilesOf, round, Samples } from "./samples.ts";
 import { dueBy, dueMs } from "./schedule.ts";
@@ -34,7 +34,7 @@ export async function offerOpenLoop(
     const due = dueBy(schedule, performance.now() - beganMs);
     for (; handedOver < due; handedOver++)
       void meter.send(publish, readingOf(options.first + handedOver), beganMs + dueMs(schedule, handedOver));
-    if (handedOver < schedule.total) await nextTick(beganMs + dueMs(schedule, handedOver));
+    if (handedOver < schedule.total) await sleepUntil(beganMs + dueMs(schedule, handedOver));
   }
   const queuedSeconds = (performance.now() - beganMs) / 1000;
   return meter.result(beganMs, queuedSeconds);
@@ -103,11 +103,12 @@ function createAckMeter(): {
   };
 }
 
-/** A timer sleeps a millisecond at least; what is due sooner waits for the next turn of the event loop. */
-async function nextTick(atMs: number): Promise<void> {
-  const waitMs = atMs - performance.now();
-  if (waitMs >= 1) await delay(waitMs);
-  else await turn();
+/**
+ * A millisecond at least, and what fell due meanwhile comes late by that: turning in circles for those microseconds would take a processor away from the
+ * threads that write and sync.
+ */
+async function sleepUntil(atMs: number): Promise<void> {
+  await delay(Math.max(1, atMs - performance.now()));
 }
 
 /** Processor time of this process for what `work` did, µs an item. */
