@@ -19,8 +19,9 @@ import {
 } from "./testLedger.ts";
 
 /**
- * What a BigchainDB transaction costs a validator beside the signature of who carries it: check, prepare, process, finalise and commit, parsing and its own
- * signature included; time of the thread's own, so that other work on the machine does not count. Meters are created in the first block; then every one of them transfers to itself with new metadata, as the aggregator does.
+ * What a BigchainDB transaction costs a validator beside its signature and that of who carries it: check, prepare, process, finalise and
+ * commit, parsing included; time of the thread's own, so that other work on the machine does not count. Meters are created in the first
+ * block; then every one of them transfers to itself with new metadata, as the aggregator does.
  */
 const METERS = 1_000;
 const BLOCKS = 5;
