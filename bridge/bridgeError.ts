@@ -7,6 +7,7 @@ export type BridgeErrorDetails =
   | { readonly code: "BRIDGE_VALSET_LENGTH"; readonly bytes: number }
   | { readonly code: "BRIDGE_RESULTS_COUNT"; readonly txs: number; readonly results: number }
   | { readonly code: "BRIDGE_APP_HASH"; readonly bytes: number }
+  | { readonly code: "BRIDGE_EVENT_NONCE"; readonly expected: bigint; readonly given: bigint }
   | { readonly code: "BRIDGE_RANGE"; readonly fromHeight: number; readonly blocks: number }
   | { readonly code: "BRIDGE_HEIGHT_OUTSIDE"; readonly height: number }
   | { readonly code: "BRIDGE_TX_ABSENT"; readonly txId: Uint8Array }

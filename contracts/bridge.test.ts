@@ -1,6 +1,7 @@
 import { secp256k1 } from "@noble/curves/secp256k1.js";
 import { computeAddress, concat, getCreateAddress, hexlify, toBeHex, ZeroHash } from "ethers";
 import { afterAll, describe, expect, test } from "vitest";
+import { anchorOfEvent } from "#bridge/contractEvents.ts";
 import { verifyTxProof } from "#bridge/proofs.ts";
 import { bundleSignatures, signDigest } from "#bridge/signatures.ts";
 import { anchorDigest, anchorHash, freezeDigest, valsetUpdateDigest } from "#bridge/typedData.ts";
@@ -49,6 +50,14 @@ describe("an anchor", () => {
         lastHeaderHash: hexlify(first.lastHeaderHash),
       },
     ]);
+  });
+
+  test("is read back from its event, whole", async () => {
+    const [event] = Bridge.events(await bridge.queryFilter("Anchored"), "Anchored");
+    expect(anchorHash(anchorOfEvent(event as NonNullable<typeof event>))).toBe(await bridge.anchorHash(first.seq));
+    expect(() => anchorOfEvent({ ...(event as NonNullable<typeof event>), toHeight: 2n ** 53n })).toThrow(
+      "BRIDGE_HEIGHT_OUTSIDE",
+    );
   });
 
   test(
