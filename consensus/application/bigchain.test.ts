@@ -1,6 +1,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import {
+  type BuiltTransaction,
   createTransaction,
   ed25519Details,
   jsonOf,
@@ -281,4 +282,43 @@ test("Simulate believes no signature inside a message, as it has to of those aro
   const request = toBinary(SimulateRequestSchema, create(SimulateRequestSchema, { txBytes: new Uint8Array(tx) }));
   const path = "/cosmos.tx.v1beta1.Service/Simulate";
   expect(ledger.app.query({ path, data: request, height: 0, prove: false }).log).toContain("BIGCHAIN_INVALID");
+});
+
+test("a long chain of updates leaves two records beside its asset's, and none of them can be spent or made again", () => {
+  const ledger = createTestLedger();
+  ledger.send(bigchainMessage(FIRST, ASSET), FIRST);
+  const updates = [bigchainTransfer(ASSET, "alice", "alice")];
+  for (let length = 1; length < 20; length += 1)
+    updates.push(bigchainTransfer(updates.at(-1) as BuiltTransaction, "alice", "alice", ASSET.id));
+  for (const update of updates) expect(ledger.send(bigchainMessage(FIRST, update), FIRST)).toBe("OK");
+  const kept = [...ledger.disk.keys()].filter((key) => key.startsWith("bigchain/"));
+  const ids = [ASSET.id, updates.at(-2)?.id, updates.at(-1)?.id];
+  expect(kept.sort()).toEqual(ids.map((id) => `bigchain/${id}/0`).sort());
+  const logOf = (transaction: BuiltTransaction) => ledger.block([carry(ledger, SECOND, transaction)]).txResults[0]?.log;
+  for (const update of updates.slice(0, -1)) expect(logOf(update)).toMatch(/InputDoesNotExist|DoubleSpend/);
+  expect(logOf(updates.at(-1) as BuiltTransaction)).toContain("(DoubleSpend): ");
+  expect(logOf(updates[0] as BuiltTransaction)).toContain("(DoubleSpend): ");
+  expect(logOf(ASSET)).toContain("(DuplicateTransaction): ");
+});
+
+test("an output is still there when the first one of its transaction was forgotten", () => {
+  const ledger = createTestLedger();
+  const alice = assetSigner("alice");
+  const details = ed25519Details(alice.publicKey);
+  const spend = (transactionId: string, outputIndex: number, amounts: readonly bigint[]) => {
+    const transaction = transferTransaction({
+      assetId: ASSET.id,
+      metadata: null,
+      inputs: [{ transactionId, outputIndex, details, signers: [alice] }],
+      outputs: amounts.map((amount) => ({ amount, details })),
+    });
+    expect(ledger.send(bigchainMessage(FIRST, transaction), FIRST)).toBe("OK");
+    return transaction.id;
+  };
+  ledger.send(bigchainMessage(FIRST, ASSET), FIRST);
+  const split = spend(ASSET.id, 0, [4n, 6n]);
+  const second = spend(split, 0, [4n]);
+  spend(second, 0, [4n]);
+  expect(ledger.disk.has(`bigchain/${split}/0`)).toBe(false);
+  spend(split, 1, [6n]);
 });

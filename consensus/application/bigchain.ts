@@ -6,7 +6,7 @@ import { signaturesOf } from "#storage/assets/fulfillment.ts";
 import { parseAssetTransaction } from "#storage/assets/parseTransaction.ts";
 import { validateStateful, validateStateless } from "#storage/assets/validateTransaction.ts";
 import { MAX_ASSET_TRANSACTION_BYTES } from "#storage/limits.ts";
-import type { BigchainOutput, Params } from "#storage/proto/gen/edream/ledger/v1/state_pb.ts";
+import type { BigchainLink, BigchainOutput, Params } from "#storage/proto/gen/edream/ledger/v1/state_pb.ts";
 import type { MsgBigchainTransaction } from "#storage/proto/gen/edream/ledger/v1/tx_pb.ts";
 import type { SignatureCheck } from "#storage/types/transaction.ts";
 import type { Failure } from "./codes.ts";
@@ -15,7 +15,7 @@ import { event } from "./events.ts";
 import type { MessageContext } from "./messageContext.ts";
 import { requireRight, signerAccount } from "./messageContext.ts";
 import { newRecord, outputId } from "./stateRecords.ts";
-import type { StateReader } from "./workingState.ts";
+import type { StateReader, WorkingState } from "./workingState.ts";
 
 /** Characters of a refusal that results keep: the server's own texts may quote a whole transaction. */
 const MAX_LOG_CHARS = 1000;
@@ -123,10 +123,10 @@ export function assetStateOf(state: StateReader): AssetState {
       ? state.get("bigchain", outputId(transactionId, index))
       : undefined;
   return {
-    assetIdOf(transactionId) {
-      const first = recordOf(transactionId, 0);
-      if (first === undefined) return undefined;
-      return first.assetId.length === 0 ? transactionId : hexOf(first.assetId);
+    assetIdOf(transactionId, outputIndex) {
+      const known = recordOf(transactionId, outputIndex) ?? recordOf(transactionId, 0);
+      if (known === undefined) return undefined;
+      return known.assetId.length === 0 ? transactionId : hexOf(known.assetId);
     },
     output(transactionId, outputIndex) {
       const output = recordOf(transactionId, outputIndex);
@@ -157,19 +157,37 @@ function conditionIn({ owners, isThreshold, fingerprint, cost }: BigchainOutput)
   return fingerprint.length === 0 ? undefined : { type: "threshold-sha-256", fingerprint, cost };
 }
 
+/**
+ * What is spent stays until its spender's first output is spent as well: long enough for whoever lost a race to be told DoubleSpend, and a chain of a thousand
+ * updates leaves two records. The first output of a CREATE stays for good, or the same asset could be created again.
+ */
 function record({ state, events }: MessageContext, transaction: AssetFacts): void {
   const { id, assetId, operation, inputs, outputs } = transaction;
   const ofAsset = { assetId: operation === "CREATE" ? new Uint8Array(0) : bytesOf(assetId) };
+  const links = inputs.flatMap(({ fulfills }) => (fulfills === undefined ? [] : [fulfills]));
+  const spends = links.map(({ transactionId, outputIndex }) => ({
+    transactionId: bytesOf(transactionId),
+    outputIndex,
+  }));
   if (outputs.length === 0) state.put("bigchain", outputId(id, 0), newRecord("bigchain", ofAsset));
-  for (const [index, output] of outputs.entries())
-    state.put("bigchain", outputId(id, index), newRecord("bigchain", { ...ofAsset, ...lockOf(output) }));
-  for (const { fulfills } of inputs) {
-    if (fulfills === undefined) continue;
-    const spentId = outputId(fulfills.transactionId, fulfills.outputIndex);
-    const spentAsset = state.get("bigchain", spentId)?.assetId ?? new Uint8Array(0);
+  for (const [index, output] of outputs.entries()) {
+    const fields = { ...ofAsset, ...lockOf(output), spends: index === 0 ? spends : [] };
+    state.put("bigchain", outputId(id, index), newRecord("bigchain", fields));
+  }
+  for (const { transactionId, outputIndex } of links) {
+    const spentId = outputId(transactionId, outputIndex);
+    const spent = state.get("bigchain", spentId);
+    for (const link of spent?.spends ?? []) forget(state, link);
+    const spentAsset = spent?.assetId ?? new Uint8Array(0);
     state.put("bigchain", spentId, newRecord("bigchain", { assetId: spentAsset, spentBy: bytesOf(id) }));
   }
   events.push(event("bigchain", { asset_id: assetId, transaction_id: id, operation }));
+}
+
+function forget(state: WorkingState, { transactionId, outputIndex }: BigchainLink): void {
+  const id = outputId(hexOf(transactionId), outputIndex);
+  const isAssetItself = outputIndex === 0 && state.get("bigchain", id)?.assetId.length === 0;
+  if (!isAssetItself) state.remove("bigchain", id);
 }
 
 function lockOf({ amount, details }: AssetOutput) {

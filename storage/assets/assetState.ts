@@ -14,8 +14,11 @@ export interface RecordedOutput {
  * of anything else nothing is known. Must not throw.
  */
 export interface AssetState {
-  /** The asset of a valid transaction. */
-  assetIdOf(transactionId: string): string | undefined;
+  /**
+   * The asset of a valid transaction. A state that forgets what was spent long ago needs to know only of transactions with this output, and of
+   * every CREATE.
+   */
+  assetIdOf(transactionId: string, outputIndex: number): string | undefined;
   /** Undefined if the transaction has no such output. */
   output(transactionId: string, outputIndex: number): RecordedOutput | undefined;
 }

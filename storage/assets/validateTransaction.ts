@@ -99,7 +99,8 @@ export function validateStateful(
 }
 
 function validateCreate({ id }: AssetFacts, state: AssetState, signaturesHold: boolean): AssetRefusal | undefined {
-  if (state.assetIdOf(id) !== undefined) return refused("DuplicateTransaction", `transaction \`${id}\` already exists`);
+  if (state.assetIdOf(id, 0) !== undefined)
+    return refused("DuplicateTransaction", `transaction \`${id}\` already exists`);
   return signaturesHold ? undefined : invalidSignature();
 }
 
@@ -114,7 +115,7 @@ function validateTransfer(
   const assetIds = new Set<string>();
   for (const { fulfills } of inputs) {
     const { transactionId, outputIndex } = fulfills as NonNullable<AssetInput["fulfills"]>;
-    const spentAssetId = state.assetIdOf(transactionId);
+    const spentAssetId = state.assetIdOf(transactionId, outputIndex);
     if (spentAssetId === undefined) return refused("InputDoesNotExist", `input \`${transactionId}\` doesn't exist`);
     const output = state.output(transactionId, outputIndex);
     if (output === undefined)
