@@ -7,7 +7,7 @@ const PUBLIC_KEYS: JsonSchema = { anyOf: [{ type: "array", items: BASE58 }, { ty
 const DATA: JsonSchema = { anyOf: [{ type: "object" }, { type: "null" }] };
 const METADATA: JsonSchema = { anyOf: [{ type: "object", minProperties: 1 }, { type: "null" }] };
 
-const CONDITION_DETAILS: JsonSchema = {
+export const CONDITION_DETAILS: JsonSchema = {
   anyOf: [
     {
       type: "object",
@@ -116,6 +116,8 @@ const TRANSFER: JsonSchema = {
     },
   },
 };
+
+export const TRANSACTION_SCHEMAS = { common: COMMON, create: CREATE, transfer: TRANSFER };
 
 export const checkCommonSchema: SchemaCheck = compileSchema(COMMON);
 export const checkCreateSchema: SchemaCheck = compileSchema(CREATE);
