@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { GenesisMeter } from "#consensus/application/genesisState.ts";
+import type { GenesisMeter, GenesisParams } from "#consensus/application/genesisState.ts";
 import { METER_KEY_NAME, PROSUMER_KEY_NAME } from "#node/cli/keyNames.ts";
 import { accountOf } from "#node/cli/keyStore.ts";
 import { type NetworkPlan, type NodePlan, planNetwork, writeNetwork } from "#node/cli/networkPlan.ts";
@@ -27,6 +27,8 @@ export interface NetOptions {
   readonly households: number;
   /** A file of readings for the first light node instead of a simulation. */
   readonly dataFile: string | undefined;
+  /** Parameters of the genesis beside those of a new ledger. */
+  readonly params?: Partial<GenesisParams>;
 }
 
 export interface PreparedNode {
@@ -104,7 +106,11 @@ export async function prepareNet(options: NetOptions): Promise<PreparedNet> {
       lights += 1;
     }
   }
-  const plan: NetworkPlan = { ...base, nodes, appState: { ...base.appState, meters } };
+  const plan: NetworkPlan = {
+    ...base,
+    nodes,
+    appState: { ...base.appState, meters, params: { ...base.appState.params, ...options.params } },
+  };
   await writeNetwork(plan, directory, passphrase);
   return {
     chainId,
