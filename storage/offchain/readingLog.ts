@@ -121,7 +121,7 @@ export class ReadingLog {
   }
 
   /**
-   * Resolves when all these readings are on disk (fdatasync); they are never torn apart by a crash. Waits while more than maxPendingBytes
+   * Resolves when all these readings are on disk (readingLogFile.ts); they are never torn apart by a crash. Waits while more than maxPendingBytes
    * are pending.
    * @throws ReadingLogError READING_LOG_FULL, READING_LOG_APPEND_TOO_LARGE, READING_LOG_CLOSED, READING_LOG_FAILED, READING_LOG_DISK_FULL,
    *   READING_LOG_IO_FAILED; ReadingError READING_FIELD_INVALID

@@ -66,7 +66,7 @@ export function figures(
       xLabel: "prosumers",
       yLabel: "between two samples of a prosumer, s",
       series: [
-        line("embedded queue, acknowledged when on disk (fdatasync)", GREEN, (row) => row.sampleSeconds),
+        line("embedded queue, acknowledged when on disk", GREEN, (row) => row.sampleSeconds),
         line(`${paper}0.2 s`, RED, (row) => row.paperSampleSeconds),
         inProportion(PAPER.sampleSeconds),
       ],
