@@ -11,6 +11,8 @@ export type BridgeErrorDetails =
   | { readonly code: "BRIDGE_RANGE"; readonly fromHeight: number; readonly blocks: number }
   | { readonly code: "BRIDGE_HEIGHT_OUTSIDE"; readonly height: number }
   | { readonly code: "BRIDGE_TX_ABSENT"; readonly txId: Uint8Array }
+  | { readonly code: "BRIDGE_MESSAGE_ABSENT"; readonly txId: Uint8Array; readonly messageIndex: number }
+  | { readonly code: "BRIDGE_TX_UNREADABLE"; readonly txId: Uint8Array }
   | { readonly code: "BRIDGE_STATE_PROOF"; readonly reason: string };
 
 /** Codes: bridge/README.md. */

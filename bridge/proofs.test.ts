@@ -4,8 +4,19 @@ import { sha256 } from "#storage/crypto/hash.ts";
 import { dataHash } from "#storage/types/block.ts";
 import { timestampFromMs } from "#storage/types/time.ts";
 import { txId } from "#storage/types/transaction.ts";
-import { type BlockLeaf, blockLeafOf, succeededTxIds } from "./blockLeaf.ts";
-import { anchorRoot, MAX_ANCHOR_BLOCKS, proveBlock, proveTx, stateProofFrom, verifyTxProof } from "./proofs.ts";
+import { writeEnvelope } from "#storage/types/transactionEnvelope.ts";
+import { FieldWriter } from "#storage/types/wire.ts";
+import { type BlockLeaf, blockLeafOf, succeededMessages, succeededTxIds } from "./blockLeaf.ts";
+import {
+  anchorRoot,
+  MAX_ANCHOR_BLOCKS,
+  proveBlock,
+  proveMessage,
+  proveTx,
+  stateProofFrom,
+  verifyMessageProof,
+  verifyTxProof,
+} from "./proofs.ts";
 import type { Anchor } from "./typedData.ts";
 
 const bytes = (name: string) => sha256(Buffer.from(name));
@@ -13,7 +24,9 @@ const leafAt = (height: number): BlockLeaf => ({
   height,
   time: height * 1000,
   txCount: 0,
+  messageCount: 0,
   txRoot: bytes("none"),
+  messageRoot: bytes("none"),
   appHash: bytes("app"),
 });
 const anchorOver = (leaves: readonly BlockLeaf[]): Anchor => ({
@@ -25,10 +38,17 @@ const anchorOver = (leaves: readonly BlockLeaf[]): Anchor => ({
   lastHeaderHash: bytes("header"),
   root: anchorRoot(leaves),
 });
+/** TxRaw with these messages; nobody signs here. */
+const txWith = (...names: readonly string[]) => {
+  const body = new FieldWriter();
+  for (const name of names)
+    body.message(1, new FieldWriter().text(1, "/test.Msg").bytes(2, Buffer.from(name)).finish());
+  return writeEnvelope({ bodyBytes: body.finish(), authInfoBytes: Uint8Array.of(1), signatures: [] });
+};
 const header = { height: 5, time: timestampFromMs(5000), appHash: bytes("app") };
 
 describe("the leaf of a block", () => {
-  const txs = ["a", "b", "c"].map((name) => Buffer.from(name));
+  const txs = ["a", "b", "c"].map((name) => txWith(name));
   const ok = { code: 0 };
 
   test("has the header's own data hash as root when every transaction succeeded", () => {
@@ -38,7 +58,7 @@ describe("the leaf of a block", () => {
 
   test("has nothing of a transaction that failed", () => {
     const block = { header, txs, results: [ok, { code: 11 }, ok] };
-    const [a, , c] = txs as [Buffer, Buffer, Buffer];
+    const [a, , c] = txs as [Uint8Array, Uint8Array, Uint8Array];
     expect(succeededTxIds(block)).toEqual([txId(a), txId(c)]);
     expect(blockLeafOf(block)).toEqual({ ...blockLeafOf({ header, txs: [a, c], results: [ok, ok] }) });
   });
@@ -65,7 +85,7 @@ test("a range is of consecutive blocks, one at least", () => {
 });
 
 test("a proof holds for its transaction, its height and its anchor only", () => {
-  const txs = Array.from({ length: 9 }, (_, i) => Buffer.from(`tx ${i}`));
+  const txs = Array.from({ length: 9 }, (_, i) => txWith(`tx ${i}`));
   const block = { header, txs, results: txs.map(() => ({ code: 0 })) };
   const leaves = [leafAt(3), leafAt(4), blockLeafOf(block), leafAt(6)];
   const anchor = anchorOver(leaves);
@@ -88,6 +108,26 @@ test("a proof holds for its transaction, its height and its anchor only", () => 
   expect(codeFor(leafWith({ height: 4 }))).toBe("MERKLE_ROOT_MISMATCH");
   expect(codeFor({ ...proof, path: proof.path.slice(1) })).toBe("MERKLE_PATH_MALFORMED");
   expect(() => proveTx(blockProof, ids, bytes("absent"))).toThrow("BRIDGE_TX_ABSENT");
+});
+
+test("one message of many is shown alone, with its transaction and its place", () => {
+  const txs = [txWith("a"), txWith("b", "c", "d"), txWith("e", "f")];
+  const block = { header, txs, results: [{ code: 0 }, { code: 0 }, { code: 4 }] };
+  const leaves = [leafAt(4), blockLeafOf(block)];
+  const blockProof = proveBlock(anchorOver(leaves), leaves, 5);
+  const messages = succeededMessages(block);
+  expect(messages.map(({ value }) => Buffer.from(value).toString())).toEqual(["a", "b", "c", "d"]);
+  expect(leaves[1]).toMatchObject({ txCount: 2, messageCount: 4 });
+  for (const message of messages) {
+    const proof = proveMessage(blockProof, messages, message.txId, message.messageIndex);
+    expect(verifyMessageProof(message, proof)).toEqual({ accepted: true });
+    const others = [{ value: bytes("x") }, { messageIndex: 9 }, { typeUrl: "/test.Other" }, { txId: bytes("x") }];
+    for (const fields of others) expect(verifyMessageProof({ ...message, ...fields }, proof).accepted).toBe(false);
+  }
+  const failed = txId(txs[2] as Uint8Array);
+  expect(() => proveMessage(blockProof, messages, failed, 0)).toThrow("BRIDGE_MESSAGE_ABSENT");
+  const rubbish = { header, txs: [Buffer.from("rubbish")], results: [{ code: 0 }] };
+  expect(() => blockLeafOf(rubbish)).toThrow("BRIDGE_TX_UNREADABLE");
 });
 
 test("a state proof is taken from a query's proof bytes, of a state key only", () => {

@@ -5,6 +5,7 @@ import { AppHashProofSchema } from "#storage/proto/gen/edream/ledger/v1/state_pb
 import { decodeStrict } from "#storage/proto/strictDecode.ts";
 import type { BlockLeaf } from "./blockLeaf.ts";
 import { encodeBlockLeaf } from "./blockLeaf.ts";
+import { type BlockMessage, messageItem } from "./blockMessages.ts";
 import { BridgeError } from "./bridgeError.ts";
 import type { Anchor } from "./typedData.ts";
 
@@ -20,6 +21,15 @@ export interface BlockProof {
 
 export interface TxProof {
   readonly blockProof: BlockProof;
+  readonly index: number;
+  readonly path: readonly Uint8Array[];
+}
+
+export interface MessageProof {
+  readonly blockProof: BlockProof;
+  readonly txId: Uint8Array;
+  readonly messageIndex: number;
+  /** Among all messages of the block's successful transactions. */
   readonly index: number;
   readonly path: readonly Uint8Array[];
 }
@@ -56,6 +66,18 @@ export function proveTx(blockProof: BlockProof, succeeded: readonly Uint8Array[]
   return { blockProof, index, path: proveMerkle(succeeded, index).aunts };
 }
 
+/** succeeded: all messages of that block's successful transactions (`succeededMessages`). @throws BridgeError BRIDGE_MESSAGE_ABSENT */
+export function proveMessage(
+  blockProof: BlockProof,
+  succeeded: readonly BlockMessage[],
+  txId: Uint8Array,
+  messageIndex: number,
+): MessageProof {
+  const index = succeeded.findIndex((one) => one.messageIndex === messageIndex && Buffer.compare(one.txId, txId) === 0);
+  if (index < 0) throw new BridgeError({ code: "BRIDGE_MESSAGE_ABSENT", txId, messageIndex });
+  return { blockProof, txId, messageIndex, index, path: proveMerkle(succeeded.map(messageItem), index).aunts };
+}
+
 /**
  * From the proof bytes of a query at height h (consensus/application/appHash.ts); the block proof is of h + 1, whose header has that app hash.
  * Whether it proves anything is the contract's to say. @throws BridgeError BRIDGE_STATE_PROOF, StateProofError
@@ -80,6 +102,15 @@ export function verifyTxProof(txId: Uint8Array, { blockProof, index, path }: TxP
   if (!block.accepted) return block;
   const { txCount, txRoot } = blockProof.leaf;
   return verifyMerkle(txRoot, { total: txCount, index, leafHash: leafHashOf(txId), aunts: path }, txId);
+}
+
+/** As verifyTxProof, of one message under the leaf's message root, at its index of the leaf's message count. */
+export function verifyMessageProof(message: BlockMessage, { blockProof, index, path }: MessageProof): Verdict {
+  const block = verifyBlockProof(blockProof);
+  if (!block.accepted) return block;
+  const { messageCount, messageRoot } = blockProof.leaf;
+  const item = messageItem(message);
+  return verifyMerkle(messageRoot, { total: messageCount, index, leafHash: leafHashOf(item), aunts: path }, item);
 }
 
 function verifyBlockProof({ anchor, leaf, path }: BlockProof): Verdict {

@@ -115,7 +115,9 @@ function signingVector() {
     height: 7,
     time: 1_700_049_600_123,
     txCount: 3,
+    messageCount: 5,
     txRoot: rootOf(itemsOf(3)),
+    messageRoot: rootOf(itemsOf(5)),
     appHash: hash(Buffer.from("app")),
   };
   const anchor: Anchor = {
@@ -131,7 +133,13 @@ function signingVector() {
   const digest = anchorDigest(domain, anchor);
   return {
     domain: { ...domain, chainId: Number(domain.chainId), ledgerId: hexlify(LEDGER_ID) },
-    leaf: { ...leaf, txRoot: hexlify(leaf.txRoot), appHash: hexlify(leaf.appHash), hash: hexlify(blockLeafHash(leaf)) },
+    leaf: {
+      ...leaf,
+      txRoot: hexlify(leaf.txRoot),
+      messageRoot: hexlify(leaf.messageRoot),
+      appHash: hexlify(leaf.appHash),
+      hash: hexlify(blockLeafHash(leaf)),
+    },
     anchor: {
       ...anchor,
       seq: 1,

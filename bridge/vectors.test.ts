@@ -48,9 +48,16 @@ test("a true path under another size or place is accepted exactly where the tree
 
 test("leaf, validator set and signature of the vectors are read back", () => {
   const { leaf, valset, anchor } = vectors.signing;
-  expect(hexlify(blockLeafHash({ ...leaf, txRoot: getBytes(leaf.txRoot), appHash: getBytes(leaf.appHash) }))).toBe(
-    leaf.hash,
-  );
+  expect(
+    hexlify(
+      blockLeafHash({
+        ...leaf,
+        txRoot: getBytes(leaf.txRoot),
+        messageRoot: getBytes(leaf.messageRoot),
+        appHash: getBytes(leaf.appHash),
+      }),
+    ),
+  ).toBe(leaf.hash);
   const members = decodeValset(getBytes(valset.bytes));
   expect(hexlify(encodeValset([...members].reverse()))).toBe(valset.bytes);
   expect(members.map(({ address }) => address)).toContain(signerOf(anchor.digest, getBytes(anchor.signature)));

@@ -1,5 +1,6 @@
 import { hexlify, ZeroHash } from "ethers";
 import { afterAll, describe, expect, test } from "vitest";
+import { type BlockMessage, messagesOf } from "#bridge/blockMessages.ts";
 import { stateProofFrom } from "#bridge/proofs.ts";
 import {
   accountOf,
@@ -14,6 +15,7 @@ import { sha256 } from "#storage/crypto/hash.ts";
 import { averageOf } from "#storage/types/interval.ts";
 import { commitSum } from "#storage/types/intervalHash.ts";
 import { proveReading, ReadingsRootStream, readingLeafHash } from "#storage/types/readingsRoot.ts";
+import { txId } from "#storage/types/transaction.ts";
 import { Bridge } from "./abi/Bridge.ts";
 import { FingerprintRegistry } from "./abi/FingerprintRegistry.ts";
 import { deployTestBridge } from "./testBridge.ts";
@@ -57,38 +59,57 @@ made.block([closing], START_MS + 2 * DAY_MS);
 made.block([], START_MS + 2 * DAY_MS + 1000);
 await made.anchor();
 
-const proofs = [clear, committed, pair].map((tx) => made.proveTx(tx));
-const [clearProof, committedProof, pairProof] = proofs as [(typeof proofs)[0], (typeof proofs)[0], (typeof proofs)[0]];
+/** The bytes of a message as signed, and their proof. */
+const shown = (tx: Uint8Array, index = 0) => {
+  const { value } = messagesOf(tx)[index] as BlockMessage;
+  return [value, made.proveMessage(tx, index)] as const;
+};
 
 describe("a sealed interval", () => {
   test("is read out of a proved transaction, at its place among the messages", async () => {
     expect(executed.txResults.map(({ code }) => code)).toEqual([0, 0, 0]);
-    const sealed_ = await registry.verifyInterval(pair, 1, pairProof);
+    const sealed_ = await registry.verifyInterval(...shown(pair, 1));
     expect([sealed_.meterId, sealed_.startMs, sealed_.sumMwh]).toEqual([
       IMPORT_METER,
       BigInt(START_MS + 3 * INTERVAL_MS),
       1000n,
     ]);
-    expect((await registry.verifyInterval(pair, 0, pairProof)).sumMwh).toBe(-84_891n);
+    expect((await registry.verifyInterval(...shown(pair))).sumMwh).toBe(-84_891n);
   });
 
-  test("of a transaction that is not proved, or not there, is not shown", async () => {
-    const forged = Uint8Array.from(clear);
-    forged[200] = (forged[200] ?? 0) ^ 1;
-    expect((await revertOf(registry.verifyInterval(forged, 0, clearProof), FingerprintRegistry, Bridge)).name).toBe(
-      "TxNotInBlock",
-    );
-    expect((await revertOf(registry.verifyInterval(committed, 0, clearProof), FingerprintRegistry, Bridge)).name).toBe(
-      "TxNotInBlock",
-    );
-    expect((await revertOf(registry.verifyInterval(clear, 1, clearProof), FingerprintRegistry, Bridge)).name).toBe(
-      "MessageAbsent",
-    );
+  test("that is not proved, or is of another transaction or place, is not shown", async () => {
+    const [message, proof] = shown(clear);
+    const forged = Uint8Array.from(message);
+    forged[100] = (forged[100] ?? 0) ^ 1;
+    const cases: [Uint8Array, typeof proof, string][] = [
+      [forged, proof, "MessageNotInBlock"],
+      [shown(committed)[0], proof, "MessageNotInBlock"],
+      [message, { ...proof, messageIndex: 1 }, "MessageNotInBlock"],
+      [message, { ...proof, txId: txId(committed) }, "MessageNotInBlock"],
+      [message, { ...proof, index: 1 }, "MessageNotInBlock"],
+      [message, { ...proof, index: 4 }, "IndexOutOfRange"],
+      [message, { ...proof, path: proof.path.slice(1) }, "PathLengthWrong"],
+    ];
+    for (const [bytes, given, name] of cases)
+      expect((await revertOf(registry.verifyInterval(bytes, given), FingerprintRegistry, Bridge)).name).toBe(name);
+  });
+
+  test("is shown by a message that seals one, and by no other message", async () => {
+    const enrol = ledger.sign([ledger.enrolMeter({ meterId: "new:2" })], ["dso"]);
+    const other = await deployTestBridge(evm, { ledger });
+    other.block([enrol]);
+    await other.anchor();
+    const elsewhere = await FingerprintRegistry.deploy(evm.wallets[0] as (typeof evm.wallets)[0], [other.address]);
+    const { value } = messagesOf(enrol)[0] as BlockMessage;
+    const proof = other.proveMessage(enrol);
+    await other.bridge.verifyMessage(Buffer.from("/edream.ledger.v1.MsgEnrolMeter"), value, proof);
+    const call = elsewhere.verifyInterval(value, proof);
+    expect((await revertOf(call, FingerprintRegistry, Bridge)).name).toBe("MessageNotInBlock");
   });
 
   test("is compared with fingerprint and average as somebody computed them, rounded half away from zero", async () => {
     const verify = (fingerprint: Uint8Array, average: bigint) =>
-      registry.verifyFingerprint(pair, 0, pairProof, fingerprint, 0, average, ZeroHash);
+      registry.verifyFingerprint(...shown(pair), fingerprint, 0, average, ZeroHash);
     const { fingerprint } = messages[2].value as { fingerprint: Uint8Array };
     const average = averageOf(-84_891n, 15) as bigint;
     await verify(fingerprint, average);
@@ -101,7 +122,7 @@ describe("a sealed interval", () => {
   test("with a committed sum is compared once the sum is opened", async () => {
     const { fingerprint } = messages[1].value as { fingerprint: Uint8Array };
     const verify = (opened: bigint, average: bigint, with_ = salt) =>
-      registry.verifyFingerprint(committed, 0, committedProof, fingerprint, opened, average, with_);
+      registry.verifyFingerprint(...shown(committed), fingerprint, opened, average, with_);
     await verify(7777n, averageOf(7777n, 15) as bigint);
     expect((await revertOf(verify(7778n, 519n), FingerprintRegistry)).name).toBe("SumOpeningWrong");
     expect((await revertOf(verify(7777n, 518n, sha256(salt)), FingerprintRegistry)).name).toBe("SumOpeningWrong");
@@ -113,7 +134,7 @@ describe("a sealed interval", () => {
       const { aunts } = proveReading(leafHashes, index, one);
       return { index, value: one.value, timestampMs: one.timestampMs, salt: one.salt, path: [...aunts] };
     };
-    for (const index of readings.keys()) await registry.verifyReading(clear, 0, clearProof, proofOf(index));
+    for (const index of readings.keys()) await registry.verifyReading(...shown(clear), proofOf(index));
     const good = proofOf(4);
     const cases: [object, string][] = [
       [{ value: good.value + 1 }, "ReadingNotInInterval"],
@@ -125,8 +146,7 @@ describe("a sealed interval", () => {
     ];
     for (const [fields, name] of cases)
       expect(
-        (await revertOf(registry.verifyReading(clear, 0, clearProof, { ...good, ...fields }), FingerprintRegistry))
-          .name,
+        (await revertOf(registry.verifyReading(...shown(clear), { ...good, ...fields }), FingerprintRegistry)).name,
       ).toBe(name);
   });
 });

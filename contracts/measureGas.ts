@@ -1,11 +1,13 @@
 import { hexlify, id, ZeroHash } from "ethers";
-import { type BlockLeaf, succeededTxIds } from "#bridge/blockLeaf.ts";
-import { anchorRoot, type BlockProof, proveBlock, proveTx } from "#bridge/proofs.ts";
+import { type BlockLeaf, blockLeafOf, succeededMessages } from "#bridge/blockLeaf.ts";
+import type { BlockMessage } from "#bridge/blockMessages.ts";
+import { anchorRoot, type BlockProof, proveBlock, proveMessage, proveTx } from "#bridge/proofs.ts";
 import { type Anchor, anchorDigest, valsetUpdateDigest } from "#bridge/typedData.ts";
 import { encodeValset } from "#bridge/valset.ts";
 import { accountOf, CHAIN_ID, keyOf, sealMessage } from "#consensus/application/testLedger.ts";
 import { sha256 } from "#storage/crypto/hash.ts";
 import { merkleRoot } from "#storage/crypto/merkle.ts";
+import { EPOCH } from "#storage/types/time.ts";
 import { txId } from "#storage/types/transaction.ts";
 import { signTransaction } from "#storage/types/transactionSign.ts";
 import { Bridge } from "./abi/Bridge.ts";
@@ -90,7 +92,11 @@ export interface ProofGas {
 export async function measureProof(evm: TestEvm, txs: number): Promise<ProofGas> {
   const [owner] = evm.wallets as [TestWallet];
   const ids = Array.from({ length: txs }, (_, i) => sha256(Buffer.from(`transaction ${i}`)));
-  const { bridge, blockProof } = await anchorWith(evm, ids);
+  const { bridge, blockProof } = await anchorWith(evm, {
+    ...EMPTY_BLOCK,
+    txCount: txs,
+    txRoot: merkleRoot(ids),
+  });
   const [first] = ids as [Uint8Array];
   const proof = proveTx(blockProof, ids, first);
   const harness = await Rfc6962Harness.deploy(owner, []);
@@ -107,18 +113,19 @@ export async function measureProof(evm: TestEvm, txs: number): Promise<ProofGas>
   };
 }
 
-/** A bridge with one anchor over 100 blocks, the 50th of which has these transactions. */
-async function anchorWith(evm: TestEvm, ids: readonly Uint8Array[]) {
+const EMPTY_ROOT = merkleRoot([]);
+const EMPTY_BLOCK = { txCount: 0, messageCount: 0, txRoot: EMPTY_ROOT, messageRoot: EMPTY_ROOT };
+
+/** A bridge with one anchor over 100 blocks, the 50th of which has these contents. */
+async function anchorWith(evm: TestEvm, busy: Pick<BlockLeaf, "txCount" | "txRoot" | "messageCount" | "messageRoot">) {
   const [owner] = evm.wallets as [TestWallet];
   const validators = testValidators(4);
   const valset = encodeValset(validators);
   const bridge = await Bridge.deploy(owner, [TEST_LEDGER_ID, 1, 0, valset, owner.address]);
   const address = await bridge.getAddress();
   const leaves = Array.from({ length: 100 }, (_, i): BlockLeaf => {
-    const isBusy = i === 49;
-    const txRoot = isBusy ? merkleRoot(ids) : sha256(new Uint8Array(0));
-    const appHash = sha256(Buffer.from(`state ${i}`));
-    return { height: i + 1, time: 1_700_049_600_000 + i * 1000, txCount: isBusy ? ids.length : 0, txRoot, appHash };
+    const times = { height: i + 1, time: 1_700_049_600_000 + i * 1000, appHash: sha256(Buffer.from(`state ${i}`)) };
+    return { ...times, ...(i === 49 ? busy : EMPTY_BLOCK) };
   });
   const anchor = anchorAt(1, [1, 100], { root: anchorRoot(leaves) });
   const domain = { chainId: BigInt(evm.anvil.chainId), contract: address, ledgerId: TEST_LEDGER_ID };
@@ -132,27 +139,42 @@ export interface IntervalGas {
   /** Intervals that the transaction seals: a device's own, or a concentrator's for many meters. */
   readonly intervals: number;
   readonly txBytes: number;
-  /** verifyInterval of the last of them, as a transaction of its own. */
+  /** One of them, shown alone (FingerprintRegistry.verifyInterval), as a transaction of its own. */
   readonly verifyInterval: number;
+  /** What it takes at least to pass the whole transaction instead: EIP-7623's floor on its bytes. */
+  readonly wholeTx: number;
 }
 
-/** What it costs to read one sealed interval out of a proved transaction that seals so many, in a block of 1 000. */
+/** What it costs to show one sealed interval of a transaction that seals so many, in a block with 1 000 messages. */
 export async function measureInterval(evm: TestEvm, intervals: number): Promise<IntervalGas> {
   const [owner] = evm.wallets as [TestWallet];
-  const tx = signTransaction({
-    messages: Array.from({ length: intervals }, (_, i) => sealMessage(i, { signer: accountOf("device") })),
-    chainId: CHAIN_ID,
-    signers: [{ privateKey: keyOf("device"), accountNumber: 1n, sequence: 1n }],
+  const seal = (count: number, sequence: bigint) =>
+    signTransaction({
+      messages: Array.from({ length: count }, (_, i) => sealMessage(i, { signer: accountOf("device") })),
+      chainId: CHAIN_ID,
+      signers: [{ privateKey: keyOf("device"), accountNumber: 1n, sequence }],
+    });
+  const tx = seal(intervals, 1n);
+  const txs = [tx, ...[2n, 3n, 4n, 5n].map((sequence) => seal(Math.floor((1000 - intervals) / 4), sequence))];
+  const block = { txs, results: txs.map(() => ({ code: 0 })) };
+  const leaf = blockLeafOf({ ...block, header: { height: 50, time: EPOCH, appHash: EMPTY_ROOT } });
+  const { address, blockProof } = await anchorWith(evm, {
+    txCount: leaf.txCount,
+    txRoot: leaf.txRoot,
+    messageCount: leaf.messageCount,
+    messageRoot: leaf.messageRoot,
   });
-  const others = Array.from({ length: 999 }, (_, i) => Buffer.from(`transaction ${i}`));
-  const txs = [tx, ...others];
-  const ids = succeededTxIds({ txs, results: txs.map(() => ({ code: 0 })) });
-  const { address, blockProof } = await anchorWith(evm, ids);
   const registry = await FingerprintRegistry.deploy(owner, [address]);
-  const proof = proveTx(blockProof, ids, txId(tx));
-  const sent = registry.getFunction("verifyInterval").send(tx, intervals - 1, proof);
-  const receipt = await mined(sent as never);
-  return { intervals, txBytes: tx.length, verifyInterval: Number(receipt.gasUsed) };
+  const messages = succeededMessages(block);
+  const proof = proveMessage(blockProof, messages, txId(tx), intervals - 1);
+  const { value } = messages[intervals - 1] as BlockMessage;
+  const receipt = await mined(registry.getFunction("verifyInterval").send(value, proof) as never);
+  return { intervals, txBytes: tx.length, verifyInterval: Number(receipt.gasUsed), wholeTx: floorGas(tx) };
+}
+
+/** 21 000, and 10 gas a zero byte, 40 any other. */
+function floorGas(bytes: Uint8Array): number {
+  return bytes.reduce((gas, byte) => gas + (byte === 0 ? 10 : 40), 21_000);
 }
 
 export interface NaiveGas {

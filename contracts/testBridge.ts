@@ -1,6 +1,15 @@
 import { type ContractTransactionReceipt, computeAddress, hexlify } from "ethers";
-import { type BlockLeaf, blockLeafOf, succeededTxIds } from "#bridge/blockLeaf.ts";
-import { anchorRoot, type BlockProof, proveBlock, proveTx, type TxProof } from "#bridge/proofs.ts";
+import { type BlockLeaf, blockLeafOf, succeededMessages, succeededTxIds } from "#bridge/blockLeaf.ts";
+import type { BlockMessage } from "#bridge/blockMessages.ts";
+import {
+  anchorRoot,
+  type BlockProof,
+  type MessageProof,
+  proveBlock,
+  proveMessage,
+  proveTx,
+  type TxProof,
+} from "#bridge/proofs.ts";
 import { bundleSignatures, type SignatureBundle, signDigest } from "#bridge/signatures.ts";
 import { type Anchor, anchorDigest, type BridgeDomain } from "#bridge/typedData.ts";
 import { encodeValset, type ValsetMember } from "#bridge/valset.ts";
@@ -41,6 +50,7 @@ export function signBy(
 interface KeptBlock {
   readonly leaf: BlockLeaf;
   readonly succeeded: readonly Uint8Array[];
+  readonly messages: readonly BlockMessage[];
 }
 
 /** A ledger, the real application, and a bridge contract that follows it. */
@@ -62,6 +72,8 @@ export interface TestBridge {
   proveBlock(height: number): BlockProof;
   /** Of a transaction under the last anchor, as the contracts take it. @throws BridgeError BRIDGE_TX_ABSENT for one that failed, too */
   proveTx(tx: Uint8Array): TxProof;
+  /** Of message `index` of a transaction under the last anchor. @throws BridgeError BRIDGE_MESSAGE_ABSENT */
+  proveMessage(tx: Uint8Array, index?: number): MessageProof;
 }
 
 export interface TestBridgeOptions {
@@ -96,6 +108,13 @@ export async function deployTestBridge(evm: TestEvm, options: TestBridgeOptions 
     if (anchored === undefined) throw new Error("nothing is anchored yet");
     return anchored;
   };
+  const blockOf = (tx: Uint8Array) => {
+    const id = txId(tx);
+    const { blocks } = kept();
+    const isOf = ({ succeeded }: KeptBlock) => succeeded.some((one) => Buffer.compare(one, id) === 0);
+    const block = blocks.find(isOf) ?? blocks[0];
+    return { id, block, blockProof: test.proveBlock(block?.leaf.height ?? 0) };
+  };
   const test: TestBridge = {
     bridge,
     ledger,
@@ -107,7 +126,7 @@ export async function deployTestBridge(evm: TestEvm, options: TestBridgeOptions 
       const time = timeMs === undefined ? request.time : timestampFromMs(timeMs);
       const response = ledger.block(txs, timestampToMs(time));
       const block = { header: { height: ledger.height, time, appHash }, txs, results: response.txResults };
-      waiting.push({ leaf: blockLeafOf(block), succeeded: succeededTxIds(block) });
+      waiting.push({ leaf: blockLeafOf(block), succeeded: succeededTxIds(block), messages: succeededMessages(block) });
       appHash = response.appHash;
       return response;
     },
@@ -147,11 +166,12 @@ export async function deployTestBridge(evm: TestEvm, options: TestBridgeOptions 
       );
     },
     proveTx(tx) {
-      const id = txId(tx);
-      const { blocks } = kept();
-      const isOf = ({ succeeded }: KeptBlock) => succeeded.some((one) => Buffer.compare(one, id) === 0);
-      const block = blocks.find(isOf) ?? blocks[0];
-      return proveTx(test.proveBlock(block?.leaf.height ?? 0), block?.succeeded ?? [], id);
+      const { id, block, blockProof } = blockOf(tx);
+      return proveTx(blockProof, block?.succeeded ?? [], id);
+    },
+    proveMessage(tx, index = 0) {
+      const { id, block, blockProof } = blockOf(tx);
+      return proveMessage(blockProof, block?.messages ?? [], id, index);
     },
   };
   return test;

@@ -29,8 +29,18 @@ export interface BlockLeafInput {
   readonly height: BigNumberish;
   readonly time: BigNumberish;
   readonly txCount: BigNumberish;
+  readonly messageCount: BigNumberish;
   readonly txRoot: BytesLike;
+  readonly messageRoot: BytesLike;
   readonly appHash: BytesLike;
+}
+
+export interface MessageProofInput {
+  readonly blockProof: BlockProofInput;
+  readonly txId: BytesLike;
+  readonly messageIndex: BigNumberish;
+  readonly index: BigNumberish;
+  readonly path: readonly BytesLike[];
 }
 
 export interface StateProofInput {
@@ -69,6 +79,7 @@ export interface BridgeContract extends BaseContract {
   transferOwnership: ContractMethod<[newOwner: AddressLike], void, ContractTransactionResponse>;
   updateValset: ContractMethod<[nonce: BigNumberish, effectiveHeight: BigNumberish, nextValset: BytesLike, valset: BytesLike, signers: BigNumberish, signatures: BytesLike], void, ContractTransactionResponse>;
   valsetHash: ConstantContractMethod<[], string>;
+  verifyMessage: ConstantContractMethod<[typeUrl: BytesLike, message: BytesLike, proof: MessageProofInput], [height: bigint, time: bigint] & { readonly height: bigint; readonly time: bigint }>;
   verifyState: ConstantContractMethod<[key: BytesLike, value: BytesLike, proof: StateProofInput], [height: bigint, time: bigint] & { readonly height: bigint; readonly time: bigint }>;
   verifyTx: ConstantContractMethod<[txId: BytesLike, proof: TxProofInput], [height: bigint, time: bigint] & { readonly height: bigint; readonly time: bigint }>;
 }

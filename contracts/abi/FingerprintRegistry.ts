@@ -31,12 +31,16 @@ export interface BlockLeafInput {
   readonly height: BigNumberish;
   readonly time: BigNumberish;
   readonly txCount: BigNumberish;
+  readonly messageCount: BigNumberish;
   readonly txRoot: BytesLike;
+  readonly messageRoot: BytesLike;
   readonly appHash: BytesLike;
 }
 
-export interface TxProofInput {
+export interface MessageProofInput {
   readonly blockProof: BlockProofInput;
+  readonly txId: BytesLike;
+  readonly messageIndex: BigNumberish;
   readonly index: BigNumberish;
   readonly path: readonly BytesLike[];
 }
@@ -82,11 +86,11 @@ export interface FingerprintRegistryContract extends BaseContract {
   periodKey: ConstantContractMethod<[meterId: string, periodStartMs: BigNumberish], string>;
   pin: ContractMethod<[meterId: string, periodStartMs: BigNumberish, record: BytesLike, proof: StateProofInput], void, ContractTransactionResponse>;
   pinned: ConstantContractMethod<[periodKey: BytesLike], string>;
-  verifyFingerprint: ConstantContractMethod<[transaction: BytesLike, index: BigNumberish, proof: TxProofInput, fingerprint: BytesLike, sumMwh: BigNumberish, average: BigNumberish, salt: BytesLike], SealedIntervalOutput>;
-  verifyInterval: ConstantContractMethod<[transaction: BytesLike, index: BigNumberish, proof: TxProofInput], SealedIntervalOutput>;
+  verifyFingerprint: ConstantContractMethod<[message: BytesLike, proof: MessageProofInput, fingerprint: BytesLike, sumMwh: BigNumberish, average: BigNumberish, salt: BytesLike], SealedIntervalOutput>;
+  verifyInterval: ConstantContractMethod<[message: BytesLike, proof: MessageProofInput], SealedIntervalOutput>;
   verifyPeriod: ConstantContractMethod<[meterId: string, periodStartMs: BigNumberish, record: BytesLike, proof: StateProofInput], ClosedPeriodOutput>;
   verifyPinned: ConstantContractMethod<[meterId: string, periodStartMs: BigNumberish, links: readonly PeriodLinkInput[]], void>;
-  verifyReading: ConstantContractMethod<[transaction: BytesLike, index: BigNumberish, proof: TxProofInput, reading: ReadingProofInput], SealedIntervalOutput>;
+  verifyReading: ConstantContractMethod<[message: BytesLike, proof: MessageProofInput, reading: ReadingProofInput], SealedIntervalOutput>;
 }
 
 export interface FingerprintRegistryEvents {

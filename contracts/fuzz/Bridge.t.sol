@@ -197,7 +197,16 @@ contract BridgeHandler {
 
     function leafHash(BlockLeaf memory leaf) private pure returns (bytes32) {
         return sha256(
-            abi.encodePacked(bytes1(0x00), leaf.height, leaf.time, leaf.txCount, leaf.txRoot, leaf.appHash)
+            abi.encodePacked(
+                bytes1(0x00),
+                leaf.height,
+                leaf.time,
+                leaf.txCount,
+                leaf.messageCount,
+                leaf.txRoot,
+                leaf.messageRoot,
+                leaf.appHash
+            )
         );
     }
 

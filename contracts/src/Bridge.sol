@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {Ownable, Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
-import {Anchor, BlockLeaf, BlockProof, IBridge, StateProof, TxProof} from "./interfaces/IBridge.sol";
+import {Anchor, BlockLeaf, BlockProof, IBridge, MessageProof, StateProof, TxProof} from "./interfaces/IBridge.sol";
 import {Rfc6962} from "./lib/Rfc6962.sol";
 import {StateTrie} from "./lib/StateTrie.sol";
 import {Valset} from "./lib/Valset.sol";
@@ -69,6 +69,7 @@ contract Bridge is IBridge, Ownable2Step {
     error HeightOutOfRange(uint64 height);
     error BlockNotInAnchor(uint64 height);
     error TxNotInBlock(bytes32 txId);
+    error MessageNotInBlock(bytes32 txId, uint32 messageIndex);
     error AppHashMismatch();
     error StateNotInBlock();
     error TxAlreadyConsumed(address consumer, bytes32 txId);
@@ -232,6 +233,22 @@ contract Bridge is IBridge, Ownable2Step {
     }
 
     /// @inheritdoc IBridge
+    function verifyMessage(bytes calldata typeUrl, bytes calldata message, MessageProof calldata proof)
+        external
+        view
+        returns (uint64 height, uint64 time)
+    {
+        BlockLeaf calldata leaf = verifiedLeaf(proof.blockProof);
+        bytes32 leafHash = sha256(
+            abi.encodePacked(bytes1(0x00), proof.txId, proof.messageIndex, sha256(typeUrl), sha256(message))
+        );
+        if (Rfc6962.rootOf(leafHash, proof.index, leaf.messageCount, proof.path) != leaf.messageRoot) {
+            revert MessageNotInBlock(proof.txId, proof.messageIndex);
+        }
+        return (leaf.height, leaf.time);
+    }
+
+    /// @inheritdoc IBridge
     function verifyState(bytes calldata key, bytes calldata value, StateProof calldata proof)
         external
         view
@@ -318,7 +335,16 @@ contract Bridge is IBridge, Ownable2Step {
         leaf = proof.leaf;
         if (leaf.height < anchor.fromHeight || leaf.height > anchor.toHeight) revert HeightOutOfRange(leaf.height);
         bytes32 leafHash = sha256(
-            abi.encodePacked(bytes1(0x00), leaf.height, leaf.time, leaf.txCount, leaf.txRoot, leaf.appHash)
+            abi.encodePacked(
+                bytes1(0x00),
+                leaf.height,
+                leaf.time,
+                leaf.txCount,
+                leaf.messageCount,
+                leaf.txRoot,
+                leaf.messageRoot,
+                leaf.appHash
+            )
         );
         // Index and size are signed: a path has one place only.
         bytes32 root = Rfc6962.rootOf(

@@ -2,8 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Strings} from "@openzeppelin/contracts/utils/Strings.sol";
-import {IBridge, StateProof, TxProof} from "./interfaces/IBridge.sol";
-import {LedgerTx} from "./lib/LedgerTx.sol";
+import {IBridge, MessageProof, StateProof} from "./interfaces/IBridge.sol";
 import {Protobuf} from "./lib/Protobuf.sol";
 import {Rfc6962} from "./lib/Rfc6962.sol";
 import {SealedInterval, SealedIntervals} from "./lib/SealedIntervals.sol";
@@ -66,28 +65,27 @@ contract FingerprintRegistry {
         BRIDGE = bridge;
     }
 
-    /// What message `index` of the transaction's signed bytes has sealed, once the transaction is proved to have succeeded.
-    function verifyInterval(bytes calldata transaction, uint256 index, TxProof calldata proof)
+    /// What a MsgSealInterval, its bytes as signed, has sealed, once it is proved to be of a transaction that succeeded.
+    function verifyInterval(bytes calldata message, MessageProof calldata proof)
         public
         view
         returns (SealedInterval memory)
     {
-        BRIDGE.verifyTx(LedgerTx.idOf(transaction), proof);
-        return SealedIntervals.fromTx(transaction, index);
+        BRIDGE.verifyMessage(SealedIntervals.TYPE_URL, message, proof);
+        return SealedIntervals.decode(message);
     }
 
     /// The check of D5.1 Fig. 25 for one interval: that its fingerprint and average are these, which somebody has computed from stored readings.
     /// A committed sum is opened with sumMwh and salt; of a sum in the clear they mean nothing.
     function verifyFingerprint(
-        bytes calldata transaction,
-        uint256 index,
-        TxProof calldata proof,
+        bytes calldata message,
+        MessageProof calldata proof,
         bytes32 fingerprint,
         int64 sumMwh,
         int64 average,
         bytes32 salt
     ) external view returns (SealedInterval memory sealed_) {
-        sealed_ = verifyInterval(transaction, index, proof);
+        sealed_ = verifyInterval(message, proof);
         if (sealed_.fingerprint != fingerprint) revert FingerprintMismatch(sealed_.fingerprint, fingerprint);
         if (sealed_.isCommitted) sealed_.openSum(salt, sumMwh);
         if (sealed_.average() != average) revert AverageMismatch(sealed_.average(), average);
@@ -95,12 +93,11 @@ contract FingerprintRegistry {
 
     /// That a sealed interval holds this reading at this place, without the others; value in mWh.
     function verifyReading(
-        bytes calldata transaction,
-        uint256 index,
-        TxProof calldata proof,
+        bytes calldata message,
+        MessageProof calldata proof,
         ReadingProof calldata reading
     ) external view returns (SealedInterval memory sealed_) {
-        sealed_ = verifyInterval(transaction, index, proof);
+        sealed_ = verifyInterval(message, proof);
         bytes32 leaf = SealedIntervals.readingLeaf(reading.salt, reading.value, reading.timestampMs);
         // The count is the sealed one: a path has one place only.
         bytes32 root = Rfc6962.rootOf(leaf, reading.index, sealed_.readingCount, reading.path);

@@ -29,8 +29,8 @@ function textOf({ anchors, proofs, intervals, naive, d51, days, exceeded }: GasR
       proofs.map((one) => [one.txs, one.depth, one.walk, one.verifyTx, one.consumeTx, one.calldataBytes].map(whole)),
     ),
     formatTable(
-      ["intervals in one transaction", "bytes", "verifyInterval of the last"],
-      intervals.map((one) => [one.intervals, one.txBytes, one.verifyInterval].map(whole)),
+      ["intervals in one transaction", "bytes", "verifyInterval", "whole transaction"],
+      intervals.map((one) => [one.intervals, one.txBytes, one.verifyInterval, one.wholeTx].map(whole)),
     ),
     formatTable(
       ["naive contract", "register", "1 KB stored", "1 KB hashed"],

@@ -17,15 +17,20 @@ struct Anchor {
     bytes32 root;
 }
 
-/// One block in an anchor's tree; its leaf's item is the five fields one after another, integers big-endian, 88 bytes.
+/// One block in an anchor's tree; its leaf's item is the seven fields one after another, integers big-endian, 128 bytes.
 struct BlockLeaf {
     uint64 height;
     /// Unix ms.
     uint64 time;
     /// Transactions of the block that succeeded.
     uint64 txCount;
+    /// Messages of those transactions.
+    uint64 messageCount;
     /// RFC 6962 root over the ids, SHA256 of the signed bytes, of those transactions only: what failed is under no root.
     bytes32 txRoot;
+    /// RFC 6962 root over those transactions' messages in their order, each as
+    /// transaction id ‖ uint32 place in the transaction ‖ SHA256(type url) ‖ SHA256(message), 100 bytes.
+    bytes32 messageRoot;
     /// The header's: the state after the block before.
     bytes32 appHash;
 }
@@ -41,6 +46,16 @@ struct BlockProof {
 struct TxProof {
     BlockProof blockProof;
     /// Among the block's successful transactions, from 0.
+    uint64 index;
+    bytes32[] path;
+}
+
+struct MessageProof {
+    BlockProof blockProof;
+    bytes32 txId;
+    /// The message's place in its transaction, from 0.
+    uint32 messageIndex;
+    /// Its place among all messages of the block's successful transactions, from 0.
     uint64 index;
     bytes32[] path;
 }
@@ -61,6 +76,13 @@ interface IBridge {
 
     /// The same, once for each caller and transaction.
     function consumeTx(bytes32 txId, TxProof calldata proof) external returns (uint64 height, uint64 time);
+
+    /// That this message is one of a transaction in an anchored block that succeeded. It is one of perhaps hundreds: a concentrator seals the
+    /// intervals of all its meters in one transaction, and each can be shown without the others.
+    function verifyMessage(bytes calldata typeUrl, bytes calldata message, MessageProof calldata proof)
+        external
+        view
+        returns (uint64 height, uint64 time);
 
     /// That the ledger's state had this value under this key before block `height`.
     function verifyState(bytes calldata key, bytes calldata value, StateProof calldata proof)

@@ -29,6 +29,8 @@ library SealedIntervals {
     error SumNotCommitted();
     error SumOpeningWrong();
 
+    /// For IBridge.verifyMessage.
+    bytes internal constant TYPE_URL = "/edream.ledger.v1.MsgSealInterval";
     bytes32 private constant TYPE_URL_HASH = keccak256("/edream.ledger.v1.MsgSealInterval");
 
     /// Message `index` of the transaction's bytes.
