@@ -7,3 +7,6 @@ enableCompileCache();
 const [{ runCli }, { terminalIo }] = await Promise.all([import("./cli/program.ts"), import("./cli/terminalIo.ts")]);
 
 process.exitCode = await runCli(process.argv.slice(2), terminalIo());
+// The command is done and has closed what it opened. What a library still keeps, such as a connection it was making when it was told to end, must not
+// keep the process; where nothing does, this timer does not either.
+setTimeout(() => process.exit(), 2000).unref();
