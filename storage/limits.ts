@@ -72,6 +72,10 @@ export const MAX_LABEL_CHARS = 64;
 /** Bytes of one BigchainDB transaction's canonical JSON, unless genesis says less: what MAX_TX_BYTES leaves beside the envelope. */
 export const MAX_ASSET_TRANSACTION_BYTES = 240 * 1024;
 
+/** Events of Ethereum in one vote, and bytes of one's payload (contracts/src/Outbox.sol). */
+export const MAX_ETHEREUM_EVENTS = 16;
+export const MAX_ETHEREUM_PAYLOAD_BYTES = 1024;
+
 /** Levels of a BigchainDB transaction's JSON: a condition of 100 nested thresholds, the deepest that is looked at, takes 205. */
 export const MAX_ASSET_JSON_DEPTH = 256;
 

@@ -18,11 +18,14 @@ import {
   bigchainCreate,
   bigchainMessage,
   bigchainTransfer,
+  bridgeKeyMessage,
   CHAIN_ID,
   codeName,
   configurationMessage,
+  configureBridgeMessage,
   createTestLedger,
   EXPORT_METER,
+  equivocationMessage,
   IMPORT_METER,
   INTERVAL_MS,
   output,
@@ -64,6 +67,9 @@ function createLedger(): { ledger: TestLedger; samples: readonly { message: Ledg
   );
   ledger.send(configurationMessage(1n), "prosumer");
   ledger.send(flagged("dso"), "dso");
+  for (const [index, name] of ["second key 0", "second key 1", "second key 2"].entries())
+    ledger.send(bridgeKeyMessage("dso", index, name), "dso");
+  ledger.send(configureBridgeMessage(), "owner");
   const bigchainAsset = bigchainCreate({ meter: "m1" });
   ledger.send(bigchainMessage("dso", bigchainAsset), "dso");
   const register = (outputs: readonly ReturnType<typeof output>[], openings: readonly object[] = []) =>
@@ -122,6 +128,17 @@ function createLedger(): { ledger: TestLedger; samples: readonly { message: Ledg
       { message: flagged("aggregator"), by: ["aggregator"] },
       { message: bigchainMessage("aggregator", bigchainCreate({ fuzz: 1 })), by: ["aggregator"] },
       { message: bigchainMessage("dso", bigchainTransfer(bigchainAsset, "alice", "bob")), by: ["dso"] },
+      { message: bridgeKeyMessage("dso", 3, "second key 3"), by: ["dso"] },
+      { message: configureBridgeMessage({ cadenceMs: 5000n }), by: ["owner"] },
+      { message: equivocationMessage("dso", "second key 1"), by: ["dso"] },
+      {
+        message: ledgerMessage("MsgEthereumEvents", {
+          signer: accountOf("second key 0"),
+          fromNonce: 1n,
+          events: [{ emitter: new Uint8Array(20), kind: salt, payload: salt }],
+        }),
+        by: ["second key 0"],
+      },
       {
         message: ledgerMessage("MsgWithdrawFlag", {
           signer: accountOf("dso"),

@@ -24,7 +24,7 @@ export function executeBlock(
   misbehavior: readonly Misbehavior[],
   txs: readonly Uint8Array[],
 ): BlockExecution {
-  const events = punish(site.state, misbehavior);
+  const events = punish(site.state, misbehavior, site.height);
   const results: ExecTxResult[] = [];
   const seen = new Set<string>();
   let malformed: string | undefined;
@@ -49,7 +49,7 @@ export function selectTransactions(
   txs: readonly Uint8Array[],
   maxTxBytes: number,
 ): { txs: readonly Uint8Array[]; execution: BlockExecution } {
-  const events = punish(site.state, misbehavior);
+  const events = punish(site.state, misbehavior, site.height);
   const taken: Uint8Array[] = [];
   const results: ExecTxResult[] = [];
   let bytesLeft = maxTxBytes;

@@ -16,6 +16,9 @@ export const EVENTS = {
   flag: { meter: true, number: false, kind: true, severity: true, action: true },
   configuration: { meter: true, device: true, version: false, priority: true, action: true },
   bigchain: { asset_id: true, transaction_id: true, operation: true },
+  bridge: { bridge: true, outbox: true, chain_id: false },
+  bridge_key: { validator: true, address: true, account: false },
+  ethereum: { nonce: true, emitter: true, kind: true },
   exclusion: { validator: true, reason: false, height: false },
 } as const;
 

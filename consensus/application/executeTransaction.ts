@@ -8,11 +8,14 @@ import { MESSAGE_NAMES, typeUrlOf } from "#storage/types/transactionMessages.ts"
 import { amendInterval } from "./amendments.ts";
 import { sealArchive } from "./archives.ts";
 import { carryBigchainTransaction } from "./bigchain.ts";
+import { configureBridge, reportEquivocation } from "./bridge.ts";
+import { registerBridgeKey } from "./bridgeKeys.ts";
 import type { Failure } from "./codes.ts";
 import { CODE_OK, CODESPACE, codeNumber, fail } from "./codes.ts";
 import { acknowledgeDeviceConfiguration, setDeviceConfiguration } from "./configurations.ts";
 import { registerEnergy, transferEnergy } from "./energy.ts";
 import { recordErasure } from "./erasures.ts";
+import { voteEthereumEvents } from "./ethereumEvents.ts";
 import { event } from "./events.ts";
 import { flagReadings, withdrawFlag } from "./flags.ts";
 import { sealInterval } from "./intervals.ts";
@@ -61,6 +64,10 @@ const RULES: Rules = {
   MsgSetDeviceConfiguration: setDeviceConfiguration,
   MsgAcknowledgeDeviceConfiguration: acknowledgeDeviceConfiguration,
   MsgBigchainTransaction: carryBigchainTransaction,
+  MsgRegisterBridgeKey: registerBridgeKey,
+  MsgConfigureBridge: configureBridge,
+  MsgBridgeEquivocation: reportEquivocation,
+  MsgEthereumEvents: voteEthereumEvents,
 };
 
 /**
@@ -112,6 +119,7 @@ function executeOrFail(site: ExecutionSite, tx: Transaction): readonly AbciEvent
     tx,
     txIdHex: Buffer.from(tx.id.buffer, tx.id.byteOffset, tx.id.length).toString("hex"),
     timeMs: site.timeMs,
+    height: site.height,
     validatorsBefore: site.validatorsBefore,
     verify: site.verify,
     events,

@@ -10,7 +10,7 @@ import { answerListQuery, LIST_PATHS } from "./queryLists.ts";
 import type { QuerySource, QueryVersion } from "./queryTypes.ts";
 import { found, isMeterName, jsonBytes, notFound, textOf } from "./queryTypes.ts";
 import type { RecordKind } from "./stateRecords.ts";
-import { decodeRecord, numberedId, outputId, periodId, recordKey, SINGLE } from "./stateRecords.ts";
+import { decodeRecord, numberedId, outputId, periodId, recordKey, SINGLE, setId, tallyId } from "./stateRecords.ts";
 
 /** Data of a query: a key, an id or a small JSON object. */
 const MAX_QUERY_BYTES = 1024;
@@ -38,6 +38,13 @@ const RECORD_QUERIES: Record<string, { kind: RecordKind; idOf: (data: string) =>
   "/edream/flag": { kind: "flag", idOf: numberOfMeter },
   "/edream/configuration": { kind: "configuration", idOf: numberOfMeter },
   "/edream/configuration-payload": { kind: "payload", idOf: numberOfMeter },
+  "/edream/bridge": { kind: "bridge", idOf: single },
+  "/edream/bridge-key": { kind: "bridgeKey", idOf: addressOfHex },
+  "/edream/bridge-sets": { kind: "bridgeSets", idOf: single },
+  "/edream/bridge-set": { kind: "bridgeSet", idOf: numberedBy(setId) },
+  "/edream/ethereum": { kind: "ethereum", idOf: single },
+  "/edream/ethereum-tally": { kind: "tally", idOf: numberedBy(tallyId) },
+  "/edream/ethereum-event": { kind: "ethereumEvent", idOf: numberedBy(tallyId) },
 };
 
 /** Every path that is answered. */
@@ -119,6 +126,16 @@ function answerAncestor(request: QueryRequest, source: QuerySource, version: Que
 
 function anyId(data: string): Id {
   return isMeterName(data) ? data : undefined;
+}
+
+/** A consensus address, 20 bytes of hex. */
+function addressOfHex(data: string): Id {
+  return /^[0-9a-fA-F]{40}$/.test(data) ? data.toLowerCase() : undefined;
+}
+
+/** A decimal number. */
+function numberedBy(idOf: (number: bigint) => string): (data: string) => Id {
+  return (data) => (/^[0-9]{1,20}$/.test(data) ? idOf(BigInt(data)) : undefined);
 }
 
 function single(data: string): Id {

@@ -9,6 +9,7 @@ export class QueryIndex {
     meter: new Set<string>(),
     vote: new Set<string>(),
     exclusion: new Set<string>(),
+    bridgeKey: new Set<string>(),
   };
   readonly #outputs = new Map<string, Set<string>>();
   /** By kind, then by meter: what follows the meter id in the record's. */
@@ -71,10 +72,10 @@ export class QueryIndex {
   }
 }
 
-type Listed = "member" | "meter" | "vote" | "exclusion";
+type Listed = "member" | "meter" | "vote" | "exclusion" | "bridgeKey";
 
 function isListed(kind: RecordKind): kind is Listed {
-  return kind === "member" || kind === "meter" || kind === "vote" || kind === "exclusion";
+  return kind === "member" || kind === "meter" || kind === "vote" || kind === "exclusion" || kind === "bridgeKey";
 }
 
 export type ListedOfMeter = "unopened" | "amended" | "erasure" | "archive" | "flag" | "configuration";

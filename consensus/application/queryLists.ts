@@ -16,6 +16,7 @@ const LIST_QUERIES = {
   "/edream/outputs": "output",
   "/edream/validator-votes": "vote",
   "/edream/exclusions": "exclusion",
+  "/edream/bridge-keys": "bridgeKey",
 } as const;
 
 /** Lists of one meter's records; the configurations' without their payloads, which are records of their own. */

@@ -11,9 +11,12 @@ import {
   amendMessage,
   bigchainCreate,
   bigchainMessage,
+  bridgeKeyMessage,
   configurationMessage,
+  configureBridgeMessage,
   createTestLedger,
   EXPORT_METER,
+  equivocationMessage,
   INTERVAL_MS,
   keyOf,
   output,
@@ -160,6 +163,25 @@ const ROWS: readonly Row[] = [
     allowed: ["dso", "regulator", "aggregator", "producer", "consumer", "prosumer"],
     message: (by) => bigchainMessage(by, bigchainCreate({ name: by })),
   },
+  {
+    name: "MsgRegisterBridgeKey",
+    allowed: ["dso", "regulator", "validator"],
+    message: (by) => bridgeKeyMessage(by, 1, `another key of 1, by ${by}`),
+  },
+  { name: "MsgConfigureBridge", allowed: OWNER, message: (by) => configureBridgeMessage({ authority: accountOf(by) }) },
+  {
+    name: "MsgBridgeEquivocation",
+    allowed: ["dso", "regulator", "validator"],
+    message: (by) => equivocationMessage(by, "second key 1"),
+  },
+  {
+    name: "MsgEthereumEvents",
+    allowed: ["validator"],
+    message: (by) => {
+      const events = [{ emitter: new Uint8Array(20), kind: HASH, payload: HASH }];
+      return ledgerMessage("MsgEthereumEvents", { signer: accountOf(by), fromNonce: 1n, events });
+    },
+  },
 ];
 
 function about(by: Person) {
@@ -174,7 +196,9 @@ function flagMessage(by: Person): LedgerMessage {
 /** A ledger where nothing but the standing can be in the way: everybody has a producing meter and can sign for one output. */
 function preparedLedger(): TestLedger {
   const ledger = createTestLedger({ checker: true });
-  const everyone = COLUMNS.map((column) => (column === "removed member" ? "leaver" : column));
+  const everyone = COLUMNS.filter((column) => column !== "validator").map((column) =>
+    column === "removed member" ? "leaver" : column,
+  );
   const setUp = (message: LedgerMessage, by: Person) => expect(ledger.send(message, by)).toBe("OK");
   setUp(manage("regulator")("owner"), "owner");
   const enrol = (who: Person, role: string, by: Person) =>
@@ -215,6 +239,9 @@ function preparedLedger(): TestLedger {
     "prosumer",
   );
   setUp(remove("leaver")("regulator"), "regulator");
+  for (const [index, name] of ["validator", "second key 1", "second key 2"].entries())
+    setUp(bridgeKeyMessage("dso", index, name), "dso");
+  setUp(configureBridgeMessage(), "owner");
   return ledger;
 }
 
@@ -238,5 +265,5 @@ test("the table holds nothing that is not in a row above, and no right of a stan
   for (const standings of Object.values(RIGHTS))
     for (const standing of standings) expect(STANDINGS).toContain(standing);
   expect(hasRight(undefined, "transferEnergy")).toBe(false);
-  expect(Object.keys(RIGHTS)).toHaveLength(16);
+  expect(Object.keys(RIGHTS)).toHaveLength(20);
 });

@@ -8,11 +8,11 @@ export function isRole(text: string): text is Role {
 
 /**
  * In what capacity an account acts: as owner of the ledger, as a member with its role, or as what it is to the meter in question: its device,
- * its owner, or the administrator of its device. One account may have several; an account that has none is a stranger.
+ * its owner, or the administrator of its device; or as the second key of a validator. One account may have several; an account that has none is a stranger.
  */
-export type Standing = "owner" | Role | "device" | "meterOwner" | "administrator";
+export type Standing = "owner" | Role | "device" | "meterOwner" | "administrator" | "validator";
 
-export const STANDINGS: readonly Standing[] = ["owner", ...ROLES, "device", "meterOwner", "administrator"];
+export const STANDINGS: readonly Standing[] = ["owner", ...ROLES, "device", "meterOwner", "administrator", "validator"];
 
 const TRADERS: readonly Standing[] = ["dso", "regulator", "aggregator", "producer", "consumer", "prosumer"];
 
@@ -39,6 +39,12 @@ export const RIGHTS = {
   acknowledgeConfiguration: ["device"],
   /** Whoever brings a BigchainDB transaction; who owns what in it is told by its own keys. */
   carryBigchainTransaction: TRADERS,
+  /** Whoever brings it: that it is true is said by the two keys. */
+  registerBridgeKey: ["dso", "regulator", "validator"],
+  configureBridge: ["owner"],
+  /** Whoever brings it: the evidence speaks for itself. */
+  reportEquivocation: ["dso", "regulator", "validator"],
+  voteEthereum: ["validator"],
 } as const satisfies Record<string, readonly Standing[]>;
 
 export type Right = keyof typeof RIGHTS;

@@ -4,13 +4,22 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import {
   AccountSchema,
   AmendedIntervalSchema,
+  AppliedEthereumEventSchema,
   ArchiveSchema,
   BigchainOutputSchema,
+  BridgeAddressSchema,
+  BridgeKeySchema,
+  BridgeSchema,
+  BridgeSetSchema,
+  BridgeSetsSchema,
+  BridgeSignerSchema,
   ClosedPeriodSchema,
   ConfigurationPayloadSchema,
   CountersSchema,
   DeviceConfigurationSchema,
   ErasureSchema,
+  EthereumLaneSchema,
+  EthereumTallySchema,
   ExclusionSchema,
   FlagSchema,
   MemberSchema,
@@ -52,6 +61,15 @@ export const RECORD_SCHEMAS = {
   configuration: DeviceConfigurationSchema,
   payload: ConfigurationPayloadSchema,
   bigchain: BigchainOutputSchema,
+  bridge: BridgeSchema,
+  bridgeKey: BridgeKeySchema,
+  bridgeAddress: BridgeAddressSchema,
+  bridgeSigner: BridgeSignerSchema,
+  bridgeSets: BridgeSetsSchema,
+  bridgeSet: BridgeSetSchema,
+  ethereum: EthereumLaneSchema,
+  tally: EthereumTallySchema,
+  ethereumEvent: AppliedEthereumEventSchema,
 } as const satisfies Record<string, DescMessage>;
 
 export type RecordKind = keyof typeof RECORD_SCHEMAS;
@@ -99,5 +117,7 @@ export const amendedId = (meterId: string, endMs: number): string => `${meterId}
 /** Of erasures, flags and configurations: padded, so that the order of the texts is that of the numbers. */
 export const numberedId = (meterId: string, number: bigint | number): string =>
   `${meterId}/${number.toString().padStart(10, "0")}`;
+export const setId = (number: bigint): string => number.toString().padStart(10, "0");
+export const tallyId = (nonce: bigint): string => nonce.toString().padStart(20, "0");
 export const archiveId = (meterId: string, fromMs: bigint, untilMs: bigint, version: number): string =>
   `${meterId}/${fromMs}-${untilMs}-${version}`;

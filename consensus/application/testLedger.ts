@@ -15,8 +15,10 @@ import {
 } from "#storage/assets/buildTransaction.ts";
 import { sha256 } from "#storage/crypto/hash.ts";
 import type { KeyType, PrivateKey } from "#storage/crypto/keys.ts";
-import { generatePrivateKey, publicKeyOf, sign } from "#storage/crypto/keys.ts";
+import { addressOf, generatePrivateKey, publicKeyOf, sign } from "#storage/crypto/keys.ts";
+import { anchorSigningDigest, bindingConsensusBytes, bindingDigest } from "#storage/types/bridgeSigning.ts";
 import { attestationBytes } from "#storage/types/configurationAttestation.ts";
+import { ethereumAddressOf, signCompact } from "#storage/types/ethereum.ts";
 import { timestampFromMs } from "#storage/types/time.ts";
 import { accountOfKey } from "#storage/types/transactionAccounts.ts";
 import type { LedgerMessage } from "#storage/types/transactionMessages.ts";
@@ -309,6 +311,59 @@ export function bigchainMessage(by: Person, { text }: Pick<BuiltTransaction, "te
     signer: accountOf(by),
     transaction: new Uint8Array(Buffer.from(text)),
   });
+}
+
+/** The address of somebody's key of that kind, 20 bytes. */
+export function ethereumAddress(name: Person): Uint8Array {
+  return ethereumAddressOf(publicKeyOf(keyOf(name)).bytes);
+}
+
+type BridgeKeyFields = Exclude<Parameters<typeof ledgerMessage<"MsgRegisterBridgeKey">>[1], { $typeName: string }>;
+
+/** Binds the key called `name` to a validator of genesis, as `by` brings it. */
+export function bridgeKeyMessage(
+  by: Person,
+  validator: number,
+  name: Person,
+  fields: Partial<BridgeKeyFields> = {},
+): LedgerMessage {
+  const publicKey = validatorKey(validator);
+  const binding = { chainId: CHAIN_ID, validator: addressOf(publicKey), address: ethereumAddress(name) };
+  return ledgerMessage("MsgRegisterBridgeKey", {
+    signer: accountOf(by),
+    validator: publicKey.bytes,
+    address: binding.address,
+    bridgeSignature: signCompact(keyOf(name).bytes, bindingDigest(binding)),
+    consensusSignature: sign(keyOf(`device validator ${validator}`), bindingConsensusBytes(binding)),
+    ...(fields as object),
+  });
+}
+
+type ConfigureFields = Exclude<Parameters<typeof ledgerMessage<"MsgConfigureBridge">>[1], { $typeName: string }>;
+
+/** The owner's: a bridge and an outbox that nobody has deployed. */
+export function configureBridgeMessage(fields: Partial<ConfigureFields> = {}): LedgerMessage {
+  return ledgerMessage("MsgConfigureBridge", {
+    authority: accountOf("owner"),
+    chainId: 31337n,
+    ledgerId: new Uint8Array(32).fill(7),
+    bridge: new Uint8Array(20).fill(1),
+    outbox: new Uint8Array(20).fill(2),
+    cadenceMs: 60_000n,
+    setNumber: 1n,
+    ...(fields as object),
+  });
+}
+
+/** Two anchors number 7 that the key called `name` has signed for the bridge of configureBridgeMessage, in `by`'s hands. */
+export function equivocationMessage(by: Person, name: Person): LedgerMessage {
+  const domain = { chainId: 31337n, contract: new Uint8Array(20).fill(1), ledgerId: new Uint8Array(32).fill(7) };
+  const [first, second] = [1, 2].map((byte) => {
+    const hashes = { lastHeaderHash: new Uint8Array(32).fill(9), root: new Uint8Array(32).fill(byte) };
+    const anchor = { seq: 7n, valsetNonce: 0n, fromHeight: 1n, toHeight: 2n, time: 3n, ...hashes };
+    return { ...anchor, signature: signCompact(keyOf(name).bytes, anchorSigningDigest(domain, anchor)) };
+  });
+  return ledgerMessage("MsgBridgeEquivocation", { signer: accountOf(by), first, second } as object);
 }
 
 /** An output for one person, or with an m-of-n lock. */

@@ -2,6 +2,7 @@ import type { ValidatorUpdate } from "#consensus/abci.ts";
 import { MAX_TOTAL_VOTING_POWER, MAX_VALIDATORS } from "#storage/limits.ts";
 import type { Validators } from "#storage/proto/gen/edream/ledger/v1/state_pb.ts";
 import type { MsgUpdateValidators, ValidatorPower } from "#storage/proto/gen/edream/ledger/v1/tx_pb.ts";
+import { recordBridgeSet, releaseBridgeKey } from "./bridgeSets.ts";
 import type { Failure } from "./codes.ts";
 import { fail } from "./codes.ts";
 import { event } from "./events.ts";
@@ -9,6 +10,7 @@ import { isExcluded } from "./exclusions.ts";
 import type { MessageContext } from "./messageContext.ts";
 import { requireRight, signerAccount } from "./messageContext.ts";
 import { newRecord, SINGLE } from "./stateRecords.ts";
+import { consensusAddressOf } from "./validatorIds.ts";
 
 type Power = Pick<ValidatorPower, "publicKey" | "power">;
 
@@ -43,6 +45,9 @@ export function updateValidators(context: MessageContext, message: MsgUpdateVali
   const carriedOut = agreeing.length * 2 > regulators.length;
   if (carriedOut) {
     state.put("validators", SINGLE, newRecord("validators", { validators: next.validators.map(copyPower) }));
+    for (const { publicKey, power } of message.updates)
+      if (power === 0n) releaseBridgeKey(state, consensusAddressOf(publicKey));
+    recordBridgeSet(state, context.height);
     for (const voter of agreeing) state.remove("vote", voter);
   } else {
     const updates = message.updates.map(copyPower);

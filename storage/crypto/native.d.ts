@@ -14,6 +14,7 @@ declare module "secp256k1/bindings.js" {
     publicKeyCreate(privateKey: Uint8Array, compressed: boolean): Uint8Array;
     publicKeyVerify(publicKey: Uint8Array): boolean;
     ecdsaSign(hash: Uint8Array, privateKey: Uint8Array): { signature: Uint8Array; recid: number };
+    ecdsaRecover(signature: Uint8Array, recid: number, hash: Uint8Array, compressed: boolean): Uint8Array;
     ecdsaVerify(signature: Uint8Array, hash: Uint8Array, publicKey: Uint8Array): boolean;
   };
   export default secp256k1;

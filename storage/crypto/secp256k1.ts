@@ -7,6 +7,8 @@ export interface Secp256k1 {
   publicKey(scalar: Uint8Array): Uint8Array;
   sign(scalar: Uint8Array, hash: Uint8Array): Uint8Array;
   verify(publicKey: Uint8Array, hash: Uint8Array, signature: Uint8Array): boolean;
+  /** The key, 33 bytes, whose signature this is; `parity`: of y of the nonce's point. Undefined where there is none, or s is high. */
+  recover(hash: Uint8Array, signature: Uint8Array, parity: 0 | 1): Uint8Array | undefined;
 }
 
 const require = createRequire(import.meta.url);
@@ -41,6 +43,15 @@ function loadNative(): Secp256k1 | undefined {
         return false;
       }
     },
+    recover(hash, signature, parity) {
+      try {
+        const publicKey = native.ecdsaRecover(signature, parity, hash, true);
+        // Recovering takes any s; verifying takes the low one only.
+        return native.ecdsaVerify(signature, hash, publicKey) ? publicKey : undefined;
+      } catch {
+        return undefined;
+      }
+    },
   };
 }
 
@@ -54,6 +65,15 @@ export const nobleSecp256k1: Secp256k1 = {
       return noble().verify(signature, hash, publicKey, { prehash: false, lowS: true });
     } catch {
       return false;
+    }
+  },
+  recover(hash, signature, parity) {
+    try {
+      const parsed = noble().Signature.fromBytes(signature, "compact");
+      if (parsed.hasHighS()) return undefined;
+      return parsed.addRecoveryBit(parity).recoverPublicKey(hash).toBytes(true);
+    } catch {
+      return undefined;
     }
   },
 };

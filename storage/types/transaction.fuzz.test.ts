@@ -136,6 +136,32 @@ const MESSAGES: readonly LedgerMessage[] = [
     appliedMs: 1n,
   }),
   ledgerMessage("MsgBigchainTransaction", { signer: alice, transaction: Buffer.from('{"asset":{"data":null}}') }),
+  ledgerMessage("MsgRegisterBridgeKey", {
+    signer: alice,
+    validator: hash,
+    address: hash.subarray(12),
+    bridgeSignature: new Uint8Array(64).fill(1),
+    consensusSignature: new Uint8Array(64).fill(2),
+  }),
+  ledgerMessage("MsgConfigureBridge", {
+    authority: alice,
+    chainId: 31337n,
+    ledgerId: hash,
+    bridge: hash.subarray(12),
+    outbox: hash.subarray(12),
+    cadenceMs: 600_000n,
+    setNumber: 1n,
+  }),
+  ledgerMessage("MsgBridgeEquivocation", {
+    signer: alice,
+    first: { seq: 1n, root: hash, lastHeaderHash: hash, signature: new Uint8Array(64) },
+    second: { seq: 1n, root: hash, lastHeaderHash: hash, toHeight: 3n, signature: new Uint8Array(64) },
+  }),
+  ledgerMessage("MsgEthereumEvents", {
+    signer: alice,
+    fromNonce: 3n,
+    events: [{ emitter: hash.subarray(12), kind: hash, payload: Buffer.from("paid") }],
+  }),
 ];
 
 const sign = (messages: readonly LedgerMessage[], by: readonly PrivateKey[]) =>

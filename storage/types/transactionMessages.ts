@@ -4,11 +4,15 @@ import {
   MsgAcknowledgeDeviceConfigurationSchema,
   MsgAmendIntervalSchema,
   MsgBigchainTransactionSchema,
+  MsgBridgeEquivocationSchema,
   MsgChangeRoleSchema,
+  MsgConfigureBridgeSchema,
   MsgEnrolMemberSchema,
   MsgEnrolMeterSchema,
+  MsgEthereumEventsSchema,
   MsgFlagReadingsSchema,
   MsgRecordErasureSchema,
+  MsgRegisterBridgeKeySchema,
   MsgRegisterEnergySchema,
   MsgRemoveMemberSchema,
   MsgRevokeMeterSchema,
@@ -39,6 +43,10 @@ export const MESSAGE_SCHEMAS = {
   MsgSetDeviceConfiguration: MsgSetDeviceConfigurationSchema,
   MsgAcknowledgeDeviceConfiguration: MsgAcknowledgeDeviceConfigurationSchema,
   MsgBigchainTransaction: MsgBigchainTransactionSchema,
+  MsgRegisterBridgeKey: MsgRegisterBridgeKeySchema,
+  MsgConfigureBridge: MsgConfigureBridgeSchema,
+  MsgBridgeEquivocation: MsgBridgeEquivocationSchema,
+  MsgEthereumEvents: MsgEthereumEventsSchema,
 } as const;
 
 export type MessageName = keyof typeof MESSAGE_SCHEMAS;
@@ -84,6 +92,9 @@ export function signersOfMessage(message: LedgerMessage): readonly string[] {
     case "MsgWithdrawFlag":
     case "MsgAcknowledgeDeviceConfiguration":
     case "MsgBigchainTransaction":
+    case "MsgRegisterBridgeKey":
+    case "MsgBridgeEquivocation":
+    case "MsgEthereumEvents":
       return [message.value.signer];
     case "MsgRegisterEnergy":
       return [message.value.owner];
@@ -97,6 +108,7 @@ export function signersOfMessage(message: LedgerMessage): readonly string[] {
     case "MsgEnrolMeter":
     case "MsgRevokeMeter":
     case "MsgUpdateValidators":
+    case "MsgConfigureBridge":
       return [message.value.authority];
   }
 }

@@ -4,7 +4,7 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { DeviceKey, ValidatorPower } from "./tx_pb.ts";
+import type { DeviceKey, EthereumEvent, ValidatorPower } from "./tx_pb.ts";
 import { file_edream_ledger_v1_tx } from "./tx_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file edream/ledger/v1/state.proto.
  */
 export const file_edream_ledger_v1_state: GenFile = /*@__PURE__*/
-  fileDesc("ChxlZHJlYW0vbGVkZ2VyL3YxL3N0YXRlLnByb3RvEhBlZHJlYW0ubGVkZ2VyLnYxItEBCgZQYXJhbXMSDQoFb3duZXIYASABKAkSGwoTcXVvdGFfdHhzX3Blcl9ibG9jaxgCIAEoDRIdChVxdW90YV9ieXRlc19wZXJfYmxvY2sYAyABKA0SEQoJcGVyaW9kX21zGAQgASgEEhUKDW1heF9mdXR1cmVfbXMYBSABKAQSHgoWc2VhbGVkX3J1bnNfcGVyX3BlcmlvZBgGIAEoDRIWCg5iaWdjaGFpbl9ydWxlcxgHIAEoCRIaChJtYXhfYmlnY2hhaW5fYnl0ZXMYCCABKA0iJwoIQ291bnRlcnMSGwoTbmV4dF9hY2NvdW50X251bWJlchgBIAEoBCJcCgdBY2NvdW50Ei8KCnB1YmxpY19rZXkYASABKAsyGy5lZHJlYW0ubGVkZ2VyLnYxLkRldmljZUtleRIOCgZudW1iZXIYAiABKAQSEAoIc2VxdWVuY2UYAyABKAQiFgoGTWVtYmVyEgwKBHJvbGUYASABKAkiHgoKUmVndWxhdG9ycxIQCghhY2NvdW50cxgBIAMoCSLGAgoFTWV0ZXISLwoKZGV2aWNlX2tleRgBIAEoCzIbLmVkcmVhbS5sZWRnZXIudjEuRGV2aWNlS2V5EhYKDmRldmljZV9hY2NvdW50GAIgASgJEg0KBW93bmVyGAMgASgJEhAKCHF1YW50aXR5GAQgASgJEhEKCWRpcmVjdGlvbhgFIAEoCRIXCg9zZWVkX2NvbW1pdG1lbnQYBiABKAwSEwoLaW50ZXJ2YWxfbXMYByABKAQSDwoHcmV2b2tlZBgIIAEoCBIVCg1yZXZva2VfcmVhc29uGAkgASgJEhUKDWFkbWluaXN0cmF0b3IYCiABKAkSDQoFbW9kZWwYCyABKAkSFQoNZmlybXdhcmVfaGFzaBgMIAEoDBIVCg12YWxpZF9mcm9tX21zGA0gASgDEhYKDnZhbGlkX3VudGlsX21zGA4gASgDIowBCgtNZXRlckNvdW50cxISCgphbWVuZG1lbnRzGAEgASgEEhAKCGVyYXN1cmVzGAIgASgEEhAKCGFyY2hpdmVzGAMgASgEEg0KBWZsYWdzGAQgASgEEh0KFWNvbmZpZ3VyYXRpb25fdmVyc2lvbhgFIAEoBBIXCg9hcHBsaWVkX3ZlcnNpb24YBiABKAQiPwoJU2VhbGVkUnVuEhAKCHN0YXJ0X21zGAEgASgDEhEKCWxlbmd0aF9tcxgCIAEoBBINCgVjb3VudBgDIAEoDSKxAgoKTWV0ZXJDaGFpbhITCgtsYXN0X2VuZF9tcxgBIAEoAxIXCg9wZXJpb2Rfc3RhcnRfbXMYAiABKAMSEwoLcGVyaW9kX2hhc2gYAyABKAwSHQoVcGVyaW9kX2ludGVydmFsX2NvdW50GAQgASgNEhYKDmludGVydmFsX2NvdW50GAUgASgEEhUKDXJlYWRpbmdfY291bnQYBiABKAQSFAoMcHJvZHVjZWRfbXdoGAcgASgEEhYKDnJlZ2lzdGVyZWRfbXdoGAggASgEEh0KEHJlZ2lzdGVyX2VuZF9td2gYCSABKARIAIgBARIwCgtzZWFsZWRfcnVucxgKIAMoCzIbLmVkcmVhbS5sZWRnZXIudjEuU2VhbGVkUnVuQhMKEV9yZWdpc3Rlcl9lbmRfbXdoInsKDENsb3NlZFBlcmlvZBIMCgRoYXNoGAEgASgMEhYKDmludGVydmFsX2NvdW50GAIgASgNEhMKC2xhc3RfZW5kX21zGAMgASgDEjAKC3NlYWxlZF9ydW5zGAQgAygLMhsuZWRyZWFtLmxlZGdlci52MS5TZWFsZWRSdW4iZAoQVW5vcGVuZWRJbnRlcnZhbBIOCgZlbmRfbXMYASABKAMSFgoOc3VtX2NvbW1pdG1lbnQYAiABKAwSFQoNcmVhZGluZ19jb3VudBgDIAEoDRIRCglhbWVuZG1lbnQYBCABKA0ifAoPQW1lbmRlZEludGVydmFsEhAKCHN0YXJ0X21zGAEgASgDEhIKCmFtZW5kbWVudHMYAiABKA0SEwoLZmluZ2VycHJpbnQYAyABKAwSFwoPYW1lbmRtZW50c19oYXNoGAQgASgMEhUKDXJlYWRpbmdfY291bnQYBSABKAQigwEKB0VyYXN1cmUSDwoHZnJvbV9tcxgBIAEoAxIQCgh1bnRpbF9tcxgCIAEoAxIVCg1yZWFkaW5nX2NvdW50GAMgASgEEhQKDHJlY2VpcHRfaGFzaBgEIAEoDBITCgtyZWNvcmRlZF9ieRgFIAEoCRITCgtyZWNvcmRlZF9tcxgGIAEoAyJ6CgdBcmNoaXZlEgsKA2NpZBgBIAEoDBISCgpmaWxlX2J5dGVzGAIgASgEEhUKDXJlYWRpbmdfY291bnQYAyABKAQSEQoJZmlsZV9oYXNoGAQgASgMEhEKCXNlYWxlZF9ieRgFIAEoCRIRCglzZWFsZWRfbXMYBiABKAMi+gEKBEZsYWcSGQoRaW50ZXJ2YWxfc3RhcnRfbXMYASABKAMSFwoPaW50ZXJ2YWxfZW5kX21zGAIgASgDEgwKBGtpbmQYAyABKAkSEAoIc2V2ZXJpdHkYBCABKAkSDQoFc2NvcmUYBSABKA0SEAoIZGV0ZWN0b3IYBiABKAkSFAoMZGV0YWlsc19oYXNoGAcgASgMEhIKCmZsYWdnZWRfYnkYCCABKAkSEgoKZmxhZ2dlZF9tcxgJIAEoAxIUCgx3aXRoZHJhd25fYnkYCiABKAkSFAoMd2l0aGRyYXduX21zGAsgASgDEhMKC3JlYXNvbl9oYXNoGAwgASgMIpsCChNEZXZpY2VDb25maWd1cmF0aW9uEhQKDHBheWxvYWRfaGFzaBgBIAEoDBIVCg1wYXlsb2FkX2J5dGVzGAIgASgNEhYKDnBsYWludGV4dF9oYXNoGAMgASgMEhEKCXNjaGVtYV9pZBgEIAEoCRIWCg5zY2hlbWFfdmVyc2lvbhgFIAEoDRIQCghwcmlvcml0eRgGIAEoCRIVCg1hZG1pbmlzdHJhdG9yGAcgASgJEg8KB2NoZWNrZXIYCCABKAkSDgoGc2V0X21zGAkgASgDEg8KB291dGNvbWUYCiABKAkSDAoEY29kZRgLIAEoDRISCgphcHBsaWVkX21zGAwgASgDEhcKD2Fja25vd2xlZGdlZF9tcxgNIAEoAyIqChRDb25maWd1cmF0aW9uUGF5bG9hZBISCgpjaXBoZXJ0ZXh0GAEgASgMIlMKBk91dHB1dBISCgphbW91bnRfbXdoGAEgASgEEhAKCHF1YW50aXR5GAIgASgJEhEKCXRocmVzaG9sZBgDIAEoDRIQCghhY2NvdW50cxgEIAMoCSJCCgpWYWxpZGF0b3JzEjQKCnZhbGlkYXRvcnMYASADKAsyIC5lZHJlYW0ubGVkZ2VyLnYxLlZhbGlkYXRvclBvd2VyIlcKDVZhbGlkYXRvclZvdGUSEwoLcHJvcG9zYWxfaWQYASABKAQSMQoHdXBkYXRlcxgCIAMoCzIgLmVkcmVhbS5sZWRnZXIudjEuVmFsaWRhdG9yUG93ZXIiPAoJRXhjbHVzaW9uEg4KBnJlYXNvbhgBIAEoCRIOCgZoZWlnaHQYAiABKAMSDwoHdGltZV9tcxgDIAEoAyK9AQoOQmlnY2hhaW5PdXRwdXQSEAoIYXNzZXRfaWQYASABKAwSDgoGYW1vdW50GAIgASgEEg4KBm93bmVycxgDIAMoDBIUCgxpc190aHJlc2hvbGQYBCABKAgSEwoLZmluZ2VycHJpbnQYBSABKAwSDAoEY29zdBgGIAEoDRIQCghzcGVudF9ieRgHIAEoDBIuCgZzcGVuZHMYCCADKAsyHi5lZHJlYW0ubGVkZ2VyLnYxLkJpZ2NoYWluTGluayI8CgxCaWdjaGFpbkxpbmsSFgoOdHJhbnNhY3Rpb25faWQYASABKAwSFAoMb3V0cHV0X2luZGV4GAIgASgNIpgBCgdBcHBNZXRhEg4KBmhlaWdodBgBIAEoBBIQCghhcHBfaGFzaBgCIAEoDBIWCg5pbml0aWFsX2hlaWdodBgDIAEoBBIRCglhbmNlc3RvcnMYBCABKAQSFwoPbWF4X2Jsb2NrX2J5dGVzGAUgASgEEhAKCGNoYWluX2lkGAYgASgJEhUKDWJsb2NrX3RpbWVfbXMYByABKAMingEKDEFwcEhhc2hQcm9vZhISCgpzdGF0ZV9yb290GAEgASgMEhUKDW1vdW50YWluX3Jvb3QYAiABKAwSFgoOYW5jZXN0b3JfY291bnQYAyABKAQSDwoFc3RhdGUYBCABKAxIABIyCghhbmNlc3RvchgFIAEoCzIeLmVkcmVhbS5sZWRnZXIudjEuQW5jZXN0b3JQYXRoSABCBgoEcGF0aCIdCgxBbmNlc3RvclBhdGgSDQoFYXVudHMYASADKAxiBnByb3RvMw", [file_edream_ledger_v1_tx]);
+  fileDesc("ChxlZHJlYW0vbGVkZ2VyL3YxL3N0YXRlLnByb3RvEhBlZHJlYW0ubGVkZ2VyLnYxItEBCgZQYXJhbXMSDQoFb3duZXIYASABKAkSGwoTcXVvdGFfdHhzX3Blcl9ibG9jaxgCIAEoDRIdChVxdW90YV9ieXRlc19wZXJfYmxvY2sYAyABKA0SEQoJcGVyaW9kX21zGAQgASgEEhUKDW1heF9mdXR1cmVfbXMYBSABKAQSHgoWc2VhbGVkX3J1bnNfcGVyX3BlcmlvZBgGIAEoDRIWCg5iaWdjaGFpbl9ydWxlcxgHIAEoCRIaChJtYXhfYmlnY2hhaW5fYnl0ZXMYCCABKA0iJwoIQ291bnRlcnMSGwoTbmV4dF9hY2NvdW50X251bWJlchgBIAEoBCJcCgdBY2NvdW50Ei8KCnB1YmxpY19rZXkYASABKAsyGy5lZHJlYW0ubGVkZ2VyLnYxLkRldmljZUtleRIOCgZudW1iZXIYAiABKAQSEAoIc2VxdWVuY2UYAyABKAQiFgoGTWVtYmVyEgwKBHJvbGUYASABKAkiHgoKUmVndWxhdG9ycxIQCghhY2NvdW50cxgBIAMoCSLGAgoFTWV0ZXISLwoKZGV2aWNlX2tleRgBIAEoCzIbLmVkcmVhbS5sZWRnZXIudjEuRGV2aWNlS2V5EhYKDmRldmljZV9hY2NvdW50GAIgASgJEg0KBW93bmVyGAMgASgJEhAKCHF1YW50aXR5GAQgASgJEhEKCWRpcmVjdGlvbhgFIAEoCRIXCg9zZWVkX2NvbW1pdG1lbnQYBiABKAwSEwoLaW50ZXJ2YWxfbXMYByABKAQSDwoHcmV2b2tlZBgIIAEoCBIVCg1yZXZva2VfcmVhc29uGAkgASgJEhUKDWFkbWluaXN0cmF0b3IYCiABKAkSDQoFbW9kZWwYCyABKAkSFQoNZmlybXdhcmVfaGFzaBgMIAEoDBIVCg12YWxpZF9mcm9tX21zGA0gASgDEhYKDnZhbGlkX3VudGlsX21zGA4gASgDIowBCgtNZXRlckNvdW50cxISCgphbWVuZG1lbnRzGAEgASgEEhAKCGVyYXN1cmVzGAIgASgEEhAKCGFyY2hpdmVzGAMgASgEEg0KBWZsYWdzGAQgASgEEh0KFWNvbmZpZ3VyYXRpb25fdmVyc2lvbhgFIAEoBBIXCg9hcHBsaWVkX3ZlcnNpb24YBiABKAQiPwoJU2VhbGVkUnVuEhAKCHN0YXJ0X21zGAEgASgDEhEKCWxlbmd0aF9tcxgCIAEoBBINCgVjb3VudBgDIAEoDSKxAgoKTWV0ZXJDaGFpbhITCgtsYXN0X2VuZF9tcxgBIAEoAxIXCg9wZXJpb2Rfc3RhcnRfbXMYAiABKAMSEwoLcGVyaW9kX2hhc2gYAyABKAwSHQoVcGVyaW9kX2ludGVydmFsX2NvdW50GAQgASgNEhYKDmludGVydmFsX2NvdW50GAUgASgEEhUKDXJlYWRpbmdfY291bnQYBiABKAQSFAoMcHJvZHVjZWRfbXdoGAcgASgEEhYKDnJlZ2lzdGVyZWRfbXdoGAggASgEEh0KEHJlZ2lzdGVyX2VuZF9td2gYCSABKARIAIgBARIwCgtzZWFsZWRfcnVucxgKIAMoCzIbLmVkcmVhbS5sZWRnZXIudjEuU2VhbGVkUnVuQhMKEV9yZWdpc3Rlcl9lbmRfbXdoInsKDENsb3NlZFBlcmlvZBIMCgRoYXNoGAEgASgMEhYKDmludGVydmFsX2NvdW50GAIgASgNEhMKC2xhc3RfZW5kX21zGAMgASgDEjAKC3NlYWxlZF9ydW5zGAQgAygLMhsuZWRyZWFtLmxlZGdlci52MS5TZWFsZWRSdW4iZAoQVW5vcGVuZWRJbnRlcnZhbBIOCgZlbmRfbXMYASABKAMSFgoOc3VtX2NvbW1pdG1lbnQYAiABKAwSFQoNcmVhZGluZ19jb3VudBgDIAEoDRIRCglhbWVuZG1lbnQYBCABKA0ifAoPQW1lbmRlZEludGVydmFsEhAKCHN0YXJ0X21zGAEgASgDEhIKCmFtZW5kbWVudHMYAiABKA0SEwoLZmluZ2VycHJpbnQYAyABKAwSFwoPYW1lbmRtZW50c19oYXNoGAQgASgMEhUKDXJlYWRpbmdfY291bnQYBSABKAQigwEKB0VyYXN1cmUSDwoHZnJvbV9tcxgBIAEoAxIQCgh1bnRpbF9tcxgCIAEoAxIVCg1yZWFkaW5nX2NvdW50GAMgASgEEhQKDHJlY2VpcHRfaGFzaBgEIAEoDBITCgtyZWNvcmRlZF9ieRgFIAEoCRITCgtyZWNvcmRlZF9tcxgGIAEoAyJ6CgdBcmNoaXZlEgsKA2NpZBgBIAEoDBISCgpmaWxlX2J5dGVzGAIgASgEEhUKDXJlYWRpbmdfY291bnQYAyABKAQSEQoJZmlsZV9oYXNoGAQgASgMEhEKCXNlYWxlZF9ieRgFIAEoCRIRCglzZWFsZWRfbXMYBiABKAMi+gEKBEZsYWcSGQoRaW50ZXJ2YWxfc3RhcnRfbXMYASABKAMSFwoPaW50ZXJ2YWxfZW5kX21zGAIgASgDEgwKBGtpbmQYAyABKAkSEAoIc2V2ZXJpdHkYBCABKAkSDQoFc2NvcmUYBSABKA0SEAoIZGV0ZWN0b3IYBiABKAkSFAoMZGV0YWlsc19oYXNoGAcgASgMEhIKCmZsYWdnZWRfYnkYCCABKAkSEgoKZmxhZ2dlZF9tcxgJIAEoAxIUCgx3aXRoZHJhd25fYnkYCiABKAkSFAoMd2l0aGRyYXduX21zGAsgASgDEhMKC3JlYXNvbl9oYXNoGAwgASgMIpsCChNEZXZpY2VDb25maWd1cmF0aW9uEhQKDHBheWxvYWRfaGFzaBgBIAEoDBIVCg1wYXlsb2FkX2J5dGVzGAIgASgNEhYKDnBsYWludGV4dF9oYXNoGAMgASgMEhEKCXNjaGVtYV9pZBgEIAEoCRIWCg5zY2hlbWFfdmVyc2lvbhgFIAEoDRIQCghwcmlvcml0eRgGIAEoCRIVCg1hZG1pbmlzdHJhdG9yGAcgASgJEg8KB2NoZWNrZXIYCCABKAkSDgoGc2V0X21zGAkgASgDEg8KB291dGNvbWUYCiABKAkSDAoEY29kZRgLIAEoDRISCgphcHBsaWVkX21zGAwgASgDEhcKD2Fja25vd2xlZGdlZF9tcxgNIAEoAyIqChRDb25maWd1cmF0aW9uUGF5bG9hZBISCgpjaXBoZXJ0ZXh0GAEgASgMIlMKBk91dHB1dBISCgphbW91bnRfbXdoGAEgASgEEhAKCHF1YW50aXR5GAIgASgJEhEKCXRocmVzaG9sZBgDIAEoDRIQCghhY2NvdW50cxgEIAMoCSJCCgpWYWxpZGF0b3JzEjQKCnZhbGlkYXRvcnMYASADKAsyIC5lZHJlYW0ubGVkZ2VyLnYxLlZhbGlkYXRvclBvd2VyIlcKDVZhbGlkYXRvclZvdGUSEwoLcHJvcG9zYWxfaWQYASABKAQSMQoHdXBkYXRlcxgCIAMoCzIgLmVkcmVhbS5sZWRnZXIudjEuVmFsaWRhdG9yUG93ZXIiPAoJRXhjbHVzaW9uEg4KBnJlYXNvbhgBIAEoCRIOCgZoZWlnaHQYAiABKAMSDwoHdGltZV9tcxgDIAEoAyK9AQoOQmlnY2hhaW5PdXRwdXQSEAoIYXNzZXRfaWQYASABKAwSDgoGYW1vdW50GAIgASgEEg4KBm93bmVycxgDIAMoDBIUCgxpc190aHJlc2hvbGQYBCABKAgSEwoLZmluZ2VycHJpbnQYBSABKAwSDAoEY29zdBgGIAEoDRIQCghzcGVudF9ieRgHIAEoDBIuCgZzcGVuZHMYCCADKAsyHi5lZHJlYW0ubGVkZ2VyLnYxLkJpZ2NoYWluTGluayI8CgxCaWdjaGFpbkxpbmsSFgoOdHJhbnNhY3Rpb25faWQYASABKAwSFAoMb3V0cHV0X2luZGV4GAIgASgNIrsBCgZCcmlkZ2USEAoIY2hhaW5faWQYASABKAQSEQoJbGVkZ2VyX2lkGAIgASgMEg4KBmJyaWRnZRgDIAEoDBIOCgZvdXRib3gYBCABKAwSEgoKY2FkZW5jZV9tcxgFIAEoBBILCgNzZXEYBiABKAQSFAoMdmFsc2V0X25vbmNlGAcgASgEEhEKCXRvX2hlaWdodBgIIAEoBBISCgpzZXRfbnVtYmVyGAkgASgEEg4KBmhlaWdodBgKIAEoBCJECgxFdGhlcmV1bUxhbmUSEwoLZXZlbnRfbm9uY2UYASABKAQSDgoGaGVpZ2h0GAIgASgEEg8KB2FwcGxpZWQYAyABKA0iVAoJQnJpZGdlS2V5Eg8KB2FkZHJlc3MYASABKAwSDwoHYWNjb3VudBgCIAEoCRIOCgZoZWlnaHQYAyABKAQSFQoNcmVnaXN0ZXJlZF9tcxgEIAEoAyIiCg1CcmlkZ2VBZGRyZXNzEhEKCXZhbGlkYXRvchgBIAEoDCIhCgxCcmlkZ2VTaWduZXISEQoJdmFsaWRhdG9yGAEgASgMIhwKCkJyaWRnZVNldHMSDgoGbGF0ZXN0GAEgASgEIkwKCUJyaWRnZVNldBIOCgZoZWlnaHQYASABKAQSLwoHbWVtYmVycxgCIAMoCzIeLmVkcmVhbS5sZWRnZXIudjEuQnJpZGdlTWVtYmVyIi4KDEJyaWRnZU1lbWJlchIPCgdhZGRyZXNzGAEgASgMEg0KBXBvd2VyGAIgASgEIkgKDUV0aGVyZXVtVGFsbHkSNwoKY2FuZGlkYXRlcxgBIAMoCzIjLmVkcmVhbS5sZWRnZXIudjEuRXRoZXJldW1DYW5kaWRhdGUiVwoRRXRoZXJldW1DYW5kaWRhdGUSLgoFZXZlbnQYASABKAsyHy5lZHJlYW0ubGVkZ2VyLnYxLkV0aGVyZXVtRXZlbnQSEgoKdmFsaWRhdG9ycxgCIAMoDCJnChRBcHBsaWVkRXRoZXJldW1FdmVudBIuCgVldmVudBgBIAEoCzIfLmVkcmVhbS5sZWRnZXIudjEuRXRoZXJldW1FdmVudBIOCgZoZWlnaHQYAiABKAQSDwoHdGltZV9tcxgDIAEoAyKYAQoHQXBwTWV0YRIOCgZoZWlnaHQYASABKAQSEAoIYXBwX2hhc2gYAiABKAwSFgoOaW5pdGlhbF9oZWlnaHQYAyABKAQSEQoJYW5jZXN0b3JzGAQgASgEEhcKD21heF9ibG9ja19ieXRlcxgFIAEoBBIQCghjaGFpbl9pZBgGIAEoCRIVCg1ibG9ja190aW1lX21zGAcgASgDIp4BCgxBcHBIYXNoUHJvb2YSEgoKc3RhdGVfcm9vdBgBIAEoDBIVCg1tb3VudGFpbl9yb290GAIgASgMEhYKDmFuY2VzdG9yX2NvdW50GAMgASgEEg8KBXN0YXRlGAQgASgMSAASMgoIYW5jZXN0b3IYBSABKAsyHi5lZHJlYW0ubGVkZ2VyLnYxLkFuY2VzdG9yUGF0aEgAQgYKBHBhdGgiHQoMQW5jZXN0b3JQYXRoEg0KBWF1bnRzGAEgAygMYgZwcm90bzM", [file_edream_ledger_v1_tx]);
 
 /**
  * `params`: what genesis fixes.
@@ -875,7 +875,7 @@ export const ValidatorVoteSchema: GenMessage<ValidatorVote> = /*@__PURE__*/
  */
 export type Exclusion = Message<"edream.ledger.v1.Exclusion"> & {
   /**
-   * "duplicateVote" or "lightClientAttack".
+   * "duplicateVote", "lightClientAttack" or "bridgeEquivocation".
    *
    * @generated from field: string reason = 1;
    */
@@ -989,6 +989,324 @@ export const BigchainLinkSchema: GenMessage<BigchainLink> = /*@__PURE__*/
   messageDesc(file_edream_ledger_v1_state, 22);
 
 /**
+ * `bridge`: the contracts, where anchoring began, and how far Ethereum's events are applied.
+ *
+ * @generated from message edream.ledger.v1.Bridge
+ */
+export type Bridge = Message<"edream.ledger.v1.Bridge"> & {
+  /**
+   * @generated from field: uint64 chain_id = 1;
+   */
+  chainId: bigint;
+
+  /**
+   * @generated from field: bytes ledger_id = 2;
+   */
+  ledgerId: Uint8Array;
+
+  /**
+   * @generated from field: bytes bridge = 3;
+   */
+  bridge: Uint8Array;
+
+  /**
+   * @generated from field: bytes outbox = 4;
+   */
+  outbox: Uint8Array;
+
+  /**
+   * @generated from field: uint64 cadence_ms = 5;
+   */
+  cadenceMs: bigint;
+
+  /**
+   * @generated from field: uint64 seq = 6;
+   */
+  seq: bigint;
+
+  /**
+   * @generated from field: uint64 valset_nonce = 7;
+   */
+  valsetNonce: bigint;
+
+  /**
+   * @generated from field: uint64 to_height = 8;
+   */
+  toHeight: bigint;
+
+  /**
+   * @generated from field: uint64 set_number = 9;
+   */
+  setNumber: bigint;
+
+  /**
+   * Of the transaction that configured it.
+   *
+   * @generated from field: uint64 height = 10;
+   */
+  height: bigint;
+};
+
+/**
+ * Describes the message edream.ledger.v1.Bridge.
+ * Use `create(BridgeSchema)` to create a new message.
+ */
+export const BridgeSchema: GenMessage<Bridge> = /*@__PURE__*/
+  messageDesc(file_edream_ledger_v1_state, 23);
+
+/**
+ * `ethereum`: the lane from Ethereum.
+ *
+ * @generated from message edream.ledger.v1.EthereumLane
+ */
+export type EthereumLane = Message<"edream.ledger.v1.EthereumLane"> & {
+  /**
+   * The latest event that took effect.
+   *
+   * @generated from field: uint64 event_nonce = 1;
+   */
+  eventNonce: bigint;
+
+  /**
+   * The block in which the latest took effect, and how many did in it.
+   *
+   * @generated from field: uint64 height = 2;
+   */
+  height: bigint;
+
+  /**
+   * @generated from field: uint32 applied = 3;
+   */
+  applied: number;
+};
+
+/**
+ * Describes the message edream.ledger.v1.EthereumLane.
+ * Use `create(EthereumLaneSchema)` to create a new message.
+ */
+export const EthereumLaneSchema: GenMessage<EthereumLane> = /*@__PURE__*/
+  messageDesc(file_edream_ledger_v1_state, 24);
+
+/**
+ * `bridgeKey/<consensus address in hex>`
+ *
+ * @generated from message edream.ledger.v1.BridgeKey
+ */
+export type BridgeKey = Message<"edream.ledger.v1.BridgeKey"> & {
+  /**
+   * 20 bytes.
+   *
+   * @generated from field: bytes address = 1;
+   */
+  address: Uint8Array;
+
+  /**
+   * Of the same key.
+   *
+   * @generated from field: string account = 2;
+   */
+  account: string;
+
+  /**
+   * @generated from field: uint64 height = 3;
+   */
+  height: bigint;
+
+  /**
+   * @generated from field: int64 registered_ms = 4;
+   */
+  registeredMs: bigint;
+};
+
+/**
+ * Describes the message edream.ledger.v1.BridgeKey.
+ * Use `create(BridgeKeySchema)` to create a new message.
+ */
+export const BridgeKeySchema: GenMessage<BridgeKey> = /*@__PURE__*/
+  messageDesc(file_edream_ledger_v1_state, 25);
+
+/**
+ * `bridgeAddress/<address in hex>`: whose it is or was. It stays, so that no key is bound twice and an old signature is still somebody's.
+ *
+ * @generated from message edream.ledger.v1.BridgeAddress
+ */
+export type BridgeAddress = Message<"edream.ledger.v1.BridgeAddress"> & {
+  /**
+   * Consensus address, 20 bytes.
+   *
+   * @generated from field: bytes validator = 1;
+   */
+  validator: Uint8Array;
+};
+
+/**
+ * Describes the message edream.ledger.v1.BridgeAddress.
+ * Use `create(BridgeAddressSchema)` to create a new message.
+ */
+export const BridgeAddressSchema: GenMessage<BridgeAddress> = /*@__PURE__*/
+  messageDesc(file_edream_ledger_v1_state, 26);
+
+/**
+ * `bridgeSigner/<account>`: the validator whose second key it is at present.
+ *
+ * @generated from message edream.ledger.v1.BridgeSigner
+ */
+export type BridgeSigner = Message<"edream.ledger.v1.BridgeSigner"> & {
+  /**
+   * @generated from field: bytes validator = 1;
+   */
+  validator: Uint8Array;
+};
+
+/**
+ * Describes the message edream.ledger.v1.BridgeSigner.
+ * Use `create(BridgeSignerSchema)` to create a new message.
+ */
+export const BridgeSignerSchema: GenMessage<BridgeSigner> = /*@__PURE__*/
+  messageDesc(file_edream_ledger_v1_state, 27);
+
+/**
+ * `bridgeSets`
+ *
+ * @generated from message edream.ledger.v1.BridgeSets
+ */
+export type BridgeSets = Message<"edream.ledger.v1.BridgeSets"> & {
+  /**
+   * Number of the latest one, from 1; 0: there is none.
+   *
+   * @generated from field: uint64 latest = 1;
+   */
+  latest: bigint;
+};
+
+/**
+ * Describes the message edream.ledger.v1.BridgeSets.
+ * Use `create(BridgeSetsSchema)` to create a new message.
+ */
+export const BridgeSetsSchema: GenMessage<BridgeSets> = /*@__PURE__*/
+  messageDesc(file_edream_ledger_v1_state, 28);
+
+/**
+ * `bridgeSet/<number, 10 digits>`: validators with their second keys, as they are after the block of this height.
+ *
+ * @generated from message edream.ledger.v1.BridgeSet
+ */
+export type BridgeSet = Message<"edream.ledger.v1.BridgeSet"> & {
+  /**
+   * @generated from field: uint64 height = 1;
+   */
+  height: bigint;
+
+  /**
+   * By address.
+   *
+   * @generated from field: repeated edream.ledger.v1.BridgeMember members = 2;
+   */
+  members: BridgeMember[];
+};
+
+/**
+ * Describes the message edream.ledger.v1.BridgeSet.
+ * Use `create(BridgeSetSchema)` to create a new message.
+ */
+export const BridgeSetSchema: GenMessage<BridgeSet> = /*@__PURE__*/
+  messageDesc(file_edream_ledger_v1_state, 29);
+
+/**
+ * @generated from message edream.ledger.v1.BridgeMember
+ */
+export type BridgeMember = Message<"edream.ledger.v1.BridgeMember"> & {
+  /**
+   * @generated from field: bytes address = 1;
+   */
+  address: Uint8Array;
+
+  /**
+   * @generated from field: uint64 power = 2;
+   */
+  power: bigint;
+};
+
+/**
+ * Describes the message edream.ledger.v1.BridgeMember.
+ * Use `create(BridgeMemberSchema)` to create a new message.
+ */
+export const BridgeMemberSchema: GenMessage<BridgeMember> = /*@__PURE__*/
+  messageDesc(file_edream_ledger_v1_state, 30);
+
+/**
+ * `tally/<event nonce, 20 digits>`: what validators have said of an event that has not taken effect.
+ *
+ * @generated from message edream.ledger.v1.EthereumTally
+ */
+export type EthereumTally = Message<"edream.ledger.v1.EthereumTally"> & {
+  /**
+   * @generated from field: repeated edream.ledger.v1.EthereumCandidate candidates = 1;
+   */
+  candidates: EthereumCandidate[];
+};
+
+/**
+ * Describes the message edream.ledger.v1.EthereumTally.
+ * Use `create(EthereumTallySchema)` to create a new message.
+ */
+export const EthereumTallySchema: GenMessage<EthereumTally> = /*@__PURE__*/
+  messageDesc(file_edream_ledger_v1_state, 31);
+
+/**
+ * @generated from message edream.ledger.v1.EthereumCandidate
+ */
+export type EthereumCandidate = Message<"edream.ledger.v1.EthereumCandidate"> & {
+  /**
+   * @generated from field: edream.ledger.v1.EthereumEvent event = 1;
+   */
+  event?: EthereumEvent | undefined;
+
+  /**
+   * Consensus addresses, 20 bytes each.
+   *
+   * @generated from field: repeated bytes validators = 2;
+   */
+  validators: Uint8Array[];
+};
+
+/**
+ * Describes the message edream.ledger.v1.EthereumCandidate.
+ * Use `create(EthereumCandidateSchema)` to create a new message.
+ */
+export const EthereumCandidateSchema: GenMessage<EthereumCandidate> = /*@__PURE__*/
+  messageDesc(file_edream_ledger_v1_state, 32);
+
+/**
+ * `ethereumEvent/<event nonce, 20 digits>`: one that took effect.
+ *
+ * @generated from message edream.ledger.v1.AppliedEthereumEvent
+ */
+export type AppliedEthereumEvent = Message<"edream.ledger.v1.AppliedEthereumEvent"> & {
+  /**
+   * @generated from field: edream.ledger.v1.EthereumEvent event = 1;
+   */
+  event?: EthereumEvent | undefined;
+
+  /**
+   * @generated from field: uint64 height = 2;
+   */
+  height: bigint;
+
+  /**
+   * @generated from field: int64 time_ms = 3;
+   */
+  timeMs: bigint;
+};
+
+/**
+ * Describes the message edream.ledger.v1.AppliedEthereumEvent.
+ * Use `create(AppliedEthereumEventSchema)` to create a new message.
+ */
+export const AppliedEthereumEventSchema: GenMessage<AppliedEthereumEvent> = /*@__PURE__*/
+  messageDesc(file_edream_ledger_v1_state, 33);
+
+/**
  * Beside the tree, under `!meta`: where the application stands.
  *
  * @generated from message edream.ledger.v1.AppMeta
@@ -1039,7 +1357,7 @@ export type AppMeta = Message<"edream.ledger.v1.AppMeta"> & {
  * Use `create(AppMetaSchema)` to create a new message.
  */
 export const AppMetaSchema: GenMessage<AppMeta> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_state, 23);
+  messageDesc(file_edream_ledger_v1_state, 34);
 
 /**
  * The proof bytes of a query: the way from one value to the app hash
@@ -1092,7 +1410,7 @@ export type AppHashProof = Message<"edream.ledger.v1.AppHashProof"> & {
  * Use `create(AppHashProofSchema)` to create a new message.
  */
 export const AppHashProofSchema: GenMessage<AppHashProof> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_state, 24);
+  messageDesc(file_edream_ledger_v1_state, 35);
 
 /**
  * An RFC 6962 path. Which leaf it starts at follows from the height asked for: leaf i is the hash of the block at initial height + i.
@@ -1113,5 +1431,5 @@ export type AncestorPath = Message<"edream.ledger.v1.AncestorPath"> & {
  * Use `create(AncestorPathSchema)` to create a new message.
  */
 export const AncestorPathSchema: GenMessage<AncestorPath> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_state, 25);
+  messageDesc(file_edream_ledger_v1_state, 36);
 

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file edream/ledger/v1/tx.proto.
  */
 export const file_edream_ledger_v1_tx: GenFile = /*@__PURE__*/
-  fileDesc("ChllZHJlYW0vbGVkZ2VyL3YxL3R4LnByb3RvEhBlZHJlYW0ubGVkZ2VyLnYxIisKBExvY2sSEQoJdGhyZXNob2xkGAEgASgNEhAKCGFjY291bnRzGAIgAygJIjQKDU91dHB1dFBvaW50ZXISDQoFdHhfaWQYASABKAwSFAoMb3V0cHV0X2luZGV4GAIgASgNIkgKDEVuZXJneU91dHB1dBISCgphbW91bnRfbXdoGAEgASgEEiQKBGxvY2sYAiABKAsyFi5lZHJlYW0ubGVkZ2VyLnYxLkxvY2siQQoOTXNnRW5yb2xNZW1iZXISEQoJYXV0aG9yaXR5GAEgASgJEg4KBm1lbWJlchgCIAEoCRIMCgRyb2xlGAMgASgJIjQKD01zZ1JlbW92ZU1lbWJlchIRCglhdXRob3JpdHkYASABKAkSDgoGbWVtYmVyGAIgASgJIkAKDU1zZ0NoYW5nZVJvbGUSEQoJYXV0aG9yaXR5GAEgASgJEg4KBm1lbWJlchgCIAEoCRIMCgRyb2xlGAMgASgJIiYKCURldmljZUtleRIMCgR0eXBlGAEgASgJEgsKA2tleRgCIAEoDCKzAgoNTXNnRW5yb2xNZXRlchIRCglhdXRob3JpdHkYASABKAkSEAoIbWV0ZXJfaWQYAiABKAkSLwoKZGV2aWNlX2tleRgDIAEoCzIbLmVkcmVhbS5sZWRnZXIudjEuRGV2aWNlS2V5Eg0KBW93bmVyGAQgASgJEhAKCHF1YW50aXR5GAUgASgJEhEKCWRpcmVjdGlvbhgGIAEoCRIXCg9zZWVkX2NvbW1pdG1lbnQYByABKAwSEwoLaW50ZXJ2YWxfbXMYCCABKAQSFQoNYWRtaW5pc3RyYXRvchgJIAEoCRINCgVtb2RlbBgKIAEoCRIVCg1maXJtd2FyZV9oYXNoGAsgASgMEhUKDXZhbGlkX2Zyb21fbXMYDCABKAMSFgoOdmFsaWRfdW50aWxfbXMYDSABKAMiRQoOTXNnUmV2b2tlTWV0ZXISEQoJYXV0aG9yaXR5GAEgASgJEhAKCG1ldGVyX2lkGAIgASgJEg4KBnJlYXNvbhgDIAEoCSKVAgoPTXNnU2VhbEludGVydmFsEg4KBnNpZ25lchgBIAEoCRIQCghtZXRlcl9pZBgCIAEoCRIZChFpbnRlcnZhbF9zdGFydF9tcxgDIAEoAxIXCg9pbnRlcnZhbF9lbmRfbXMYBCABKAMSFQoNcmVhZGluZ19jb3VudBgFIAEoDRITCgtmaW5nZXJwcmludBgGIAEoDBIVCg1yZWFkaW5nc19yb290GAcgASgMEhEKB3N1bV9td2gYCCABKBJIABIYCg5zdW1fY29tbWl0bWVudBgJIAEoDEgAEh0KEHJlZ2lzdGVyX2VuZF9td2gYCiABKARIAYgBAUIICgZlbmVyZ3lCEwoRX3JlZ2lzdGVyX2VuZF9td2gikwIKEE1zZ0FtZW5kSW50ZXJ2YWwSDgoGc2lnbmVyGAEgASgJEhAKCG1ldGVyX2lkGAIgASgJEhkKEWludGVydmFsX3N0YXJ0X21zGAMgASgDEhcKD2ludGVydmFsX2VuZF9tcxgEIAEoAxIRCglhbWVuZG1lbnQYBSABKA0SFQoNcmVhZGluZ19jb3VudBgGIAEoDRIcChRwcmV2aW91c19maW5nZXJwcmludBgHIAEoDBITCgtmaW5nZXJwcmludBgIIAEoDBIVCg1yZWFkaW5nc19yb290GAkgASgMEhEKB3N1bV9td2gYCiABKBJIABIYCg5zdW1fY29tbWl0bWVudBgLIAEoDEgAQggKBmVuZXJneSKEAQoQTXNnUmVjb3JkRXJhc3VyZRIOCgZzaWduZXIYASABKAkSEAoIbWV0ZXJfaWQYAiABKAkSDwoHZnJvbV9tcxgDIAEoAxIQCgh1bnRpbF9tcxgEIAEoAxIVCg1yZWFkaW5nX2NvdW50GAUgASgEEhQKDHJlY2VpcHRfaGFzaBgGIAEoDCKxAQoOTXNnU2VhbEFyY2hpdmUSDgoGc2lnbmVyGAEgASgJEhAKCG1ldGVyX2lkGAIgASgJEg8KB2Zyb21fbXMYAyABKAMSEAoIdW50aWxfbXMYBCABKAMSDwoHdmVyc2lvbhgFIAEoDRILCgNjaWQYBiABKAwSEgoKZmlsZV9ieXRlcxgHIAEoBBIVCg1yZWFkaW5nX2NvdW50GAggASgEEhEKCWZpbGVfaGFzaBgJIAEoDCK+AQoPTXNnRmxhZ1JlYWRpbmdzEg4KBnNpZ25lchgBIAEoCRIQCghtZXRlcl9pZBgCIAEoCRIZChFpbnRlcnZhbF9zdGFydF9tcxgDIAEoAxIXCg9pbnRlcnZhbF9lbmRfbXMYBCABKAMSDAoEa2luZBgFIAEoCRIQCghzZXZlcml0eRgGIAEoCRINCgVzY29yZRgHIAEoDRIQCghkZXRlY3RvchgIIAEoCRIUCgxkZXRhaWxzX2hhc2gYCSABKAwiVgoPTXNnV2l0aGRyYXdGbGFnEg4KBnNpZ25lchgBIAEoCRIQCghtZXRlcl9pZBgCIAEoCRIMCgRmbGFnGAMgASgEEhMKC3JlYXNvbl9oYXNoGAQgASgMIoICChlNc2dTZXREZXZpY2VDb25maWd1cmF0aW9uEhUKDWFkbWluaXN0cmF0b3IYASABKAkSEAoIbWV0ZXJfaWQYAiABKAkSDwoHdmVyc2lvbhgDIAEoBBIPCgdwYXlsb2FkGAQgASgMEhYKDnBsYWludGV4dF9oYXNoGAUgASgMEhEKCXNjaGVtYV9pZBgGIAEoCRIWCg5zY2hlbWFfdmVyc2lvbhgHIAEoDRIQCghwcmlvcml0eRgIIAEoCRIwCgtjaGVja2VyX2tleRgJIAEoCzIbLmVkcmVhbS5sZWRnZXIudjEuRGV2aWNlS2V5EhMKC2F0dGVzdGF0aW9uGAogASgMIokBCiFNc2dBY2tub3dsZWRnZURldmljZUNvbmZpZ3VyYXRpb24SDgoGc2lnbmVyGAEgASgJEhAKCG1ldGVyX2lkGAIgASgJEg8KB3ZlcnNpb24YAyABKAQSDwoHb3V0Y29tZRgEIAEoCRIMCgRjb2RlGAUgASgNEhIKCmFwcGxpZWRfbXMYBiABKAMiVwoKU3VtT3BlbmluZxIXCg9pbnRlcnZhbF9lbmRfbXMYASABKAMSDwoHc3VtX213aBgCIAEoEhIMCgRzYWx0GAMgASgMEhEKCWFtZW5kbWVudBgEIAEoDSKVAQoRTXNnUmVnaXN0ZXJFbmVyZ3kSDQoFb3duZXIYASABKAkSEAoIbWV0ZXJfaWQYAiABKAkSLgoIb3BlbmluZ3MYAyADKAsyHC5lZHJlYW0ubGVkZ2VyLnYxLlN1bU9wZW5pbmcSLwoHb3V0cHV0cxgEIAMoCzIeLmVkcmVhbS5sZWRnZXIudjEuRW5lcmd5T3V0cHV0IoYBChFNc2dUcmFuc2ZlckVuZXJneRIPCgdzaWduZXJzGAEgAygJEi8KBmlucHV0cxgCIAMoCzIfLmVkcmVhbS5sZWRnZXIudjEuT3V0cHV0UG9pbnRlchIvCgdvdXRwdXRzGAMgAygLMh4uZWRyZWFtLmxlZGdlci52MS5FbmVyZ3lPdXRwdXQiMwoOVmFsaWRhdG9yUG93ZXISEgoKcHVibGljX2tleRgBIAEoDBINCgVwb3dlchgCIAEoBCJwChNNc2dVcGRhdGVWYWxpZGF0b3JzEhEKCWF1dGhvcml0eRgBIAEoCRIxCgd1cGRhdGVzGAIgAygLMiAuZWRyZWFtLmxlZGdlci52MS5WYWxpZGF0b3JQb3dlchITCgtwcm9wb3NhbF9pZBgDIAEoBCI9ChZNc2dCaWdjaGFpblRyYW5zYWN0aW9uEg4KBnNpZ25lchgBIAEoCRITCgt0cmFuc2FjdGlvbhgCIAEoDGIGcHJvdG8z");
+  fileDesc("ChllZHJlYW0vbGVkZ2VyL3YxL3R4LnByb3RvEhBlZHJlYW0ubGVkZ2VyLnYxIisKBExvY2sSEQoJdGhyZXNob2xkGAEgASgNEhAKCGFjY291bnRzGAIgAygJIjQKDU91dHB1dFBvaW50ZXISDQoFdHhfaWQYASABKAwSFAoMb3V0cHV0X2luZGV4GAIgASgNIkgKDEVuZXJneU91dHB1dBISCgphbW91bnRfbXdoGAEgASgEEiQKBGxvY2sYAiABKAsyFi5lZHJlYW0ubGVkZ2VyLnYxLkxvY2siQQoOTXNnRW5yb2xNZW1iZXISEQoJYXV0aG9yaXR5GAEgASgJEg4KBm1lbWJlchgCIAEoCRIMCgRyb2xlGAMgASgJIjQKD01zZ1JlbW92ZU1lbWJlchIRCglhdXRob3JpdHkYASABKAkSDgoGbWVtYmVyGAIgASgJIkAKDU1zZ0NoYW5nZVJvbGUSEQoJYXV0aG9yaXR5GAEgASgJEg4KBm1lbWJlchgCIAEoCRIMCgRyb2xlGAMgASgJIiYKCURldmljZUtleRIMCgR0eXBlGAEgASgJEgsKA2tleRgCIAEoDCKzAgoNTXNnRW5yb2xNZXRlchIRCglhdXRob3JpdHkYASABKAkSEAoIbWV0ZXJfaWQYAiABKAkSLwoKZGV2aWNlX2tleRgDIAEoCzIbLmVkcmVhbS5sZWRnZXIudjEuRGV2aWNlS2V5Eg0KBW93bmVyGAQgASgJEhAKCHF1YW50aXR5GAUgASgJEhEKCWRpcmVjdGlvbhgGIAEoCRIXCg9zZWVkX2NvbW1pdG1lbnQYByABKAwSEwoLaW50ZXJ2YWxfbXMYCCABKAQSFQoNYWRtaW5pc3RyYXRvchgJIAEoCRINCgVtb2RlbBgKIAEoCRIVCg1maXJtd2FyZV9oYXNoGAsgASgMEhUKDXZhbGlkX2Zyb21fbXMYDCABKAMSFgoOdmFsaWRfdW50aWxfbXMYDSABKAMiRQoOTXNnUmV2b2tlTWV0ZXISEQoJYXV0aG9yaXR5GAEgASgJEhAKCG1ldGVyX2lkGAIgASgJEg4KBnJlYXNvbhgDIAEoCSKVAgoPTXNnU2VhbEludGVydmFsEg4KBnNpZ25lchgBIAEoCRIQCghtZXRlcl9pZBgCIAEoCRIZChFpbnRlcnZhbF9zdGFydF9tcxgDIAEoAxIXCg9pbnRlcnZhbF9lbmRfbXMYBCABKAMSFQoNcmVhZGluZ19jb3VudBgFIAEoDRITCgtmaW5nZXJwcmludBgGIAEoDBIVCg1yZWFkaW5nc19yb290GAcgASgMEhEKB3N1bV9td2gYCCABKBJIABIYCg5zdW1fY29tbWl0bWVudBgJIAEoDEgAEh0KEHJlZ2lzdGVyX2VuZF9td2gYCiABKARIAYgBAUIICgZlbmVyZ3lCEwoRX3JlZ2lzdGVyX2VuZF9td2gikwIKEE1zZ0FtZW5kSW50ZXJ2YWwSDgoGc2lnbmVyGAEgASgJEhAKCG1ldGVyX2lkGAIgASgJEhkKEWludGVydmFsX3N0YXJ0X21zGAMgASgDEhcKD2ludGVydmFsX2VuZF9tcxgEIAEoAxIRCglhbWVuZG1lbnQYBSABKA0SFQoNcmVhZGluZ19jb3VudBgGIAEoDRIcChRwcmV2aW91c19maW5nZXJwcmludBgHIAEoDBITCgtmaW5nZXJwcmludBgIIAEoDBIVCg1yZWFkaW5nc19yb290GAkgASgMEhEKB3N1bV9td2gYCiABKBJIABIYCg5zdW1fY29tbWl0bWVudBgLIAEoDEgAQggKBmVuZXJneSKEAQoQTXNnUmVjb3JkRXJhc3VyZRIOCgZzaWduZXIYASABKAkSEAoIbWV0ZXJfaWQYAiABKAkSDwoHZnJvbV9tcxgDIAEoAxIQCgh1bnRpbF9tcxgEIAEoAxIVCg1yZWFkaW5nX2NvdW50GAUgASgEEhQKDHJlY2VpcHRfaGFzaBgGIAEoDCKxAQoOTXNnU2VhbEFyY2hpdmUSDgoGc2lnbmVyGAEgASgJEhAKCG1ldGVyX2lkGAIgASgJEg8KB2Zyb21fbXMYAyABKAMSEAoIdW50aWxfbXMYBCABKAMSDwoHdmVyc2lvbhgFIAEoDRILCgNjaWQYBiABKAwSEgoKZmlsZV9ieXRlcxgHIAEoBBIVCg1yZWFkaW5nX2NvdW50GAggASgEEhEKCWZpbGVfaGFzaBgJIAEoDCK+AQoPTXNnRmxhZ1JlYWRpbmdzEg4KBnNpZ25lchgBIAEoCRIQCghtZXRlcl9pZBgCIAEoCRIZChFpbnRlcnZhbF9zdGFydF9tcxgDIAEoAxIXCg9pbnRlcnZhbF9lbmRfbXMYBCABKAMSDAoEa2luZBgFIAEoCRIQCghzZXZlcml0eRgGIAEoCRINCgVzY29yZRgHIAEoDRIQCghkZXRlY3RvchgIIAEoCRIUCgxkZXRhaWxzX2hhc2gYCSABKAwiVgoPTXNnV2l0aGRyYXdGbGFnEg4KBnNpZ25lchgBIAEoCRIQCghtZXRlcl9pZBgCIAEoCRIMCgRmbGFnGAMgASgEEhMKC3JlYXNvbl9oYXNoGAQgASgMIoICChlNc2dTZXREZXZpY2VDb25maWd1cmF0aW9uEhUKDWFkbWluaXN0cmF0b3IYASABKAkSEAoIbWV0ZXJfaWQYAiABKAkSDwoHdmVyc2lvbhgDIAEoBBIPCgdwYXlsb2FkGAQgASgMEhYKDnBsYWludGV4dF9oYXNoGAUgASgMEhEKCXNjaGVtYV9pZBgGIAEoCRIWCg5zY2hlbWFfdmVyc2lvbhgHIAEoDRIQCghwcmlvcml0eRgIIAEoCRIwCgtjaGVja2VyX2tleRgJIAEoCzIbLmVkcmVhbS5sZWRnZXIudjEuRGV2aWNlS2V5EhMKC2F0dGVzdGF0aW9uGAogASgMIokBCiFNc2dBY2tub3dsZWRnZURldmljZUNvbmZpZ3VyYXRpb24SDgoGc2lnbmVyGAEgASgJEhAKCG1ldGVyX2lkGAIgASgJEg8KB3ZlcnNpb24YAyABKAQSDwoHb3V0Y29tZRgEIAEoCRIMCgRjb2RlGAUgASgNEhIKCmFwcGxpZWRfbXMYBiABKAMiVwoKU3VtT3BlbmluZxIXCg9pbnRlcnZhbF9lbmRfbXMYASABKAMSDwoHc3VtX213aBgCIAEoEhIMCgRzYWx0GAMgASgMEhEKCWFtZW5kbWVudBgEIAEoDSKVAQoRTXNnUmVnaXN0ZXJFbmVyZ3kSDQoFb3duZXIYASABKAkSEAoIbWV0ZXJfaWQYAiABKAkSLgoIb3BlbmluZ3MYAyADKAsyHC5lZHJlYW0ubGVkZ2VyLnYxLlN1bU9wZW5pbmcSLwoHb3V0cHV0cxgEIAMoCzIeLmVkcmVhbS5sZWRnZXIudjEuRW5lcmd5T3V0cHV0IoYBChFNc2dUcmFuc2ZlckVuZXJneRIPCgdzaWduZXJzGAEgAygJEi8KBmlucHV0cxgCIAMoCzIfLmVkcmVhbS5sZWRnZXIudjEuT3V0cHV0UG9pbnRlchIvCgdvdXRwdXRzGAMgAygLMh4uZWRyZWFtLmxlZGdlci52MS5FbmVyZ3lPdXRwdXQiMwoOVmFsaWRhdG9yUG93ZXISEgoKcHVibGljX2tleRgBIAEoDBINCgVwb3dlchgCIAEoBCJwChNNc2dVcGRhdGVWYWxpZGF0b3JzEhEKCWF1dGhvcml0eRgBIAEoCRIxCgd1cGRhdGVzGAIgAygLMiAuZWRyZWFtLmxlZGdlci52MS5WYWxpZGF0b3JQb3dlchITCgtwcm9wb3NhbF9pZBgDIAEoBCI9ChZNc2dCaWdjaGFpblRyYW5zYWN0aW9uEg4KBnNpZ25lchgBIAEoCRITCgt0cmFuc2FjdGlvbhgCIAEoDCKBAQoUTXNnUmVnaXN0ZXJCcmlkZ2VLZXkSDgoGc2lnbmVyGAEgASgJEhEKCXZhbGlkYXRvchgCIAEoDBIPCgdhZGRyZXNzGAMgASgMEhgKEGJyaWRnZV9zaWduYXR1cmUYBCABKAwSGwoTY29uc2Vuc3VzX3NpZ25hdHVyZRgFIAEoDCLfAQoSTXNnQ29uZmlndXJlQnJpZGdlEhEKCWF1dGhvcml0eRgBIAEoCRIQCghjaGFpbl9pZBgCIAEoBBIRCglsZWRnZXJfaWQYAyABKAwSDgoGYnJpZGdlGAQgASgMEg4KBm91dGJveBgFIAEoDBISCgpjYWRlbmNlX21zGAYgASgEEgsKA3NlcRgHIAEoBBIUCgx2YWxzZXRfbm9uY2UYCCABKAQSEQoJdG9faGVpZ2h0GAkgASgEEhIKCnNldF9udW1iZXIYCiABKAQSEwoLZXZlbnRfbm9uY2UYCyABKAQiogEKDFNpZ25lZEFuY2hvchILCgNzZXEYASABKAQSFAoMdmFsc2V0X25vbmNlGAIgASgEEhMKC2Zyb21faGVpZ2h0GAMgASgEEhEKCXRvX2hlaWdodBgEIAEoBBIMCgR0aW1lGAUgASgEEhgKEGxhc3RfaGVhZGVyX2hhc2gYBiABKAwSDAoEcm9vdBgHIAEoDBIRCglzaWduYXR1cmUYCCABKAwihgEKFU1zZ0JyaWRnZUVxdWl2b2NhdGlvbhIOCgZzaWduZXIYASABKAkSLQoFZmlyc3QYAiABKAsyHi5lZHJlYW0ubGVkZ2VyLnYxLlNpZ25lZEFuY2hvchIuCgZzZWNvbmQYAyABKAsyHi5lZHJlYW0ubGVkZ2VyLnYxLlNpZ25lZEFuY2hvciI/Cg1FdGhlcmV1bUV2ZW50Eg8KB2VtaXR0ZXIYASABKAwSDAoEa2luZBgCIAEoDBIPCgdwYXlsb2FkGAMgASgMImgKEU1zZ0V0aGVyZXVtRXZlbnRzEg4KBnNpZ25lchgBIAEoCRISCgpmcm9tX25vbmNlGAIgASgEEi8KBmV2ZW50cxgDIAMoCzIfLmVkcmVhbS5sZWRnZXIudjEuRXRoZXJldW1FdmVudGIGcHJvdG8z");
 
 /**
  * Locks an output to `threshold` of the listed accounts; one account and threshold 1 is the plain case.
@@ -1002,4 +1002,287 @@ export type MsgBigchainTransaction = Message<"edream.ledger.v1.MsgBigchainTransa
  */
 export const MsgBigchainTransactionSchema: GenMessage<MsgBigchainTransaction> = /*@__PURE__*/
   messageDesc(file_edream_ledger_v1_tx, 22);
+
+/**
+ * Binds a validator's second key, an Ethereum address, to its consensus key, in place of the one before. Whoever brings it pays for its place;
+ * the two keys say that it is true.
+ *
+ * @generated from message edream.ledger.v1.MsgRegisterBridgeKey
+ */
+export type MsgRegisterBridgeKey = Message<"edream.ledger.v1.MsgRegisterBridgeKey"> & {
+  /**
+   * @generated from field: string signer = 1;
+   */
+  signer: string;
+
+  /**
+   * Ed25519, 32 bytes, of a present validator.
+   *
+   * @generated from field: bytes validator = 2;
+   */
+  validator: Uint8Array;
+
+  /**
+   * 20 bytes; never bound to any validator before.
+   *
+   * @generated from field: bytes address = 3;
+   */
+  address: Uint8Array;
+
+  /**
+   * By the second key, 64 bytes (EIP-2098), over the EIP-712 digest of storage/types/bridgeSigning.ts.
+   *
+   * @generated from field: bytes bridge_signature = 4;
+   */
+  bridgeSignature: Uint8Array;
+
+  /**
+   * By the consensus key, 64 bytes, over that digest behind a prefix.
+   *
+   * @generated from field: bytes consensus_signature = 5;
+   */
+  consensusSignature: Uint8Array;
+};
+
+/**
+ * Describes the message edream.ledger.v1.MsgRegisterBridgeKey.
+ * Use `create(MsgRegisterBridgeKeySchema)` to create a new message.
+ */
+export const MsgRegisterBridgeKeySchema: GenMessage<MsgRegisterBridgeKey> = /*@__PURE__*/
+  messageDesc(file_edream_ledger_v1_tx, 23);
+
+/**
+ * Where the contracts are, and from which block on the validators anchor: by the owner, at first and after a recovery of the bridge.
+ *
+ * @generated from message edream.ledger.v1.MsgConfigureBridge
+ */
+export type MsgConfigureBridge = Message<"edream.ledger.v1.MsgConfigureBridge"> & {
+  /**
+   * @generated from field: string authority = 1;
+   */
+  authority: string;
+
+  /**
+   * Of Ethereum.
+   *
+   * @generated from field: uint64 chain_id = 2;
+   */
+  chainId: bigint;
+
+  /**
+   * SHA256 of the genesis, 32 bytes.
+   *
+   * @generated from field: bytes ledger_id = 3;
+   */
+  ledgerId: Uint8Array;
+
+  /**
+   * 20 bytes each.
+   *
+   * @generated from field: bytes bridge = 4;
+   */
+  bridge: Uint8Array;
+
+  /**
+   * @generated from field: bytes outbox = 5;
+   */
+  outbox: Uint8Array;
+
+  /**
+   * An anchor ends with the first block of each multiple of it since 1970.
+   *
+   * @generated from field: uint64 cadence_ms = 6;
+   */
+  cadenceMs: bigint;
+
+  /**
+   * The contract's head from which it goes on; 0 and 0 for a new one.
+   *
+   * @generated from field: uint64 seq = 7;
+   */
+  seq: bigint;
+
+  /**
+   * @generated from field: uint64 valset_nonce = 8;
+   */
+  valsetNonce: bigint;
+
+  /**
+   * The last height that is anchored, or the one before the first to be.
+   *
+   * @generated from field: uint64 to_height = 9;
+   */
+  toHeight: bigint;
+
+  /**
+   * Which of the ledger's bridge sets the contract has.
+   *
+   * @generated from field: uint64 set_number = 10;
+   */
+  setNumber: bigint;
+
+  /**
+   * The latest event of the outbox that the ledger is not to be told.
+   *
+   * @generated from field: uint64 event_nonce = 11;
+   */
+  eventNonce: bigint;
+};
+
+/**
+ * Describes the message edream.ledger.v1.MsgConfigureBridge.
+ * Use `create(MsgConfigureBridgeSchema)` to create a new message.
+ */
+export const MsgConfigureBridgeSchema: GenMessage<MsgConfigureBridge> = /*@__PURE__*/
+  messageDesc(file_edream_ledger_v1_tx, 24);
+
+/**
+ * An anchor (contracts/src/interfaces/IBridge.sol) and a signature of it, 64 bytes.
+ *
+ * @generated from message edream.ledger.v1.SignedAnchor
+ */
+export type SignedAnchor = Message<"edream.ledger.v1.SignedAnchor"> & {
+  /**
+   * @generated from field: uint64 seq = 1;
+   */
+  seq: bigint;
+
+  /**
+   * @generated from field: uint64 valset_nonce = 2;
+   */
+  valsetNonce: bigint;
+
+  /**
+   * @generated from field: uint64 from_height = 3;
+   */
+  fromHeight: bigint;
+
+  /**
+   * @generated from field: uint64 to_height = 4;
+   */
+  toHeight: bigint;
+
+  /**
+   * @generated from field: uint64 time = 5;
+   */
+  time: bigint;
+
+  /**
+   * @generated from field: bytes last_header_hash = 6;
+   */
+  lastHeaderHash: Uint8Array;
+
+  /**
+   * @generated from field: bytes root = 7;
+   */
+  root: Uint8Array;
+
+  /**
+   * @generated from field: bytes signature = 8;
+   */
+  signature: Uint8Array;
+};
+
+/**
+ * Describes the message edream.ledger.v1.SignedAnchor.
+ * Use `create(SignedAnchorSchema)` to create a new message.
+ */
+export const SignedAnchorSchema: GenMessage<SignedAnchor> = /*@__PURE__*/
+  messageDesc(file_edream_ledger_v1_tx, 25);
+
+/**
+ * Two different anchors of one sequence number, signed by one key: its validator is excluded.
+ *
+ * @generated from message edream.ledger.v1.MsgBridgeEquivocation
+ */
+export type MsgBridgeEquivocation = Message<"edream.ledger.v1.MsgBridgeEquivocation"> & {
+  /**
+   * @generated from field: string signer = 1;
+   */
+  signer: string;
+
+  /**
+   * @generated from field: edream.ledger.v1.SignedAnchor first = 2;
+   */
+  first?: SignedAnchor | undefined;
+
+  /**
+   * @generated from field: edream.ledger.v1.SignedAnchor second = 3;
+   */
+  second?: SignedAnchor | undefined;
+};
+
+/**
+ * Describes the message edream.ledger.v1.MsgBridgeEquivocation.
+ * Use `create(MsgBridgeEquivocationSchema)` to create a new message.
+ */
+export const MsgBridgeEquivocationSchema: GenMessage<MsgBridgeEquivocation> = /*@__PURE__*/
+  messageDesc(file_edream_ledger_v1_tx, 26);
+
+/**
+ * @generated from message edream.ledger.v1.EthereumEvent
+ */
+export type EthereumEvent = Message<"edream.ledger.v1.EthereumEvent"> & {
+  /**
+   * Address of the contract, 20 bytes.
+   *
+   * @generated from field: bytes emitter = 1;
+   */
+  emitter: Uint8Array;
+
+  /**
+   * 32 bytes.
+   *
+   * @generated from field: bytes kind = 2;
+   */
+  kind: Uint8Array;
+
+  /**
+   * At most 1024 bytes. Never looked into.
+   *
+   * @generated from field: bytes payload = 3;
+   */
+  payload: Uint8Array;
+};
+
+/**
+ * Describes the message edream.ledger.v1.EthereumEvent.
+ * Use `create(EthereumEventSchema)` to create a new message.
+ */
+export const EthereumEventSchema: GenMessage<EthereumEvent> = /*@__PURE__*/
+  messageDesc(file_edream_ledger_v1_tx, 27);
+
+/**
+ * What a validator has seen of the outbox in final blocks, one event after the other. An event takes effect once more than 2/3 of the power
+ * have sent the same one, in order, once.
+ *
+ * @generated from message edream.ledger.v1.MsgEthereumEvents
+ */
+export type MsgEthereumEvents = Message<"edream.ledger.v1.MsgEthereumEvents"> & {
+  /**
+   * Account of the validator's second key.
+   *
+   * @generated from field: string signer = 1;
+   */
+  signer: string;
+
+  /**
+   * Number of the first one.
+   *
+   * @generated from field: uint64 from_nonce = 2;
+   */
+  fromNonce: bigint;
+
+  /**
+   * @generated from field: repeated edream.ledger.v1.EthereumEvent events = 3;
+   */
+  events: EthereumEvent[];
+};
+
+/**
+ * Describes the message edream.ledger.v1.MsgEthereumEvents.
+ * Use `create(MsgEthereumEventsSchema)` to create a new message.
+ */
+export const MsgEthereumEventsSchema: GenMessage<MsgEthereumEvents> = /*@__PURE__*/
+  messageDesc(file_edream_ledger_v1_tx, 28);
 
