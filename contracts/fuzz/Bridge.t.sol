@@ -8,6 +8,7 @@ interface Vm {
     function sign(uint256 privateKey, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
     function addr(uint256 privateKey) external pure returns (address);
     function warp(uint256 timestamp) external;
+    function chainId(uint256 id) external;
 }
 
 /// Calls the bridge in every right and wrong way with random members of its sets signing, and keeps its own account of what must be so. A call
@@ -286,5 +287,27 @@ contract BridgeInvariants {
             assert(bridge.anchorHash(i) == handler.structHashes(i));
             assert(handler.consumedTimes(i) <= 1);
         }
+    }
+}
+
+/// When a chain splits, what was signed for one half does not count on the other.
+contract BridgeChainId {
+    Vm private constant VM = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
+
+    function testFuzz_domainFollowsTheChain(uint64 chainId, bytes32 ledgerId) external {
+        if (ledgerId == 0 || chainId == 0 || chainId == block.chainid) return;
+        Bridge bridge = new Bridge(ledgerId, 1, 0, abi.encodePacked(address(this), uint64(1)), address(this));
+        bytes32 here = bridge.domainSeparator();
+        uint256 deployedOn = block.chainid;
+        VM.chainId(chainId);
+        bytes32 there = bridge.domainSeparator();
+        assert(there != here);
+        bytes32 typeHash = keccak256(
+            "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract,bytes32 salt)"
+        );
+        bytes32 name = keccak256("EnergyLedgerBridge");
+        assert(there == keccak256(abi.encode(typeHash, name, keccak256("1"), uint256(chainId), address(bridge), ledgerId)));
+        VM.chainId(deployedOn);
+        assert(bridge.domainSeparator() == here);
     }
 }
