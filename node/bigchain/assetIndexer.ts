@@ -84,8 +84,10 @@ export async function startAssetIndexer(
       const accepted = block.transactions.filter((tx) => tx.accepted);
       await store.batch(assetIndexOperations({ ...block, transactions: accepted }, cursor), { sync: false });
       cursor = { height, blockHash: block.blockHash, firstHeight: cursor?.firstHeight ?? height };
-      for (const { id, assetId, accepted: isAccepted, log } of block.transactions)
-        for (const listener of listeners) listener({ id, assetId, height, accepted: isAccepted, log });
+      for (const { id, assetId, accepted: isAccepted, log, ledgerTxId: carrier } of block.transactions) {
+        const ledgerTxId = Buffer.from(carrier).toString("hex");
+        for (const listener of listeners) listener({ id, assetId, height, accepted: isAccepted, log, ledgerTxId });
+      }
       for (const listener of heightListeners) listener(height);
     }
   }

@@ -24,7 +24,7 @@ function setUp({
   readonly maxPending?: number;
   readonly nextSequence?: bigint;
 } = {}) {
-  const pool = new Map<string, { readonly id: string; readonly sequence: bigint }>();
+  const pool = new Map<string, { readonly ids: readonly string[]; readonly sequence: bigint }>();
   const world = { next: nextSequence, nowMs: 0, isKnown: true, refuse: new Map<string, TxVerdict>(), asked: 0 };
   const carrier = createCarrier(
     { chainId: "test", key: KEY },
@@ -37,15 +37,14 @@ function setUp({
         return txs.map((bytes) => {
           const decoded = decodeTransaction(bytes);
           if (!decoded.accepted) throw new Error(decoded.reason);
-          const [carried] = carriedBy(bytes, { code: 0, log: "" });
-          const id = carried?.id ?? "";
+          const ids = carriedBy(bytes, { code: 0, log: "" }).map(({ id }) => id);
           const sequence = decoded.tx.signers[0]?.sequence ?? -1n;
-          const refused = world.refuse.get(id);
+          const refused = ids.map((id) => world.refuse.get(id)).find((each) => each !== undefined);
           if (refused !== undefined) return refused;
           if (sequence !== world.next)
             return refusal("SEQUENCE_MISMATCH", `account sequence mismatch, expected ${world.next}, got ${sequence}`);
           world.next += 1n;
-          pool.set(Buffer.from(txId(bytes)).toString("hex"), { id, sequence });
+          pool.set(Buffer.from(txId(bytes)).toString("hex"), { ids, sequence });
           return { added: true };
         });
       },
@@ -55,37 +54,80 @@ function setUp({
     },
     { log: pino({ level: "silent" }) },
   );
-  const submit = (name: string) => {
+  const submit = (name: string, ...spends: readonly string[]) => {
     const id = idOf(name);
-    return carrier.submit(id, JSON.stringify({ id, operation: "CREATE", asset: { data: null } }));
+    return carrier.submit(id, JSON.stringify({ id, operation: "CREATE", asset: { data: null } }), spends);
   };
-  return { carrier, submit, pool, world };
+  /** A block has every transaction that waits; those of the ledger with any of these names fail. */
+  const decideAll = (...failing: readonly string[]) => {
+    const lasting: string[] = [];
+    for (const [ledgerTxId, { ids }] of [...pool]) {
+      pool.delete(ledgerTxId);
+      const accepted = !ids.some((id) => failing.map(idOf).includes(id));
+      for (const id of ids) if (carrier.decided({ id, accepted, ledgerTxId })) lasting.push(`${id} ${accepted}`);
+    }
+    return lasting;
+  };
+  return { carrier, submit, pool, world, decideAll };
 }
 
 const idOf = (name: string) => Buffer.from(sha256(Buffer.from(name))).toString("hex");
 
-test("transactions go one behind the other under the account's sequence, which is asked for once", async () => {
+/** Names of what is in the mempool, by the ledger's transactions. */
+const namesIn = (pool: ReadonlyMap<string, { readonly ids: readonly string[] }>, names: readonly string[]) =>
+  [...pool.values()].map(({ ids }) => ids.map((id) => names.find((name) => idOf(name) === id)).join(""));
+
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+test("transactions go one behind the other under the account's sequence, which is asked for once; what waits meanwhile goes together", async () => {
   const { submit, pool, world } = setUp();
-  const results = await Promise.all(["a", "b", "c"].map(submit));
+  const results = await Promise.all(["a", "b", "c"].map((name) => submit(name)));
   expect(results).toEqual([{ result: "added" }, { result: "added" }, { result: "added" }]);
   await submit("d");
-  expect([...pool.values()].map(({ id, sequence }) => [id, sequence])).toEqual(
-    ["a", "b", "c", "d"].map((name, i) => [idOf(name), 5n + BigInt(i)]),
-  );
+  expect(namesIn(pool, ["a", "b", "c", "d"])).toEqual(["a", "bc", "d"]);
+  expect([...pool.values()].map(({ sequence }) => sequence)).toEqual([5n, 6n, 7n]);
   expect(world.asked).toBe(1);
 });
 
-test("a transaction that is refused leaves no hole: those behind it are signed anew", async () => {
+test("a transaction that is refused leaves no hole and takes nobody down: the others of its group go by themselves", async () => {
   const { submit, pool, world } = setUp();
-  world.refuse.set(idOf("b"), refusal("BIGCHAIN_INVALID", "Invalid transaction (AmountError): no"));
-  const results = await Promise.all(["a", "b", "c"].map(submit));
-  expect(results[1]).toEqual({
+  world.refuse.set(idOf("c"), refusal("BIGCHAIN_INVALID", "Invalid transaction (AmountError): no"));
+  const results = await Promise.all(["a", "b", "c", "d"].map((name) => submit(name)));
+  expect(results[2]).toEqual({
     result: "invalid",
     error: "AmountError",
     message: "Invalid transaction (AmountError): no",
   });
-  expect([results[0], results[2]]).toEqual([{ result: "added" }, { result: "added" }]);
-  expect([...pool.values()].map(({ sequence }) => sequence)).toEqual([5n, 6n]);
+  for (const index of [0, 1, 3]) expect(results[index]).toEqual({ result: "added" });
+  expect(namesIn(pool, ["a", "b", "d"]).toSorted()).toEqual(["a", "b", "d"]);
+  expect([...pool.values()].map(({ sequence }) => sequence)).toEqual([5n, 6n, 7n]);
+});
+
+test("rivals for one output go by themselves, so that the loser takes nobody down", async () => {
+  const { submit, pool } = setUp();
+  await Promise.all([submit("a"), submit("b", "x/0"), submit("c", "x/0"), submit("d", "y/0"), submit("e", "z/0")]);
+  expect(namesIn(pool, ["a", "b", "c", "d", "e"])).toEqual(["a", "b", "c", "de"]);
+  await Promise.all([submit("f"), submit("g", "x/0"), submit("h")]);
+  expect(namesIn(pool, ["a", "b", "c", "d", "e", "f", "g", "h"]).slice(4)).toEqual(["f", "g", "h"]);
+});
+
+test("of a group that failed in a block nothing is said: its transactions go again, each by itself, and then it is", async () => {
+  const { submit, pool, decideAll } = setUp();
+  await Promise.all(["a", "b", "c"].map((name) => submit(name)));
+  expect(decideAll("c")).toEqual([`${idOf("a")} true`]);
+  await settled();
+  expect(namesIn(pool, ["b", "c"]).toSorted()).toEqual(["b", "c"]);
+  expect(decideAll("c").toSorted()).toEqual([`${idOf("b")} true`, `${idOf("c")} false`].toSorted());
+  await settled();
+  expect(pool.size).toBe(0);
+});
+
+test("what another node carried and what became of that is not this one's, unless it took effect", async () => {
+  const { submit, carrier } = setUp();
+  await submit("a");
+  expect(carrier.decided({ id: idOf("a"), accepted: false, ledgerTxId: "00" })).toBe(false);
+  expect(carrier.decided({ id: idOf("a"), accepted: true, ledgerTxId: "00" })).toBe(true);
+  expect(await submit("a")).toEqual({ result: "added" });
 });
 
 test("somebody else who uses the account's sequence is followed", async () => {
@@ -99,7 +141,7 @@ test("the same transaction again, while it waits, is known", async () => {
   const { submit, carrier } = setUp();
   await submit("a");
   expect(await submit("a")).toEqual({ result: "known" });
-  carrier.decided(idOf("a"));
+  carrier.decided({ id: idOf("a"), accepted: true, ledgerTxId: "00" });
   expect(await submit("a")).toEqual({ result: "added" });
 });
 
@@ -113,7 +155,7 @@ test("when the account's places are taken, the next waits for one", async () => 
   });
   await new Promise((resolve) => setImmediate(resolve));
   expect(settled).toBe(false);
-  carrier.decided(idOf("a"));
+  carrier.decided({ id: idOf("a"), accepted: true, ledgerTxId: "00" });
   expect(await second).toEqual({ result: "added" });
 });
 
@@ -127,13 +169,13 @@ test("who waits too long is told that it is full", async () => {
 
 test("a transaction that was evicted from the mempool goes again, and one that waits there does not", async () => {
   const { submit, carrier, pool, world } = setUp();
-  await Promise.all(["a", "b"].map(submit));
+  await Promise.all(["a", "b"].map((name) => submit(name)));
   // The first one was evicted, and the second with it: nothing fits behind the hole.
   pool.clear();
   world.next = 5n;
   carrier.caughtUp();
   while (pool.size < 2) await new Promise((resolve) => setImmediate(resolve));
-  expect([...pool.values()].map(({ id }) => id).toSorted()).toEqual([idOf("a"), idOf("b")].toSorted());
+  expect(namesIn(pool, ["a", "b"]).toSorted()).toEqual(["a", "b"]);
   carrier.caughtUp();
   await new Promise((resolve) => setImmediate(resolve));
   expect(pool.size).toBe(2);

@@ -9,8 +9,17 @@ import { signTransaction } from "#storage/types/transactionSign.ts";
 import type { TxVerdict } from "../mempoolTypes.ts";
 import type { BigchainSubmission } from "./ports.ts";
 
-/** Transactions signed and handed to the mempool in one go. */
-const MAX_BATCH = 256;
+/** Transactions of the ledger that are handed to the mempool in one go. */
+const MAX_BATCH = 64;
+
+/**
+ * BigchainDB transactions in one of the ledger, when many wait: the ledger's own work (signature, mempool, gossip, result) is then done once for all of them.
+ * They take effect together or not at all; those of one that did not go again, each by itself.
+ */
+const MAX_GROUP = 32;
+
+/** Bytes of JSON in such a group. */
+const MAX_GROUP_BYTES = 64 * 1024;
 
 /** Clients' transactions that wait for a place among those of this account. */
 const MAX_QUEUED = 10_000;
@@ -46,10 +55,13 @@ export interface CarrierPorts {
  * MsgBigchainTransaction in each, one sequence after another. A transaction whose place is lost (an earlier one of the account was evicted) is signed anew.
  */
 export interface Carrier {
-  /** Of a transaction that has been found valid; resolves once the mempool has it, or will not. */
-  submit(id: string, json: string): Promise<BigchainSubmission>;
-  /** A block has it. */
-  decided(id: string): void;
+  /**
+   * Of a transaction that has been found valid; resolves once the mempool has it, or will not. `spends`: a name of each output that it spends, so that of two
+   * rivals neither takes others down with it.
+   */
+  submit(id: string, json: string, spends: readonly string[]): Promise<BigchainSubmission>;
+  /** A block has it. Answers whether that is the last word: a group that failed is not, nor what another node's carrier met. */
+  decided(decision: { readonly id: string; readonly accepted: boolean; readonly ledgerTxId: string }): boolean;
   /** Everything that is committed has been told by `decided`: what is in no block and not in the mempool goes again. */
   caughtUp(): void;
   close(): void;
@@ -58,6 +70,9 @@ export interface Carrier {
 interface Waiting {
   readonly id: string;
   readonly json: string;
+  readonly spends: readonly string[];
+  /** It goes by itself: a group with it has failed, or may. */
+  readonly isAlone: boolean;
   readonly settle: (submission: BigchainSubmission) => void;
   readonly sinceMs: number;
   readonly attempts: number;
@@ -65,8 +80,11 @@ interface Waiting {
 
 interface Flying {
   readonly json: string;
+  readonly spends: readonly string[];
   readonly txIdHex: string;
   readonly attempts: number;
+  /** So many are in its transaction of the ledger. */
+  readonly groupSize: number;
 }
 
 export function createCarrier(
@@ -78,18 +96,80 @@ export function createCarrier(
   const queue: Waiting[] = [];
   const queuedIds = new Set<string>();
   const flying = new Map<string, Flying>();
+  /** Outputs that those in flight spend. */
+  const spending = new Map<string, number>();
   let account: { readonly number: bigint; next: bigint } | undefined;
   let isPumping = false;
   let isClosed = false;
   let wake: (() => void) | undefined;
 
-  function sign(json: string, number: bigint, sequence: bigint): Uint8Array {
-    const message = ledgerMessage("MsgBigchainTransaction", { signer, transaction: Buffer.from(json, "utf8") });
+  function sign(group: readonly Waiting[], number: bigint, sequence: bigint): Uint8Array {
+    const messages = group.map(({ json }) =>
+      ledgerMessage("MsgBigchainTransaction", { signer, transaction: Buffer.from(json, "utf8") }),
+    );
     return signTransaction({
-      messages: [message],
+      messages,
       chainId,
       signers: [{ privateKey: key, accountNumber: number, sequence }],
     });
+  }
+
+  function fly(item: Waiting, txIdHex: string, groupSize: number): void {
+    const { id, json, spends, attempts } = item;
+    flying.set(id, { json, spends, attempts, txIdHex, groupSize });
+    for (const output of spends) spending.set(output, (spending.get(output) ?? 0) + 1);
+  }
+
+  function land(id: string): Flying | undefined {
+    const landed = flying.get(id);
+    if (landed === undefined) return undefined;
+    flying.delete(id);
+    for (const output of landed.spends) {
+      const left = (spending.get(output) ?? 1) - 1;
+      if (left > 0) spending.set(output, left);
+      else spending.delete(output);
+    }
+    return landed;
+  }
+
+  /** Nobody waits for the answer any more: it was accepted when it was first sent. */
+  function resend(id: string, { json, spends, attempts }: Flying, isAlone: boolean): void {
+    if (attempts >= MAX_ATTEMPTS) {
+      log.warn({ id, attempts }, "A BigchainDB transaction found no place on the ledger");
+      return;
+    }
+    queuedIds.add(id);
+    const settle = () => undefined;
+    queue.push({ id, json, spends, isAlone, settle, sinceMs: ports.nowMs(), attempts: attempts + 1 });
+  }
+
+  /** The first ones of the queue in groups, at most so many groups. */
+  function takeGroups(count: number): readonly (readonly Waiting[])[] {
+    const groups: Waiting[][] = [];
+    let bytes = 0;
+    const taken = new Set<string>();
+    while (queue[0] !== undefined) {
+      const [item] = queue;
+      const isAlone = item.isAlone || item.spends.some((output) => taken.has(output) || spending.has(output));
+      const last = groups.at(-1);
+      const fits =
+        last !== undefined &&
+        !isAlone &&
+        last.length < MAX_GROUP &&
+        last[0]?.isAlone === false &&
+        bytes + item.json.length <= MAX_GROUP_BYTES;
+      if (!fits && groups.length === count) break;
+      queue.shift();
+      for (const output of item.spends) taken.add(output);
+      if (fits) {
+        last.push(item);
+        bytes += item.json.length;
+      } else {
+        groups.push([{ ...item, isAlone }]);
+        bytes = item.json.length;
+      }
+    }
+    return groups;
   }
 
   function settle(item: Waiting, submission: BigchainSubmission): void {
@@ -100,7 +180,12 @@ export function createCarrier(
   function full(): BigchainSubmission {
     const maxTxs = ports.maxPending();
     const bytes = [...flying.values()].reduce((sum, { json }) => sum + json.length, 0);
-    return { result: "full", txs: flying.size, maxTxs, bytes, maxBytes: maxTxs * MAX_TX_BYTES };
+    return { result: "full", txs: carried(), maxTxs, bytes, maxBytes: maxTxs * MAX_TX_BYTES };
+  }
+
+  /** Transactions of the ledger in flight. */
+  function carried(): number {
+    return new Set(Array.from(flying.values(), ({ txIdHex }) => txIdHex)).size;
   }
 
   /** Until something is decided, or it is time to look for those that wait too long. */
@@ -116,38 +201,36 @@ export function createCarrier(
 
   /** Sends the first ones of the queue; those that lost their place stand at its beginning again. Answers whether it may go on at once. */
   async function sendSome(count: number): Promise<boolean> {
-    const items = queue.splice(0, count);
+    const groups = takeGroups(count);
     account ??= await ports.account();
     if (account === undefined) {
-      for (const item of items) settle(item, { result: "refused", code: "ACCOUNT_UNKNOWN", reason: signer });
+      for (const item of groups.flat()) settle(item, { result: "refused", code: "ACCOUNT_UNKNOWN", reason: signer });
       return true;
     }
     const { number, next } = account;
-    const txs = items.map(({ json }, index) => sign(json, number, next + BigInt(index)));
+    const txs = groups.map((group, index) => sign(group, number, next + BigInt(index)));
     const verdicts = await ports.add(txs);
     const again: Waiting[] = [];
     let isFull = false;
-    for (const [index, item] of items.entries()) {
-      const verdict = verdicts[index];
-      const submission = submissionOf(verdict);
-      if (submission === "again" && item.attempts < MAX_ATTEMPTS) again.push({ ...item, attempts: item.attempts + 1 });
-      else if (submission === "full") {
-        again.push(item);
-        isFull = true;
-      } else {
-        if (submission !== "again" && submission.result === "added") {
-          const txIdHex = Buffer.from(txId(txs[index] as Uint8Array)).toString("hex");
-          flying.set(item.id, { json: item.json, txIdHex, attempts: item.attempts });
+    for (const [index, group] of groups.entries()) {
+      const submission = submissionOf(verdicts[index]);
+      const txIdHex = Buffer.from(txId(txs[index] as Uint8Array)).toString("hex");
+      for (const item of group) {
+        if (submission === "full") again.push(item);
+        else if (submission === "again" || (submission.result !== "added" && group.length > 1)) {
+          if (item.attempts < MAX_ATTEMPTS)
+            again.push({ ...item, attempts: item.attempts + 1, isAlone: item.isAlone || submission !== "again" });
+          else settle(item, { result: "refused", code: "SEQUENCE_MISMATCH", reason: signer });
+        } else {
+          if (submission.result === "added") fly(item, txIdHex, group.length);
+          settle(item, submission);
         }
-        settle(
-          item,
-          submission === "again" ? { result: "refused", code: "SEQUENCE_MISMATCH", reason: signer } : submission,
-        );
       }
+      if (submission === "full") isFull = true;
     }
     const areAllAdded = verdicts.every((verdict) => verdict.added);
     // Whatever was not added left a hole behind which nothing fits: the account is looked up anew.
-    account = areAllAdded ? { number, next: next + BigInt(items.length) } : undefined;
+    account = areAllAdded ? { number, next: next + BigInt(groups.length) } : undefined;
     queue.unshift(...again);
     return !isFull;
   }
@@ -158,11 +241,11 @@ export function createCarrier(
     try {
       let mayGoOn = true;
       while (queue.length > 0 && !isClosed) {
-        const places = ports.maxPending() - flying.size;
+        const places = ports.maxPending() - carried();
         if (places <= 0 || !mayGoOn) await room();
         mayGoOn = true;
-        const free = Math.min(queue.length, places, MAX_BATCH);
-        if (free > 0) mayGoOn = await sendSome(free);
+        const free = Math.min(places, MAX_BATCH);
+        if (free > 0 && queue.length > 0) mayGoOn = await sendSome(free);
       }
     } catch (error) {
       log.error({ err: error }, "BigchainDB transactions could not be handed on");
@@ -174,31 +257,33 @@ export function createCarrier(
   }
 
   return {
-    submit(id, json) {
+    submit(id, json, spends) {
       if (flying.has(id) || queuedIds.has(id)) return Promise.resolve({ result: "known" });
       if (queue.length >= MAX_QUEUED) return Promise.resolve(full());
       const { promise, resolve } = Promise.withResolvers<BigchainSubmission>();
       queuedIds.add(id);
-      queue.push({ id, json, settle: resolve, sinceMs: ports.nowMs(), attempts: 0 });
+      queue.push({ id, json, spends, isAlone: false, settle: resolve, sinceMs: ports.nowMs(), attempts: 0 });
       void pump();
       return promise;
     },
 
-    decided(id) {
-      if (flying.delete(id)) wake?.();
+    decided({ id, accepted, ledgerTxId }) {
+      const own = flying.get(id);
+      if (!accepted && own?.txIdHex !== ledgerTxId) return false;
+      const landed = land(id);
+      wake?.();
+      if (accepted || landed === undefined || landed.groupSize === 1) return true;
+      resend(id, landed, true);
+      void pump();
+      return false;
     },
 
     caughtUp() {
-      for (const [id, { json, txIdHex, attempts }] of flying) {
+      for (const [id, { txIdHex }] of [...flying]) {
         if (ports.has(txIdHex)) continue;
-        flying.delete(id);
+        const landed = land(id);
         account = undefined;
-        if (attempts >= MAX_ATTEMPTS) {
-          log.warn({ id, attempts }, "A BigchainDB transaction found no place on the ledger");
-          continue;
-        }
-        queuedIds.add(id);
-        queue.push({ id, json, settle: () => undefined, sinceMs: ports.nowMs(), attempts: attempts + 1 });
+        if (landed !== undefined) resend(id, landed, landed.groupSize === 1);
       }
       wake?.();
       void pump();

@@ -26,8 +26,11 @@ export async function checkBody(
   if (bytes > MAX_ASSET_TRANSACTION_BYTES) return { accepted: false, error: "tooLarge" };
   const verdict = await validateAgainstIndex(transaction.value, queries, rules);
   if (!verdict.accepted) return refusalOf(verdict);
-  const { id, canonical: json } = verdict.value;
-  return { accepted: true, id, json };
+  const { id, canonical: json, inputs } = verdict.value;
+  const spends = inputs.flatMap(({ fulfills }) =>
+    fulfills === undefined ? [] : [`${fulfills.transactionId}/${fulfills.outputIndex}`],
+  );
+  return { accepted: true, id, json, spends };
 }
 
 function refusalOf(refusal: AssetRefusal): BigchainVerdict {

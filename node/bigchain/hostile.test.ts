@@ -96,7 +96,14 @@ test("the stream is a frame for every transaction, as the real server spaces it,
 test("transactions that did not take effect are not in the stream", async () => {
   await using running = await startTestBigchain();
   const socket = await streamOf(running);
-  running.decide({ id: "a".repeat(64), assetId: "a".repeat(64), height: 1, accepted: false, log: "DoubleSpend" });
+  running.decide({
+    id: "a".repeat(64),
+    assetId: "a".repeat(64),
+    height: 1,
+    accepted: false,
+    log: "DoubleSpend",
+    ledgerTxId: "",
+  });
   const frame = once(socket, "message");
   await post(running.url, "valid");
   expect(String((await frame)[0])).not.toContain("a".repeat(64));
@@ -134,7 +141,7 @@ test("a client of the stream that never reads is cut off when too much waits for
   void closed.then(() => {
     isGone = true;
   });
-  const decision = { id: "b".repeat(64), assetId: "b".repeat(64), height: 1, accepted: true, log: "" };
+  const decision = { id: "b".repeat(64), assetId: "b".repeat(64), height: 1, accepted: true, log: "", ledgerTxId: "" };
   while (!isGone) {
     for (let i = 0; i < 1000; i++) running.decide(decision);
     sent += 1000;

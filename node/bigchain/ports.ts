@@ -2,8 +2,8 @@ import type { AssetQueries } from "#storage/assets/assetQueries.ts";
 
 /** BigchainDB's word on a transaction against what is committed now. */
 export type BigchainVerdict =
-  /** `json`: the one spelling in which it goes onto the ledger. */
-  | { readonly accepted: true; readonly id: string; readonly json: string }
+  /** `json`: the one spelling in which it goes onto the ledger; `spends`: a name of each output that it spends. */
+  | { readonly accepted: true; readonly id: string; readonly json: string; readonly spends: readonly string[] }
   /** `error` is BigchainDB's class and `message` the whole text a client of the real server reads. */
   | { readonly accepted: false; readonly error: string; readonly message: string }
   /** More than the chain takes; or what the real server answers with an exception: JSON that is no object. */
@@ -35,6 +35,8 @@ export interface BigchainDecision {
   readonly assetId: string;
   /** Why it did not take effect. */
   readonly log: string;
+  /** Of the ledger's transaction that carried it, hex. */
+  readonly ledgerTxId: string;
 }
 
 export interface BigchainValidator {
@@ -50,7 +52,7 @@ export interface BigchainPorts {
   /** Of a body; undefined for one that is no JSON. Never throws. */
   validate(body: Uint8Array): Promise<BigchainVerdict | undefined>;
   /** Hands a valid transaction to the mempool. */
-  submit(id: string, json: string): Promise<BigchainSubmission>;
+  submit(id: string, json: string, spends: readonly string[]): Promise<BigchainSubmission>;
   /** The last block that is in the index. */
   height(): number;
   validators(): readonly BigchainValidator[];

@@ -253,7 +253,7 @@ for (const row of ROWS)
     if (decide !== undefined)
       server.nextSubmission = () => {
         const { id } = JSON.parse(String(body)) as { id: string };
-        server.decide({ id, height: 1, accepted: false, assetId: id, log: decide });
+        server.decide({ id, height: 1, accepted: false, assetId: id, log: decide, ledgerTxId: "" });
         return { result: "added" };
       };
     else server.nextSubmission = mempool === undefined ? undefined : () => mempool;

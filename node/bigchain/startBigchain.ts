@@ -19,7 +19,7 @@ import { createCarrier } from "./carrier.ts";
 import { checkBody } from "./checkBody.ts";
 import { type BigchainOptions, createBigchain } from "./createBigchain.ts";
 import { ledgerChain } from "./ledgerChain.ts";
-import type { BigchainPorts } from "./ports.ts";
+import type { BigchainDecision, BigchainPorts } from "./ports.ts";
 import type { RequestHandler } from "./server.ts";
 
 export interface BigchainNodeParts {
@@ -107,10 +107,11 @@ export async function startBigchain(options: BigchainOptions, parts: BigchainNod
   opening.defer(() => carrier.close());
 
   const queries = createAssetQueries(index);
+  const decisionListeners = new Set<(decision: BigchainDecision) => void>();
   const ports: BigchainPorts = {
     queries,
     validate: async (body) => checkBody(body, queries, await rules()),
-    submit: (id, json) => carrier.submit(id, json),
+    submit: (id, json, spends) => carrier.submit(id, json, spends),
     height: () => indexer.height,
     validators: () =>
       parts.validators()?.validators.map(({ publicKey, votingPower }) => ({
@@ -122,11 +123,18 @@ export async function startBigchain(options: BigchainOptions, parts: BigchainNod
       const file = await reader.proofFile(ledgerTxId);
       return file && formatProofFile(file);
     },
-    subscribe: (listener) => indexer.subscribe(listener),
+    subscribe(listener) {
+      decisionListeners.add(listener);
+      return () => void decisionListeners.delete(listener);
+    },
   };
   const bigchain = await createBigchain(options, ports, { log });
   opening.defer(() => bigchain.close());
-  opening.defer(indexer.subscribe(({ id }) => carrier.decided(id)));
+  opening.defer(
+    indexer.subscribe((decision) => {
+      if (carrier.decided(decision)) for (const listener of decisionListeners) listener(decision);
+    }),
+  );
   opening.defer(
     indexer.onHeight((height) => {
       // What a later block has is not in the mempool either, and is told in a moment.

@@ -24,14 +24,14 @@ export async function submitTransaction(
     if (verdict.message !== undefined) return errorAnswer(400, verdict.message, verdict.error);
     return verdict.error === "tooLarge" ? bodyTooLarge() : internalError();
   }
-  const { id, json } = verdict;
+  const { id, json, spends } = verdict;
   const echo: Answer = { status: 202, contentType: "application/json", body: `${json}\n` };
 
   const waiter = mode === "commit" ? waiters.wait(id, commitTimeoutMs) : undefined;
   if (mode === "commit" && waiter === undefined)
     return errorAnswer(500, "Internal error - too many transactions are waited for", "TOO_MANY_CLIENTS");
   try {
-    const refusal = refusalOf(await ports.submit(id, json));
+    const refusal = refusalOf(await ports.submit(id, json, spends));
     if (refusal !== undefined) return refusal;
     if (waiter === undefined) return echo;
     return commitAnswer(await waiter.decided, echo);

@@ -42,7 +42,7 @@ export async function startTestBigchain({
     for (const listener of listeners) listener(decision);
   };
   assets.subscribe(({ transactionId: id, height, assetId }) =>
-    decide({ id, height, assetId, accepted: true, log: "" }),
+    decide({ id, height, assetId, accepted: true, log: "", ledgerTxId: "" }),
   );
   const proofs = new Map<string, string>();
   const ports: BigchainPorts = {
