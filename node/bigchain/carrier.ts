@@ -1,5 +1,4 @@
 import type { Logger } from "pino";
-import { codeNumber, LEDGER_CODES } from "#consensus/application/codes.ts";
 import { type PrivateKey, publicKeyOf } from "#storage/crypto/keys.ts";
 import { MAX_TX_BYTES } from "#storage/limits.ts";
 import { txId } from "#storage/types/transaction.ts";
@@ -7,19 +6,12 @@ import { accountOfKey } from "#storage/types/transactionAccounts.ts";
 import { ledgerMessage } from "#storage/types/transactionMessages.ts";
 import { signTransaction } from "#storage/types/transactionSign.ts";
 import type { TxVerdict } from "../mempoolTypes.ts";
+import { takeGroups, type Waiting } from "./carrierGroups.ts";
+import { submissionOf } from "./carrierVerdict.ts";
 import type { BigchainSubmission } from "./ports.ts";
 
 /** Transactions of the ledger that are handed to the mempool in one go. */
 const MAX_BATCH = 64;
-
-/**
- * BigchainDB transactions in one of the ledger, when many wait: the ledger's own work (signature, mempool, gossip, result) is then done once for all of them.
- * They take effect together or not at all; those of one that did not go again, each by itself.
- */
-const MAX_GROUP = 32;
-
-/** Bytes of JSON in such a group. */
-const MAX_GROUP_BYTES = 64 * 1024;
 
 /** Clients' transactions that wait for a place among those of this account. */
 const MAX_QUEUED = 10_000;
@@ -32,11 +24,6 @@ const LOOK_MS = 500;
 
 /** Times that a transaction is signed anew because its place in the account's sequence was lost. */
 const MAX_ATTEMPTS = 8;
-
-const SEQUENCE_MISMATCH = codeNumber("SEQUENCE_MISMATCH");
-const QUOTA_EXCEEDED = codeNumber("QUOTA_EXCEEDED");
-const BIGCHAIN = new Set([codeNumber("BIGCHAIN_INVALID"), codeNumber("BIGCHAIN_REFUSED")]);
-const NAMES: ReadonlyMap<number, string> = new Map(Object.entries(LEDGER_CODES).map(([name, [code]]) => [code, name]));
 
 export interface CarrierPorts {
   /** The account's number, and the sequence behind its transactions that wait; undefined for one that the ledger does not know. */
@@ -65,17 +52,6 @@ export interface Carrier {
   /** Everything that is committed has been told by `decided`: what is in no block and not in the mempool goes again. */
   caughtUp(): void;
   close(): void;
-}
-
-interface Waiting {
-  readonly id: string;
-  readonly json: string;
-  readonly spends: readonly string[];
-  /** It goes by itself: a group with it has failed, or may. */
-  readonly isAlone: boolean;
-  readonly settle: (submission: BigchainSubmission) => void;
-  readonly sinceMs: number;
-  readonly attempts: number;
 }
 
 interface Flying {
@@ -143,35 +119,6 @@ export function createCarrier(
     queue.push({ id, json, spends, isAlone, settle, sinceMs: ports.nowMs(), attempts: attempts + 1 });
   }
 
-  /** The first ones of the queue in groups, at most so many groups. */
-  function takeGroups(count: number): readonly (readonly Waiting[])[] {
-    const groups: Waiting[][] = [];
-    let bytes = 0;
-    const taken = new Set<string>();
-    while (queue[0] !== undefined) {
-      const [item] = queue;
-      const isAlone = item.isAlone || item.spends.some((output) => taken.has(output) || spending.has(output));
-      const last = groups.at(-1);
-      const fits =
-        last !== undefined &&
-        !isAlone &&
-        last.length < MAX_GROUP &&
-        last[0]?.isAlone === false &&
-        bytes + item.json.length <= MAX_GROUP_BYTES;
-      if (!fits && groups.length === count) break;
-      queue.shift();
-      for (const output of item.spends) taken.add(output);
-      if (fits) {
-        last.push(item);
-        bytes += item.json.length;
-      } else {
-        groups.push([{ ...item, isAlone }]);
-        bytes = item.json.length;
-      }
-    }
-    return groups;
-  }
-
   function settle(item: Waiting, submission: BigchainSubmission): void {
     queuedIds.delete(item.id);
     item.settle(submission);
@@ -201,7 +148,7 @@ export function createCarrier(
 
   /** Sends the first ones of the queue; those that lost their place stand at its beginning again. Answers whether it may go on at once. */
   async function sendSome(count: number): Promise<boolean> {
-    const groups = takeGroups(count);
+    const groups = takeGroups(queue, count, (output) => spending.has(output));
     account ??= await ports.account();
     if (account === undefined) {
       for (const item of groups.flat()) settle(item, { result: "refused", code: "ACCOUNT_UNKNOWN", reason: signer });
@@ -296,26 +243,4 @@ export function createCarrier(
         settle(item, { result: "refused", code: "NOT_READY", reason: "the node is stopping" });
     },
   };
-}
-
-/** `again`: its sequence was not the account's next; `full`: the account's places are taken, and one gets free with the next block. */
-function submissionOf(verdict: TxVerdict | undefined): BigchainSubmission | "again" | "full" {
-  if (verdict === undefined) return { result: "refused", code: "INTERNAL", reason: "no verdict" };
-  if (verdict.added || verdict.code === "TX_KNOWN") return { result: "added" };
-  switch (verdict.code) {
-    case "TX_TOO_LARGE":
-      return { result: "tooLarge" };
-    case "MEMPOOL_FULL":
-    case "SENDER_FULL":
-      return "full";
-    case "TX_REJECTED": {
-      const { code, log } = verdict.response;
-      if (code === SEQUENCE_MISMATCH) return "again";
-      if (code === QUOTA_EXCEEDED) return "full";
-      const reason = log.replace(/^[A-Z_]+: /, "");
-      const error = /^Invalid transaction \((\w+)\)/.exec(reason)?.[1] ?? "SchemaValidationError";
-      if (BIGCHAIN.has(code)) return { result: "invalid", error, message: reason };
-      return { result: "refused", code: NAMES.get(code) ?? String(code), reason };
-    }
-  }
 }

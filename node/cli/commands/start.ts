@@ -33,6 +33,7 @@ export function startCommand(program: Command, io: CliIo): void {
         peerId: running.peerId,
         api: running.api?.url ?? null,
         rpc: running.rpc?.url ?? null,
+        bigchain: running.bigchain?.url ?? null,
         addresses: running.addresses,
       };
       show(io, json, started, () =>
@@ -40,6 +41,8 @@ export function startCommand(program: Command, io: CliIo): void {
           ["role", running.role],
           ["api", running.api?.url ?? "off"],
           ["rpc", running.rpc?.url],
+          ["bigchain", running.bigchain?.url],
+          ["bigchain stream", running.bigchain?.streamUrl],
           ["docs", running.api && options.apiDocs ? `${running.api.url}/docs` : undefined],
           ["peer id", running.peerId],
           ...running.addresses.map((address) => ["address", address] as const),
