@@ -3,12 +3,20 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import driver from "bigchaindb-driver";
+import { pino } from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { createAggregator, DEFAULT_AGGREGATOR_OPTIONS, QUARTER_HOUR_MS } from "#node/bigchain/aggregator/aggregator.ts";
+import { meterCreate, meterSigner } from "#node/bigchain/aggregator/meterAsset.ts";
 import { createDriverAssetStore } from "#node/bigchain/driverAssetStore.ts";
+import { createHttpAssetStore } from "#node/bigchain/httpAssetStore.ts";
+import { readAttributes } from "#node/meter/ngsi/attributes.ts";
+import { decodeNgsi } from "#node/meter/ngsi/decode.ts";
 import type { CommittedAsset } from "#storage/assets/assetStore.ts";
 import { ed25519Signer, fulfil, thresholdDetails } from "#storage/assets/buildTransaction.ts";
 import { fulfillmentText } from "#storage/assets/fulfillment.ts";
 import { sha256 } from "#storage/crypto/hash.ts";
+import type { PrivateKey } from "#storage/crypto/keys.ts";
+import { openLevelStore } from "#storage/db/levelStore.ts";
 import { type RunningNet, startNet } from "./net.ts";
 import { prepareNet } from "./prepare.ts";
 
@@ -202,6 +210,48 @@ test(
   },
   TIMEOUT_MS,
 );
+
+test(
+  "a smart-meter aggregator goes on when the validator that it writes to is killed and comes back: every interval is told once",
+  async () => {
+    const [meters, slots] = [6, 4];
+    const state = await openLevelStore(join(directory, "aggregator"));
+    const key: PrivateKey = { type: "ed25519", bytes: sha256(Buffer.from("devnet aggregator")) };
+    const startMs = Date.parse("2026-11-21T10:00:00Z");
+    const nowMs = () => startMs + (slots + 1) * QUARTER_HOUR_MS;
+    const assets = createHttpAssetStore({ url: urlOf(3) });
+    const parts = { store: state, assets, key, nowMs, log: pino({ level: "silent" }) };
+    const aggregator = await createAggregator(DEFAULT_AGGREGATOR_OPTIONS, parts);
+    for (let slot = 0; slot < slots; slot++)
+      for (let meter = 0; meter < meters; meter++)
+        await aggregator.offer(notification(`M${meter}`, startMs + slot * QUARTER_HOUR_MS + 1000, `${slot}.${meter}`));
+    await aggregator.tick();
+    await until(async () => aggregator.counts.sent >= meters);
+    net.nodes[3]?.process.kill("SIGKILL");
+    await aggregator.idle();
+    for (let meter = 0; meter < meters; meter++) {
+      const { id } = meterCreate(meterSigner(key, `ngsi:M${meter}`), `ngsi:M${meter}`);
+      const history = (await at(3).listTransactions(id, "TRANSFER" as Tx)) as Tx[];
+      expect(history.map(({ metadata }) => [metadata.recvTime, metadata.attrValue])).toEqual(
+        Array.from({ length: slots }, (_, slot) => [
+          new Date(startMs + (slot + 1) * QUARTER_HOUR_MS).toISOString(),
+          String(Number(`${slot}.${meter}`)),
+        ]),
+      );
+    }
+    await aggregator[Symbol.asyncDispose]();
+    await state.close();
+  },
+  TIMEOUT_MS,
+);
+
+/** A broker's notification (NGSIv2) of one power. */
+function notification(id: string, atMs: number, watts: string) {
+  const metadata = { TimeInstant: { type: "DateTime", value: new Date(atMs).toISOString() } };
+  const body = { subscriptionId: "s", data: [{ id, type: "SMX", P: { type: "W", value: watts, metadata } }] };
+  const attributes = readAttributes(undefined, "attributes");
+  return decodeNgsi(Buffer.from(JSON.stringify(body)), { attributes, receivedMs: atMs, maxPowerW: 69_000 });
+}
 
 test(
   "outputs, searches and blocks, and the status lines that clients look at",

@@ -120,7 +120,7 @@ test("many transactions at once are all in blocks, whichever node they came to",
   const made = Array.from({ length: 200 }, (_, i) => create(`many ${i}`));
   for (let from = 0; from < made.length; from += 40) {
     const some = made.slice(from, from + 40);
-    const results = await Promise.all(some.map(({ text }, i) => stores[i % 2]?.submit(text, "commit")));
+    const results = await Promise.all(some.map(async ({ text }, i) => stores[i % 2]?.submit(text, "commit")));
     expect(results.filter((result) => result?.accepted)).toHaveLength(some.length);
   }
 });
