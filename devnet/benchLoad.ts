@@ -9,6 +9,8 @@ export interface LoadMeter {
   readonly meterId: string;
   readonly key: PrivateKey;
   readonly account: string;
+  /** T_i of this meter, where it is not that of the others. */
+  readonly intervalMs?: number;
 }
 
 const INTERVAL_MS = 15 * 60 * 1000;
@@ -26,14 +28,14 @@ export function genesisMetersOf(
   owner: string,
   intervalMs: number = INTERVAL_MS,
 ): GenesisMeter[] {
-  return meters.map(({ meterId, key }) => ({
+  return meters.map(({ meterId, key, intervalMs: own }) => ({
     meterId,
     deviceKey: { type: "ed25519", value: Buffer.from(publicKeyOf(key).bytes).toString("base64") },
     owner,
     quantity: "electricity",
     direction: "import",
     seedCommitment: Buffer.from(sha256(Buffer.from(meterId))).toString("hex"),
-    intervalMs,
+    intervalMs: own ?? intervalMs,
   }));
 }
 

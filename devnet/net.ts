@@ -4,7 +4,7 @@ import type { PreparedNet, PreparedNode } from "./prepare.ts";
 import { type NodeProcess, startNodeProcess } from "./processes.ts";
 
 /** Compiled code comes from disk at every start but the first, and the type stripper, 18 MB, is then not even loaded. */
-const ENVIRONMENT = {
+export const ENVIRONMENT = {
   NODE_COMPILE_CACHE: fileURLToPath(new URL("../node_modules/.cache/node-compile", import.meta.url)),
 };
 

@@ -8,7 +8,8 @@ import { generatePrivateKey } from "#storage/crypto/keys.ts";
 import { decodeBlock } from "#storage/types/block.ts";
 import { checkAgreement } from "../agreement.ts";
 import type { LoadMeter } from "../benchLoad.ts";
-import { prepareLoadNet } from "../loadNet.ts";
+import { type LoadNode, prepareLoadNet } from "../loadNet.ts";
+import { ENVIRONMENT } from "../net.ts";
 import { metricValue, nodeView } from "../observe.ts";
 import { type NodeProcess, startNodeProcess } from "../processes.ts";
 import type { BenchTarget } from "./target.ts";
@@ -32,6 +33,11 @@ const CONFIG: Partial<NodeOptions> = {
 export interface LedgerTarget extends BenchTarget {
   /** Of the first of the meters; the others follow. */
   readonly firstAccountNumber: bigint;
+  readonly nodes: readonly LoadNode[];
+  /** Height of the first validator. */
+  height(): Promise<number>;
+  /** Whole blocks as they are kept, some from this height on; none when there is no such block yet. */
+  storedBlocks(from: number): Promise<readonly Uint8Array[]>;
 }
 
 /** Four validators of this ledger, each a process, asked by one light node over libp2p. */
@@ -44,6 +50,8 @@ export async function startLedgerTarget(options: {
   readonly config?: Partial<NodeOptions>;
   /** T_i of all meters. Default 15 minutes. */
   readonly intervalMs?: number;
+  /** Every validator serves BigchainDB's interface. */
+  readonly bigchain?: boolean;
   readonly signal: AbortSignal;
 }): Promise<LedgerTarget> {
   const { chainId, meters, validators, signal } = options;
@@ -57,9 +65,10 @@ export async function startLedgerTarget(options: {
     chainId,
     config,
     ...(options.intervalMs === undefined ? {} : { intervalMs: options.intervalMs }),
+    ...(options.bigchain === undefined ? {} : { bigchain: options.bigchain }),
   });
   const processes: NodeProcess[] = nodes.map(({ name, home }) =>
-    startNodeProcess({ name, home, nodeFlags: [], environment: {} }),
+    startNodeProcess({ name, home, nodeFlags: [], environment: ENVIRONMENT }),
   );
   opening.defer(async () => {
     await Promise.all(processes.map((child) => child.stop()));
@@ -96,6 +105,12 @@ export async function startLedgerTarget(options: {
   const cometPidOf = (home: string) =>
     config.engine === "cometbft" ? Number(readFileSync(join(home, "cometbft", "cometbft.pid"), "utf8")) : undefined;
 
+  const storedBlocks = async (from: number): Promise<readonly Uint8Array[]> => {
+    const request = encodeHeightRange({ from, count: BLOCKS_AT_ONCE });
+    const fetched = decodeStoredBlocks(await network.request(peers[0] ?? "", network.protocols.blocks, request));
+    return fetched.map(({ blockBytes }) => blockBytes);
+  };
+
   const resources = opening.move();
   return {
     name: options.name,
@@ -111,11 +126,10 @@ export async function startLedgerTarget(options: {
       });
       return decodeSubmitVerdicts(answer).filter(({ code }) => code !== 0).length;
     },
-    async blocks(from) {
-      const request = encodeHeightRange({ from, count: BLOCKS_AT_ONCE });
-      const fetched = decodeStoredBlocks(await network.request(peers[0] ?? "", network.protocols.blocks, request));
-      return fetched.map(({ blockBytes }) => decodeBlock(blockBytes).txs);
-    },
+    nodes,
+    height: async () => (await nodeView(url))?.height ?? 0,
+    storedBlocks,
+    blocks: async (from) => (await storedBlocks(from)).map((block) => decodeBlock(block).txs),
     arrival: (timeoutMs) =>
       new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, timeoutMs);
