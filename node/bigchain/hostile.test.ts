@@ -200,3 +200,10 @@ test("addresses that are none, or are taken, are said to be", async () => {
     details: { reason: "EADDRINUSE" },
   });
 });
+
+test("a browser that asks whether a page may post JSON is told that it may", async () => {
+  await using running = await startTestBigchain();
+  const headers = { origin: "http://elsewhere.example", "access-control-request-headers": "content-type" };
+  const answer = await fetch(`${running.url}/api/v1/transactions`, { method: "OPTIONS", headers });
+  expect([answer.status, answer.headers.get("access-control-allow-headers")]).toEqual([200, "content-type"]);
+});

@@ -74,6 +74,7 @@ export function createRequestHandler(ports: RequestPorts, limits: RequestLimits)
         target.length > MAX_TARGET_CHARS
           ? errorAnswer(414, "Request-URI Too Large")
           : await router.answer({ method, target, submit: (mode) => readAndSubmit(request, mode) });
+      if (method === "OPTIONS") allowOtherOrigins(request, response);
       // What of a body nobody wanted is still under way would be read as the next request.
       if (!request.complete) response.setHeader("Connection", "close");
       await writeAnswer(response, answer, method === "HEAD", limits.unreadTimeoutMs);
@@ -86,6 +87,13 @@ export function createRequestHandler(ports: RequestPorts, limits: RequestLimits)
       );
     }
   };
+}
+
+/** A browser asks this before a page of another site may post JSON; every origin may, as at the real server (flask-cors). */
+function allowOtherOrigins({ headers }: IncomingMessage, response: ServerResponse): void {
+  response.setHeader("Access-Control-Allow-Methods", "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT");
+  const wanted = headers["access-control-request-headers"];
+  if (wanted !== undefined) response.setHeader("Access-Control-Allow-Headers", wanted);
 }
 
 /** Undefined when it is longer than allowed; the rest is then read and forgotten, within reason, so that the client gets to read why. */
