@@ -105,12 +105,12 @@ test("an aggregator that is killed at any step goes on where it was: nothing is 
       },
     };
     const { clock, start } = setUp(dying, store);
+    clock.nowMs = START_MS + (3 * answersUntilCrash + 4) * QUARTER_HOUR_MS;
     const aggregator = await start();
     for (const slot of [0, 1, 2])
       await aggregator.offer(
         notification("M1", (3 * answersUntilCrash + slot) * QUARTER_HOUR_MS + 1000, `${slot + 1}`),
       );
-    clock.nowMs = START_MS + (3 * answersUntilCrash + 4) * QUARTER_HOUR_MS;
     await aggregator.tick();
     // As far as it gets: it hangs in a submission, as a killed process does, or has sent everything.
     await Promise.race([

@@ -30,6 +30,7 @@ export interface AggregatorCounts extends SenderCounts {
   readonly readings: number;
   readonly duplicates: number;
   readonly tooLate: number;
+  readonly tooEarly: number;
   readonly rejected: number;
 }
 
@@ -68,7 +69,7 @@ export async function createAggregator(
     signers.set(meterId, known);
     return known;
   };
-  const counts = { readings: 0, duplicates: 0, tooLate: 0, rejected: 0 };
+  const counts = { readings: 0, duplicates: 0, tooLate: 0, tooEarly: 0, rejected: 0 };
   const sender = createSender(state, assets, { signerOf, log });
   let ticks = 0;
 
@@ -83,13 +84,16 @@ export async function createAggregator(
     },
 
     async offer({ readings, rejected }) {
-      const { taken, duplicates, tooLate } = await state.take(readings, nowMs());
+      const { taken, duplicates, tooLate, tooEarly } = await state.take(readings, nowMs());
       counts.readings += taken;
       counts.duplicates += duplicates;
       counts.tooLate += tooLate;
+      counts.tooEarly += tooEarly;
       counts.rejected += rejected.length;
       for (const { reason, text } of rejected) log.warn({ reason, text }, "A value was not understood");
       if (tooLate > 0) log.warn({ readings: tooLate }, "Readings came too late to be told");
+      if (tooEarly > 0)
+        log.warn({ readings: tooEarly }, "Readings are from the future: a meter's clock is wrong, or this one");
     },
 
     async tick() {

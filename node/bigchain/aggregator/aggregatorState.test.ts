@@ -51,11 +51,16 @@ test("intervals that have ended are told once each, oldest first, and others wai
 test("a reading that comes twice counts once, in one message and over several", async () => {
   const { state } = open();
   const [first, other] = [reading(1, 10), reading(1, 99)];
-  expect(await state.take([first, first, other], START_MS)).toEqual({ taken: 1, duplicates: 2, tooLate: 0 });
-  expect(await state.take([first], START_MS)).toEqual({ taken: 0, duplicates: 1, tooLate: 0 });
+  expect(await state.take([first, first, other], START_MS)).toEqual({
+    taken: 1,
+    duplicates: 2,
+    tooLate: 0,
+    tooEarly: 0,
+  });
+  expect(await state.take([first], START_MS)).toEqual({ taken: 0, duplicates: 1, tooLate: 0, tooEarly: 0 });
   await state.closeIntervals(START_MS + EVERY_MS, recordOf);
   expect((await state.waiting("ngsi:M1", 10))[0]?.metadata).toMatchObject({ count: 1, sum: "10" });
-  expect(await state.take([first], START_MS)).toEqual({ taken: 0, duplicates: 1, tooLate: 0 });
+  expect(await state.take([first], START_MS)).toEqual({ taken: 0, duplicates: 1, tooLate: 0, tooEarly: 0 });
   expect(await state.closeIntervals(START_MS + EVERY_MS, recordOf)).toEqual([]);
 });
 
@@ -71,12 +76,19 @@ test("a reading that comes late is told by its whole interval anew, with the nex
   ]);
 });
 
-test("what is older than what is kept is said to be too late, and is not taken", async () => {
+test("what is older than what is kept, or far ahead of the clock, is said to be, and is not taken", async () => {
   const { state } = open();
   expect(await state.take([reading(0, 10), reading(1, 10)], START_MS + KEEP_MS)).toEqual({
     taken: 1,
     duplicates: 0,
     tooLate: 1,
+    tooEarly: 0,
+  });
+  expect(await state.take([reading(3_600_000, 10), reading(3_600_001, 10)], START_MS)).toEqual({
+    taken: 1,
+    duplicates: 0,
+    tooLate: 0,
+    tooEarly: 1,
   });
 });
 

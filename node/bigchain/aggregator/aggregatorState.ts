@@ -26,6 +26,9 @@ import { AGGREGATIONS, aggregate, intervalEndOf, metadataOf, seriesName, seriesO
 /** Entries removed in one batch. */
 const REMOVED_AT_ONCE = 5_000;
 
+/** How far a reading's time may be ahead of this clock: what is beyond comes of a broken one, and would wait here for its day, ms. */
+const MAX_AHEAD_MS = 3_600_000;
+
 /** What became of readings that were offered. */
 export interface TakenReadings {
   readonly taken: number;
@@ -33,6 +36,8 @@ export interface TakenReadings {
   readonly duplicates: number;
   /** Older than what is kept: their interval cannot be told anew. */
   readonly tooLate: number;
+  /** More than MAX_AHEAD_MS ahead. */
+  readonly tooEarly: number;
 }
 
 /** Readings, the intervals to be told, and what waits to be sent, on disk. One user at a time. */
@@ -103,12 +108,16 @@ export function createAggregatorState(
       inTurn(async () => {
         const operations: StoreOperation[] = [];
         const seen = new Set<string>();
-        let [duplicates, tooLate] = [0, 0];
+        let [duplicates, tooLate, tooEarly] = [0, 0, 0];
         for (const reading of readings) {
           const { meterId, timestampMs, value } = reading;
           const series = seriesName(reading);
           if (timestampMs <= nowMs - keepMs) {
             tooLate += 1;
+            continue;
+          }
+          if (timestampMs > nowMs + MAX_AHEAD_MS) {
+            tooEarly += 1;
             continue;
           }
           const key = readingKey(meterId, series, timestampMs);
@@ -123,7 +132,7 @@ export function createAggregatorState(
           operations.push({ type: "put", key: openKey({ meterId, series, endMs }), value: new Uint8Array(0) });
         }
         if (operations.length > 0) await store.batch(operations, { sync: true });
-        return { taken: seen.size, duplicates, tooLate };
+        return { taken: seen.size, duplicates, tooLate, tooEarly };
       }),
 
     closeIntervals: (untilMs, meterOf) =>
