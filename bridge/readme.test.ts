@@ -1,7 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { Bridge } from "#contracts/abi/Bridge.ts";
+import { EnergyMarket } from "#contracts/abi/EnergyMarket.ts";
 import { FingerprintRegistry } from "#contracts/abi/FingerprintRegistry.ts";
+import { LedgerReader } from "#contracts/abi/LedgerReader.ts";
 import { Outbox } from "#contracts/abi/Outbox.ts";
 
 const sources = (folder: string) =>
@@ -17,10 +19,11 @@ test("the README has every code of the bridge, and no other", () => {
   expect(documented).toEqual([...new Set(thrown)].sort());
 });
 
-test("the README of the contracts names every error of bridge, outbox and registry", () => {
+test("the README of the contracts names every error of bridge, outbox, registry and market", () => {
   const readme = readFileSync(`${import.meta.dirname}/../contracts/README.md`, "utf8");
-  for (const { interface: contractInterface } of [Bridge, Outbox, FingerprintRegistry])
+  for (const { interface: contractInterface } of [Bridge, Outbox, FingerprintRegistry, LedgerReader, EnergyMarket])
     contractInterface.forEachError(({ name }) => {
-      if (!/^(Ownable|AccessControl|SafeCast)/.test(name)) expect(readme, name).toContain(`\`${name}\``);
+      if (!/^(Ownable|AccessControl|SafeCast|StringsInsufficient)/.test(name))
+        expect(readme, name).toContain(`\`${name}\``);
     });
 });

@@ -7,6 +7,7 @@ import {Protobuf} from "./Protobuf.sol";
 /// under an anchor (IBridge.verifyTx): until then anybody may have written them.
 library LedgerTx {
     error MessageAbsent(uint256 index);
+    error MessagesSeveral();
 
     uint256 private constant TAG_1 = (1 << 3) | 2;
     uint256 private constant TAG_2 = (2 << 3) | 2;
@@ -42,5 +43,25 @@ library LedgerTx {
         if (tag != TAG_2) revert Protobuf.ProtobufFieldUnexpected(tag);
         (value, offset) = Protobuf.readBytes(any, offset);
         if (offset != any.length) revert Protobuf.ProtobufMalformed(offset);
+    }
+
+    /// The message of a transaction that has no other. Fields behind it in ascending order, so that none is hidden there.
+    function onlyMessage(bytes calldata transaction)
+        internal
+        pure
+        returns (bytes calldata typeUrl, bytes calldata value)
+    {
+        (typeUrl, value) = messageAt(transaction, 0);
+        (, uint256 offset) = Protobuf.readTag(transaction, 0);
+        (bytes calldata body,) = Protobuf.readBytes(transaction, offset);
+        offset = 0;
+        uint256 previous = 0;
+        while (offset < body.length) {
+            uint256 tag;
+            (tag, offset) = Protobuf.readTag(body, offset);
+            if (tag <= previous) revert MessagesSeveral();
+            previous = tag;
+            offset = Protobuf.skip(body, offset, tag);
+        }
     }
 }
