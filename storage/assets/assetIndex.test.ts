@@ -110,6 +110,7 @@ test("text is found by any of its words in any case, most hits first; numbers ar
   expect(await ids(queries.search("metadata", "p"))).toEqual([moved.id, other.id]);
   expect(await ids(queries.search("metadata", "1"))).toEqual([]);
   expect(await ids(queries.search("asset", "name"))).toEqual([]);
+  expect(await ids(queries.search("metadata", meter.id))).toEqual([meter.id]);
 });
 
 test("metadata is found by field and value, numbers by their digits", async () => {

@@ -5,6 +5,7 @@ import {
   assetPosition,
   fieldPrefix,
   publicKeyBytes,
+  type SearchedDocument,
   spentKey,
   tokenPrefix,
   uint32,
@@ -126,16 +127,22 @@ function addTransaction(operations: StoreOperation[], committed: CommittedAssetT
       if (key !== undefined) put(operations, bucketKey("assetOutput", key, position, uint32(index)), id);
     }
 
-  if (!isTransfer && isObject(tx.asset.data)) {
-    const tokens = countTokens(tx.asset.data, committed.id);
-    for (const [token, hits] of tokens)
-      put(operations, bucketKey("assetToken", tokenPrefix("asset", token), position), uint32(hits));
-  }
-  if (!isObject(tx.metadata)) return;
-  for (const [token, hits] of countTokens(tx.metadata, committed.id))
-    put(operations, bucketKey("assetToken", tokenPrefix("metadata", token), position), uint32(hits));
+  // The server keeps documents that are null too, and finds them by their id.
+  if (!isTransfer) addTokens(operations, "asset", tx.asset.data ?? null, committed.id, position);
+  addTokens(operations, "metadata", tx.metadata, committed.id, position);
   for (const { path, value } of fieldsOf(tx.metadata))
     put(operations, bucketKey("assetField", fieldPrefix(path, value), position), NONE);
+}
+
+function addTokens(
+  operations: StoreOperation[],
+  document: SearchedDocument,
+  content: Json,
+  id: string,
+  position: Uint8Array,
+): void {
+  for (const [token, hits] of countTokens(content, id))
+    put(operations, bucketKey("assetToken", tokenPrefix(document, token), position), uint32(hits));
 }
 
 /** The keys that a condition names, nested ones too, each once. */
@@ -162,8 +169,4 @@ function bytesOf(idHex: string): Uint8Array {
 /** Of a number with its digits. */
 function indexOf(outputIndex: unknown): number {
   return Number(JSON.stringify(outputIndex));
-}
-
-function isObject(value: Json): boolean {
-  return typeof value === "object" && value !== null;
 }
