@@ -207,3 +207,16 @@ test("a browser that asks whether a page may post JSON is told that it may", asy
   const answer = await fetch(`${running.url}/api/v1/transactions`, { method: "OPTIONS", headers });
   expect([answer.status, answer.headers.get("access-control-allow-headers")]).toEqual([200, "content-type"]);
 });
+
+test("bodies take so much memory and no more: who comes then is told to come again", async () => {
+  await using running = await startTestBigchain({ requestLimits: { maxHeldBytes: 2000 } });
+  const head = "POST /api/v1/transactions HTTP/1.1\r\nHost: x\r\nContent-Length: 1900\r\n\r\n";
+  const slow = await open(running.url, head + "x".repeat(1800));
+  // The slow one's bytes arrive some time after they were sent.
+  let status = 0;
+  for (let nonce = 0; status !== 503; nonce++) status = await post(running.url, `held ${nonce}`);
+  const closed = new Promise((resolve) => slow.socket.once("close", resolve));
+  slow.socket.destroy();
+  await closed;
+  for (let nonce = 0; status !== 202; nonce++) status = await post(running.url, `free ${nonce}`);
+});

@@ -15,8 +15,8 @@ export const MAX_TARGET_CHARS = 8 * 1024;
 /** Sockets open at once on the HTTP port. */
 export const MAX_CONNECTIONS = 512;
 
-/** Bodies that are read or checked at once; with MAX_BODY_BYTES this bounds the memory strangers can take. */
-export const MAX_POSTS_AT_ONCE = 128;
+/** Bytes of bodies that are being read, checked or waited for at once: what strangers can take of the memory. */
+export const MAX_HELD_BYTES = 128 * 1024 * 1024;
 
 /** Time to send a whole request, in ms. */
 export const REQUEST_TIMEOUT_MS = 10_000;

@@ -6,7 +6,7 @@ import {
   MAX_CONNECTIONS,
   MAX_DISCARDED_BYTES,
   MAX_HEADER_BYTES,
-  MAX_POSTS_AT_ONCE,
+  MAX_HELD_BYTES,
   MAX_TARGET_CHARS,
   REQUEST_TIMEOUT_MS,
   UNREAD_TIMEOUT_MS,
@@ -23,12 +23,14 @@ export interface RequestLimits {
   readonly requestTimeoutMs: number;
   readonly unreadTimeoutMs: number;
   readonly maxConnections: number;
+  readonly maxHeldBytes: number;
 }
 
 export const REQUEST_LIMITS: RequestLimits = {
   requestTimeoutMs: REQUEST_TIMEOUT_MS,
   unreadTimeoutMs: UNREAD_TIMEOUT_MS,
   maxConnections: MAX_CONNECTIONS,
+  maxHeldBytes: MAX_HELD_BYTES,
 };
 
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
@@ -53,17 +55,21 @@ export function createBigchainServer(handle: RequestHandler, limits: RequestLimi
 /** Answers requests, here and behind the node's own REST. Never rejects. */
 export function createRequestHandler(ports: RequestPorts, limits: RequestLimits): RequestHandler {
   const { router, submit, onFault } = ports;
-  let posts = 0;
+  let heldBytes = 0;
 
   async function readAndSubmit(request: IncomingMessage, mode: SubmitMode): Promise<Answer> {
-    if (posts >= MAX_POSTS_AT_ONCE)
-      return errorAnswer(503, "Internal error - too many transactions are being checked", "BUSY");
-    posts += 1;
+    let ownBytes = 0;
+    const hold = (bytes: number): boolean => {
+      ownBytes += bytes;
+      heldBytes += bytes;
+      return heldBytes <= limits.maxHeldBytes;
+    };
     try {
-      const body = await readBody(request);
+      const body = await readBody(request, hold);
+      if (body === "busy") return errorAnswer(503, "Internal error - too many transactions are being checked", "BUSY");
       return body === undefined ? bodyTooLarge() : await submit(body, mode);
     } finally {
-      posts -= 1;
+      heldBytes -= ownBytes;
     }
   }
 
@@ -96,15 +102,23 @@ function allowOtherOrigins({ headers }: IncomingMessage, response: ServerRespons
   if (wanted !== undefined) response.setHeader("Access-Control-Allow-Headers", wanted);
 }
 
-/** Undefined when it is longer than allowed; the rest is then read and forgotten, within reason, so that the client gets to read why. */
-async function readBody(request: IncomingMessage): Promise<Uint8Array | undefined> {
+/**
+ * Undefined when it is longer than allowed; the rest is then read and forgotten, within reason, so that the client gets to read why. `hold` is told of bytes that are
+ * kept, and answers whether there is room for them.
+ */
+async function readBody(
+  request: IncomingMessage,
+  hold: (bytes: number) => boolean,
+): Promise<Uint8Array | undefined | "busy"> {
   if (Number(request.headers["content-length"] ?? 0) > MAX_DISCARDED_BYTES) return undefined;
   let chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Uint8Array>) {
+  // Left open: whoever is told why his body is not read must be able to read that.
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
     bytes += chunk.length;
     if (bytes > MAX_DISCARDED_BYTES) return undefined;
     if (bytes > MAX_BODY_BYTES) chunks = [];
+    else if (!hold(chunk.length)) return "busy";
     else chunks.push(chunk);
   }
   return bytes > MAX_BODY_BYTES ? undefined : Buffer.concat(chunks);
