@@ -13,6 +13,11 @@ export type BridgeErrorDetails =
   | { readonly code: "BRIDGE_TX_ABSENT"; readonly txId: Uint8Array }
   | { readonly code: "BRIDGE_MESSAGE_ABSENT"; readonly txId: Uint8Array; readonly messageIndex: number }
   | { readonly code: "BRIDGE_TX_UNREADABLE"; readonly txId: Uint8Array }
+  | { readonly code: "BRIDGE_BLOCK_ABSENT"; readonly height: number }
+  | { readonly code: "BRIDGE_SET_ABSENT"; readonly number: bigint }
+  | { readonly code: "BRIDGE_SIGNATURE_LOG_DAMAGED"; readonly path: string; readonly line: number }
+  | { readonly code: "BRIDGE_SIGNATURE_LOG_FAILED"; readonly name: string }
+  | { readonly code: "BRIDGE_SIGNED_OTHER"; readonly name: string; readonly signed: string; readonly digest: string }
   | { readonly code: "BRIDGE_STATE_PROOF"; readonly reason: string };
 
 /** Codes: bridge/README.md. */

@@ -1,0 +1,116 @@
+import { blockLeafOf, type ExecutedBlock } from "./blockLeaf.ts";
+import { BridgeError } from "./bridgeError.ts";
+import { anchorRoot } from "./proofs.ts";
+import type { BridgeSet, BridgeStep } from "./steps.ts";
+
+/** Where a plan stands: what the contract has after the last step. */
+export interface PlanPosition {
+  readonly seq: bigint;
+  readonly valsetNonce: bigint;
+  /** The last height under an anchor. */
+  readonly toHeight: number;
+  readonly setNumber: bigint;
+}
+
+/** The ledger as a plan reads it; everything is of blocks that are decided and executed here. */
+export interface PlanChain {
+  height(): number;
+  /** Unix ms; undefined for a block that is not kept. */
+  timeMs(height: number): Promise<number | undefined>;
+  /** `hash`: of the header. */
+  block(height: number): Promise<(ExecutedBlock & { readonly hash: Uint8Array }) | undefined>;
+  set(number: bigint): Promise<BridgeSet | undefined>;
+}
+
+/** Blocks of one anchor at most, whatever the cadence: their leaves are in memory while it is made. */
+export const MAX_PLANNED_BLOCKS = 16_384;
+
+/**
+ * Which anchors there are, and when the contract's set changes. It follows from the ledger and from where it began alone, without a clock and without
+ * Ethereum: every node plans the same, whatever an Ethereum node tells it, and a validator that comes back after days signs what it would have signed. An anchor ends
+ * a) with a block that changes the bridge set, so that no anchor has two;
+ * b) with the first block of a new multiple of the cadence since 1970;
+ * c) with its block number MAX_PLANNED_BLOCKS.
+ */
+export class AnchorPlan {
+  readonly #chain: PlanChain;
+  readonly #cadenceMs: number;
+  #position: PlanPosition;
+  /** The last height known not to end the anchor. */
+  #scanned: number;
+
+  constructor(chain: PlanChain, cadenceMs: number, start: PlanPosition) {
+    this.#chain = chain;
+    this.#cadenceMs = cadenceMs;
+    this.#position = start;
+    this.#scanned = start.toHeight;
+  }
+
+  get position(): PlanPosition {
+    return this.#position;
+  }
+
+  /** The next step, once the blocks for it are there; the plan then stands behind it. @throws BridgeError BRIDGE_BLOCK_ABSENT, BRIDGE_SET_ABSENT */
+  async next(): Promise<BridgeStep | undefined> {
+    const set = await this.#chain.set(this.#position.setNumber);
+    if (set === undefined) throw new BridgeError({ code: "BRIDGE_SET_ABSENT", number: this.#position.setNumber });
+    const following = await this.#chain.set(set.number + 1n);
+    if (following !== undefined && following.height <= this.#position.toHeight) return this.#rotate(set, following);
+    const last = await this.#findEnd(following);
+    return last === undefined ? undefined : this.#anchor(set, last);
+  }
+
+  /** Of several sets that were made before the last anchor ended only the latest counts. */
+  async #rotate(set: BridgeSet, following: BridgeSet): Promise<BridgeStep> {
+    let next = following;
+    for (;;) {
+      const later = await this.#chain.set(next.number + 1n);
+      if (later === undefined || later.height > this.#position.toHeight) break;
+      next = later;
+    }
+    const nonce = this.#position.valsetNonce + 1n;
+    const effectiveHeight = this.#position.toHeight + 1;
+    this.#position = { ...this.#position, valsetNonce: nonce, setNumber: next.number };
+    return { kind: "rotation", nonce, effectiveHeight, set, next };
+  }
+
+  async #findEnd(following: BridgeSet | undefined): Promise<number | undefined> {
+    const { toHeight } = this.#position;
+    const latest = this.#chain.height();
+    if (this.#scanned >= latest) return undefined;
+    const slotOf = async (height: number) => Math.floor((await this.#timeOf(height)) / this.#cadenceMs);
+    // Before the first block there is none whose time could be looked at.
+    const slot = await slotOf((await this.#chain.timeMs(toHeight)) === undefined ? toHeight + 1 : toHeight);
+    for (let height = this.#scanned + 1; height <= latest; height += 1) {
+      if (height === following?.height || height - toHeight === MAX_PLANNED_BLOCKS) return height;
+      if ((await slotOf(height)) > slot) return height;
+      this.#scanned = height;
+    }
+    return undefined;
+  }
+
+  async #anchor(set: BridgeSet, toHeight: number): Promise<BridgeStep> {
+    const fromHeight = this.#position.toHeight + 1;
+    const leaves = [];
+    let lastHeaderHash: Uint8Array = new Uint8Array(0);
+    for (let height = fromHeight; height <= toHeight; height += 1) {
+      const block = await this.#chain.block(height);
+      if (block === undefined) throw new BridgeError({ code: "BRIDGE_BLOCK_ABSENT", height });
+      leaves.push(blockLeafOf(block));
+      lastHeaderHash = block.hash;
+    }
+    const { valsetNonce } = this.#position;
+    const seq = this.#position.seq + 1n;
+    const time = leaves.at(-1)?.time ?? 0;
+    const anchor = { seq, valsetNonce, fromHeight, toHeight, time, lastHeaderHash, root: anchorRoot(leaves) };
+    this.#position = { ...this.#position, seq, toHeight };
+    this.#scanned = toHeight;
+    return { kind: "anchor", anchor, set };
+  }
+
+  async #timeOf(height: number): Promise<number> {
+    const time = await this.#chain.timeMs(height);
+    if (time === undefined) throw new BridgeError({ code: "BRIDGE_BLOCK_ABSENT", height });
+    return time;
+  }
+}

@@ -1,0 +1,93 @@
+import { signerOf } from "./signatures.ts";
+import type { SignatureClaim } from "./signatureWire.ts";
+import { type BridgeStep, stepName } from "./steps.ts";
+import { type Anchor, anchorDigest, type BridgeDomain } from "./typedData.ts";
+
+/** Two different anchors of one number by one second key. */
+export interface AnchorEquivocation {
+  /** 0x and hex. */
+  readonly signer: string;
+  readonly first: { readonly anchor: Anchor; readonly signature: Uint8Array };
+  readonly second: { readonly anchor: Anchor; readonly signature: Uint8Array };
+}
+
+export interface SignaturePoolOptions {
+  readonly domain: BridgeDomain;
+  /** Whether the address, 0x and hex, is or was a validator's second key: others' signatures are rubbish. */
+  readonly isSigner: (address: string) => boolean;
+  readonly onEquivocation: (evidence: AnchorEquivocation) => void;
+}
+
+/** `known` and `refused` are not sent on; `refused` is an offence of whoever sent it. */
+export type PoolVerdict = "new" | "known" | "outside" | "refused";
+
+/** Steps ahead of the oldest one that is waited for: a validator may have planned further than this node. */
+const MAX_AHEAD = 4096n;
+
+interface Held {
+  readonly claim: SignatureClaim;
+  readonly digest: string;
+}
+
+/**
+ * Signatures of the steps that the contract does not have yet, in memory: validators send theirs again until it has them. Of one validator and name it
+ * keeps the first two that differ: for anchors that is evidence.
+ */
+export class SignaturePool {
+  readonly #options: SignaturePoolOptions;
+  /** By step, then by signer. */
+  readonly #held = new Map<string, Map<string, Held[]>>();
+  #oldestSeq: bigint;
+  #oldestNonce: bigint;
+
+  constructor(options: SignaturePoolOptions, oldest: { readonly seq: bigint; readonly nonce: bigint }) {
+    this.#options = options;
+    this.#oldestSeq = oldest.seq;
+    this.#oldestNonce = oldest.nonce;
+  }
+
+  add(claim: SignatureClaim): PoolVerdict {
+    const isAnchor = claim.kind === "anchor";
+    const number = isAnchor ? claim.anchor.seq : claim.nonce;
+    const oldest = isAnchor ? this.#oldestSeq : this.#oldestNonce;
+    if (number < oldest || number > oldest + MAX_AHEAD) return "outside";
+    const digest = isAnchor ? anchorDigest(this.#options.domain, claim.anchor) : claim.digest;
+    const name = `${claim.kind} ${number}`;
+    const signer = signerOf(digest, claim.signature);
+    if (signer === undefined || !this.#options.isSigner(signer)) return "refused";
+    const ofStep = this.#held.get(name) ?? new Map<string, Held[]>();
+    this.#held.set(name, ofStep);
+    const before = ofStep.get(signer) ?? [];
+    if (before.length > 1 || before.some((held) => held.digest === digest)) return "known";
+    ofStep.set(signer, [...before, { claim, digest }]);
+    const [first] = before;
+    if (isAnchor && first?.claim.kind === "anchor")
+      this.#options.onEquivocation({ signer, first: first.claim, second: claim });
+    return "new";
+  }
+
+  /** Of this very step. */
+  signatures(step: BridgeStep, digest: string): readonly Uint8Array[] {
+    const ofStep = this.#held.get(stepName(step));
+    if (ofStep === undefined) return [];
+    return [...ofStep.values()].flatMap((helds) =>
+      helds.filter((held) => held.digest === digest).map(({ claim }) => claim.signature),
+    );
+  }
+
+  /** The contract has everything below for good. */
+  forget({ seq, nonce }: { readonly seq: bigint; readonly nonce: bigint }): void {
+    if (seq > this.#oldestSeq) this.#oldestSeq = seq;
+    if (nonce > this.#oldestNonce) this.#oldestNonce = nonce;
+    for (const name of this.#held.keys()) {
+      const [kind, number] = name.split(" ");
+      if (BigInt(number ?? 0) < (kind === "anchor" ? this.#oldestSeq : this.#oldestNonce)) this.#held.delete(name);
+    }
+  }
+
+  get size(): number {
+    let size = 0;
+    for (const ofStep of this.#held.values()) size += ofStep.size;
+    return size;
+  }
+}
