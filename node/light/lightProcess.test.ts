@@ -97,6 +97,7 @@ describe.skipIf(process.platform === "win32")("`start` of a light node", () => {
     "cassandra-driver",
     "cborg",
     "csv-parse",
+    "ethers",
     "fastify",
     "prom-client",
     "secp256k1",

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { type Command, Option } from "commander";
 import { generatePrivateKey, type KeyType } from "#storage/crypto/keys.ts";
 import { cometNodeId } from "../../cometbft/cometNodeKey.ts";
@@ -24,7 +25,24 @@ export function keysCommand(program: Command, io: CliIo): void {
       const { json, paths, options } = commandContext(io, command);
       const passphrase = await readNewPassphrase(io, options.passphraseFile);
       const entry = await saveKey(paths.keys, name, generatePrivateKey(flags.type), passphrase);
-      showEntry(io, json, entry);
+      await showEntry(io, json, entry);
+    });
+
+  keys
+    .command("import")
+    .description("Take a key over from a Web3 keystore file (version 3), as geth and other wallets write it")
+    .argument("<name>", "small letters, digits, - and _")
+    .argument("<file>", "the keystore")
+    .option("--keystore-passphrase-file <path>", "file whose first line opens the keystore (default: asked)")
+    .addHelpText("after", example("keys import alice UTC--2026-11-21T12-00-00Z--f39fd6e5.json"))
+    .action(async (name: string, file: string, flags: { keystorePassphraseFile?: string }, command: Command) => {
+      const { json, paths, options } = commandContext(io, command);
+      const { openKeystoreV3 } = await import("#bridge/evm/keys.ts");
+      const text = readFileSync(file, "utf8");
+      io.err(flags.keystorePassphraseFile === undefined ? "First the passphrase of the keystore:\n" : "");
+      const key = await openKeystoreV3(text, await readPassphrase(io, flags.keystorePassphraseFile ?? ""));
+      const passphrase = await readNewPassphrase(io, options.passphraseFile);
+      await showEntry(io, json, await saveKey(paths.keys, name, key, passphrase));
     });
 
   keys
@@ -44,12 +62,12 @@ export function keysCommand(program: Command, io: CliIo): void {
 
   keys
     .command("show")
-    .description("Public key, account and identity of one key")
+    .description("Public key, account, identity and Ethereum address of one key")
     .argument("<name>")
     .addHelpText("after", example("keys show alice"))
-    .action((name: string, _flags: object, command: Command) => {
+    .action(async (name: string, _flags: object, command: Command) => {
       const { json, paths } = commandContext(io, command);
-      showEntry(io, json, showKey(paths.keys, name));
+      await showEntry(io, json, showKey(paths.keys, name));
     });
 
   keys
@@ -64,8 +82,8 @@ export function keysCommand(program: Command, io: CliIo): void {
     });
 }
 
-function showEntry(io: CliIo, json: boolean, entry: KeyEntry): void {
-  const view = entryJson(entry);
+async function showEntry(io: CliIo, json: boolean, entry: KeyEntry): Promise<void> {
+  const view = { ...entryJson(entry), ...(await ethereumOf(entry)) };
   show(io, json, view, () =>
     facts([
       ["name", view.name],
@@ -73,8 +91,17 @@ function showEntry(io: CliIo, json: boolean, entry: KeyEntry): void {
       ["account", view.account],
       ["identity", view.identity],
       ["public key", `${view.type}:${view.publicKey}`],
+      ["Ethereum", view.ethereumAddress],
     ]),
   );
+}
+
+/** The same key's address on Ethereum, where it has one. */
+async function ethereumOf({ publicKey }: KeyEntry): Promise<{ readonly ethereumAddress?: string }> {
+  if (publicKey.type !== "secp256k1") return {};
+  // Loaded only here: the library is as large as all other commands together.
+  const { ethereumAddressOf } = await import("#bridge/evm/keys.ts");
+  return { ethereumAddress: ethereumAddressOf(publicKey) };
 }
 
 function entryJson({ name, publicKey }: KeyEntry) {

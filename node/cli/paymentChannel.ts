@@ -1,0 +1,49 @@
+import { getAddress, isAddress } from "ethers";
+import { askingEvm } from "#bridge/evm/evmErrors.ts";
+import { PaymentChannel, type PaymentChannelContract } from "#contracts/abi/PaymentChannel.ts";
+import type { PlacedChannel } from "./channelView.ts";
+import { cliError } from "./cliError.ts";
+import type { EthereumContract } from "./ethereum.ts";
+import { parseDuration, parseTimeMs } from "./quantities.ts";
+
+export const CHANNEL = PaymentChannel;
+
+export function channelsAt({ connection, address }: EthereumContract): PaymentChannelContract {
+  return PaymentChannel.at(address, connection.provider);
+}
+
+/** @throws EvmError EVM_REVERTED for a number that no channel has */
+export async function channelOf(ethereum: EthereumContract, channelId: bigint): Promise<PlacedChannel> {
+  const { payer, payee, expires, isOpen, deposit, claimed } = await askingEvm([PaymentChannel.interface], () =>
+    channelsAt(ethereum).channelOf(channelId),
+  );
+  const place = { chainId: ethereum.connection.chainId, contract: ethereum.address, channelId };
+  return { ...place, payer, payee, expires, isOpen, deposit, claimed };
+}
+
+/** @throws CliError CHANNEL_ID_MALFORMED */
+export function channelIdOf(text: string): bigint {
+  if (/^[1-9]\d{0,77}$/.test(text)) return BigInt(text);
+  const message = `${JSON.stringify(text)} is no number of a channel`;
+  throw cliError("usage", "CHANNEL_ID_MALFORMED", message, "channels have numbers from 1 on: `channel list`");
+}
+
+/** @throws CliError ADDRESS_MALFORMED */
+export function ethereumAddress(text: string): string {
+  if (isAddress(text) && text.startsWith("0x")) return getAddress(text);
+  const hint = "write 0x and 40 hex digits; capitals are a checksum, so copy the address as it is";
+  throw cliError("usage", "ADDRESS_MALFORMED", `${JSON.stringify(text)} is no Ethereum address`, hint);
+}
+
+export interface ExpiryFlags {
+  readonly expires?: string;
+  readonly for?: string;
+}
+
+/** Unix seconds. @throws CliError EXPIRY_MISSING, TIME_MALFORMED, DURATION_MALFORMED */
+export function expiryOf({ expires, for: duration }: ExpiryFlags, nowMs: number): bigint {
+  if (expires !== undefined && duration === undefined) return BigInt(Math.floor(parseTimeMs(expires) / 1000));
+  if (duration !== undefined && expires === undefined)
+    return BigInt(Math.floor((nowMs + parseDuration(duration)) / 1000));
+  throw cliError("usage", "EXPIRY_MISSING", "a channel has one expiry", "give --for 30d, or --expires TIME");
+}
