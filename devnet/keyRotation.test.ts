@@ -92,7 +92,8 @@ test(
     const [ports] = await freeNodePorts(1);
     const settings = { ...configOf(home), ...configOf(newHome) };
     const places = { p2pListen: [`/ip4/127.0.0.1/tcp/${ports?.p2p}`], apiPort: ports?.api, rpcListen: "" };
-    writeFileSync(join(newHome, "config.json"), JSON.stringify({ ...settings, ...places }));
+    const noBigchain = { bigchainListen: "", bigchainStreamListen: "", bigchainKey: "" };
+    writeFileSync(join(newHome, "config.json"), JSON.stringify({ ...settings, ...places, ...noBigchain }));
     standby = startNodeProcess({ name: "validator0-new", home: newHome, nodeFlags: [], environment: {} });
     const newApi = `http://127.0.0.1:${ports?.api}`;
     await until(async () => (await heightAt(newApi)) >= (await heightAt(apiUrl)) && (await heightAt(newApi)) > 0);
