@@ -45,7 +45,9 @@ function wordOf(field: TypedField): Uint8Array {
       word.set(field.value, 32 - field.value.length);
       return word;
     }
-    default:
+    case "uint64":
+    case "uint128":
+    case "uint256":
       return Buffer.from(field.value.toString(16).padStart(64, "0"), "hex");
   }
 }
