@@ -15,6 +15,10 @@ export function unreachable(error: unknown): unknown {
   if (error instanceof ReadingStoreError) return error;
   const { message, innerErrors } = error as Error & { readonly innerErrors?: Readonly<Record<string, unknown>> };
   const inner = Object.entries(innerErrors ?? {}).map(([host, reason]) => `${host}: ${reason}`);
-  const reason = [message, ...inner].join("; ").slice(0, 500);
+  // The driver puts a stack behind the text where it quotes an error of its own.
+  const reason = [message, ...inner]
+    .map((text) => text.split("\n")[0])
+    .join("; ")
+    .slice(0, 500);
   return new ReadingStoreError({ code: "READING_STORE_UNREACHABLE", reason }, { cause: error });
 }
