@@ -32,12 +32,12 @@ const FULL = {
 };
 
 const QUICK = {
-  base: { prosumers: 500, intervalMs: 15 * MINUTE_MS, sampleMs: 5_000 },
+  base: { prosumers: 600, intervalMs: 15 * MINUTE_MS, sampleMs: 5_000 },
   prosumers: [],
   intervalMs: [],
   sampleMs: [],
-  repetitions: 2,
-  seconds: 3,
+  repetitions: 3,
+  seconds: 2,
 };
 
 /**

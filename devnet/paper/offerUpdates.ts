@@ -48,13 +48,16 @@ export interface OfferedUpdates {
   /** From the hand-over until the answer, and until it is seen in a block; seconds. */
   readonly acceptanceSeconds: Percentiles;
   readonly finalitySeconds: Percentiles;
-  /** Updates that became final in each second of the window. */
+  /** Updates that became final in each half second from the first hand-over, warm-up included, while updates are handed over. */
   readonly series: readonly number[];
   /** Processor seconds an update. */
   readonly cpuPerUpdate: { readonly validators: number; readonly generator: number };
   /** The updates signed beforehand did not last for the whole window. */
   readonly ranOut: boolean;
 }
+
+/** Of one value of `series`. */
+export const SERIES_MS = 500;
 
 const DRAIN_MS = 10_000;
 
@@ -104,13 +107,13 @@ export async function offerUpdates(
       if (isMeasured) finality.push((nowMs - own.atMs) / 1000);
     }
     if (ours === 0) return;
+    const part = Math.floor((nowMs - beganMs) / SERIES_MS);
+    if (isRunning()) series[part] = (series[part] ?? 0) + ours;
     if (Number.isNaN(measured.firstMs) && nowMs - beganMs >= warmUpSeconds * 1000) {
       measured.firstMs = nowMs;
       cpuBefore = cpuNow();
     } else if (isMeasured) {
       measured.lastMs = nowMs;
-      const second = Math.floor((nowMs - measured.firstMs) / 1000);
-      series[second] = (series[second] ?? 0) + ours;
     }
     openGate();
   };

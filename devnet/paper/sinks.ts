@@ -49,8 +49,10 @@ export function assetSink(stores: readonly AssetStore[]): UpdateSink {
     parallel: ASSET_REQUESTS,
     pauseMs: 0,
     async submit(lane, updates) {
-      const results = await Promise.all(updates.map((update) => stores[lane]?.submit(textOf(update), "sync")));
-      return results.filter((result) => result?.accepted !== true).length;
+      const store = stores[lane];
+      if (store === undefined) throw new RangeError(`no lane ${lane}`);
+      const results = await Promise.all(updates.map((update) => store.submit(textOf(update), "sync")));
+      return results.filter(({ accepted }) => !accepted).length;
     },
     async follow(onFinal, signal) {
       await Promise.all(
