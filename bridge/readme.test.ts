@@ -3,7 +3,11 @@ import { expect, test } from "vitest";
 import { Bridge } from "#contracts/abi/Bridge.ts";
 import { EnergyMarket } from "#contracts/abi/EnergyMarket.ts";
 import { FingerprintRegistry } from "#contracts/abi/FingerprintRegistry.ts";
+import { Flexibility } from "#contracts/abi/Flexibility.ts";
+import { FlexibilityPosition } from "#contracts/abi/FlexibilityPosition.ts";
+import { FlexibilityToken } from "#contracts/abi/FlexibilityToken.ts";
 import { LedgerReader } from "#contracts/abi/LedgerReader.ts";
+import { MeterReader } from "#contracts/abi/MeterReader.ts";
 import { Outbox } from "#contracts/abi/Outbox.ts";
 
 const sources = (folder: string) =>
@@ -19,11 +23,19 @@ test("the README has every code of the bridge, and no other", () => {
   expect(documented).toEqual([...new Set(thrown)].sort());
 });
 
-test("the README of the contracts names every error of bridge, outbox, registry and market", () => {
+test("the README of the contracts names every error of bridge, outbox, registry, market and flexibility", () => {
   const readme = readFileSync(`${import.meta.dirname}/../contracts/README.md`, "utf8");
-  for (const { interface: contractInterface } of [Bridge, Outbox, FingerprintRegistry, LedgerReader, EnergyMarket])
+  const flexibility = [Flexibility, FlexibilityToken, FlexibilityPosition, MeterReader];
+  for (const { interface: contractInterface } of [
+    ...flexibility,
+    Bridge,
+    Outbox,
+    FingerprintRegistry,
+    LedgerReader,
+    EnergyMarket,
+  ])
     contractInterface.forEachError(({ name }) => {
-      if (!/^(Ownable|AccessControl|SafeCast|StringsInsufficient)/.test(name))
+      if (!/^(Ownable|AccessControl|SafeCast|ERC20|ERC721|StringsInsufficient)/.test(name))
         expect(readme, name).toContain(`\`${name}\``);
     });
 });
