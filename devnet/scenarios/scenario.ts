@@ -1,0 +1,45 @@
+import { formatMoney } from "#node/cli/money.ts";
+import { payAsYouGo } from "./payAsYouGo.ts";
+import { type Claim, createStory, type Step, type Story } from "./story.ts";
+
+export interface ScenarioOptions {
+  /** For homes, vouchers and whatever else is written; it exists. */
+  readonly directory: string;
+  readonly validators: number;
+  /** Seconds between two blocks of Ethereum. */
+  readonly blockSeconds: number;
+}
+
+export type ScenarioPlay = (options: ScenarioOptions, story: Story) => Promise<void>;
+
+export const SCENARIOS = {
+  "pay-as-you-go": { about: "a consumer pays a producer by vouchers, interval after interval", play: payAsYouGo },
+} as const satisfies Readonly<Record<string, { readonly about: string; readonly play: ScenarioPlay }>>;
+
+export type ScenarioName = keyof typeof SCENARIOS;
+
+export interface ScenarioReport {
+  readonly scenario: string;
+  readonly passed: boolean;
+  readonly steps: readonly Step[];
+  readonly claims: readonly Claim[];
+  readonly ethereum: { readonly transactions: number; readonly gas: string; readonly fees: string };
+}
+
+/** Plays a scenario from nothing, tells each step as it happens, and answers all of it. It passes when it made claims and all of them hold. */
+export async function playScenario(
+  name: ScenarioName,
+  options: ScenarioOptions,
+  say: (text: string) => void,
+): Promise<ScenarioReport> {
+  const story = createStory(say);
+  await SCENARIOS[name].play(options, story);
+  const { transactions, gas, feeWei } = story.spent();
+  return {
+    scenario: name,
+    passed: story.claims.length > 0 && story.claims.every(({ holds }) => holds),
+    steps: story.steps,
+    claims: story.claims,
+    ethereum: { transactions, gas: `${gas}`, fees: formatMoney(feeWei) },
+  };
+}
