@@ -17,6 +17,8 @@ import { txId } from "#storage/types/transaction.ts";
 import { createApi } from "./api/createApi.ts";
 import type { ApiPorts, NodeEvent, NodeStatus } from "./api/ports.ts";
 import type { BigchainNode } from "./bigchain/startBigchain.ts";
+import type { BridgeNode, BridgeNodeParts } from "./bridge/bridgeNode.ts";
+import { bridgePort } from "./bridge/bridgePort.ts";
 import { homePaths } from "./configurationHome.ts";
 import type { ConsensusDriver, DriverParts } from "./consensusDriver.ts";
 import type { Collector } from "./light/collector.ts";
@@ -64,6 +66,8 @@ export async function startFullNode(
       | undefined;
     /** With BigchainDB's interface: of the member who brings its transactions. */
     readonly bigchain?: PrivateKey | undefined;
+    /** Of a node that takes part in the bridge to Ethereum. */
+    readonly bridge?: BridgeNodeParts["keys"] | undefined;
   },
   { log, metrics }: NodeParts,
 ): Promise<RunningNode> {
@@ -105,6 +109,7 @@ export async function startFullNode(
   let driver: ConsensusDriver | undefined;
   let collector: Collector | undefined;
   let bigchain: BigchainNode | undefined;
+  let bridge: BridgeNode | undefined;
   const mempool = createMempool(
     {
       maxTxs: options.mempoolMaxTxs,
@@ -153,6 +158,7 @@ export async function startFullNode(
           return "reject";
         }
       },
+      onCheckpoint: (bytes) => bridge?.receive(bytes) ?? "ignore",
       onConsensusMessage: (peer, bytes) => driver?.receive(peer, bytes),
       onConsensusPeer: (peer) => driver?.peerConnected(peer),
       onConsensusPeerGone: (peer) => driver?.peerDisconnected(peer),
@@ -205,6 +211,7 @@ export async function startFullNode(
       happenings.tell({ type: "block", committed });
       collector?.onBlock();
       bigchain?.onBlock();
+      bridge?.onBlock();
       log.info(
         { height: header.height, round: committed.commit.round, txs: txs.length, hash: hex(committed.blockId.hash) },
         "Committed block",
@@ -250,6 +257,12 @@ export async function startFullNode(
     };
     const own = { store, blocks, reader, app, mempool, validators: () => running.state()?.validators, log, fail };
     bigchain = opening.use(await startBigchain(options, { chainId, data, key: keys.bigchain, ...own }));
+  }
+
+  if (keys.bridge !== undefined) {
+    const { startBridge } = await import("./bridge/bridgeNode.ts");
+    const own = { genesis, data, store, blocks, app, mempool, publish: net.publishCheckpoint, log };
+    bridge = opening.use(await startBridge(options, { ...own, keys: keys.bridge }));
   }
 
   const status = (): NodeStatus => {
@@ -313,6 +326,7 @@ export async function startFullNode(
     stateQuery: (request) => app.query(request),
     readings: readingsPort(tier, collector && (() => collector?.meters())),
     ...(bigchain === undefined ? {} : { bigchain: bigchain.handle }),
+    ...(bridge === undefined ? {} : { bridge: bridgePort(bridge, reader) }),
   };
   const api = options.api ? await createApi(options, ports, { metrics, log }) : undefined;
   if (api !== undefined) opening.defer(() => api.close());

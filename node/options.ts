@@ -83,6 +83,34 @@ export const OPTIONS = {
     "Name of the member's key that brings BigchainDB transactions onto the ledger and pays for their places",
   ),
 
+  ethereumUrl: option(
+    TEXT,
+    "",
+    "URL",
+    "Validator, full node: an Ethereum node's JSON-RPC, for the bridge; without it a validator signs anchors all the same, and votes on nothing",
+  ),
+  contractsFile: option(
+    FILE_PATH,
+    "",
+    "",
+    "contracts.json, as it was written when the contracts were deployed: where Ethereum's events begin",
+  ),
+  bridgeKey: option(
+    TEXT,
+    "",
+    "",
+    "Validator: name of its second key, an Ethereum key, that signs anchors and votes on Ethereum's events",
+  ),
+  bridgeRelay: option(SWITCH, false, "", "Validator, full node: carry signed anchors to Ethereum"),
+  relayKey: option(TEXT, "relayer", "", "Name of the Ethereum key that pays for anchors"),
+  relayMaxFeeGwei: option(integer(1, 1_000_000), 200, "gwei", "Highest fee a unit of gas that is paid for an anchor"),
+  reorgMarginBlocks: option(
+    integer(0, 100_000),
+    12,
+    "blocks",
+    "Blocks of Ethereum above an anchor after which it counts as settled",
+  ),
+
   logLevel: option(
     choice("fatal", "error", "warn", "info", "debug", "trace", "silent"),
     "info",

@@ -38,11 +38,24 @@ export async function startNode(
   ]);
   const meters = await metersOf(options, passphrase);
   const bigchain = isBigchainOn(options) ? await loadKey(paths.keys, options.bigchainKey, passphrase) : undefined;
-  return startFullNode(options, genesis, { node, validator, meters, bigchain }, { log, metrics: createMetrics() });
+  const bridge = await bridgeKeysOf(options, passphrase);
+  const keys = { node, validator, meters, bigchain, bridge };
+  return startFullNode(options, genesis, keys, { log, metrics: createMetrics() });
 }
 
 function isBigchainOn({ bigchainListen, bigchainStreamListen }: NodeOptions): boolean {
   return bigchainListen !== "" || bigchainStreamListen !== "";
+}
+
+/** Undefined for a node that takes no part in the bridge. */
+async function bridgeKeysOf(options: NodeOptions, passphrase: string) {
+  const { ethereumUrl, bridgeKey, bridgeRelay, relayKey } = options;
+  if (ethereumUrl === "" && bridgeKey === "") return undefined;
+  const { keys } = homePaths(options.home);
+  return {
+    bridge: bridgeKey === "" ? undefined : await loadKey(keys, bridgeKey, passphrase),
+    relayer: bridgeRelay ? await loadKey(keys, relayKey, passphrase) : undefined,
+  };
 }
 
 /** What a full node that reads meters needs; undefined for all others. */

@@ -11,6 +11,7 @@ import type { ApiPorts } from "./ports.ts";
 import { createRateLimiter } from "./rateLimit.ts";
 import { analyticsRoutes } from "./routes/analytics.ts";
 import { blockRoutes } from "./routes/blocks.ts";
+import { bridgeRoutes } from "./routes/bridge.ts";
 import { monitoringRoutes, nodeRoutes } from "./routes/node.ts";
 import type { RouteContext } from "./routes/routeContext.ts";
 import { stateRoutes } from "./routes/state.ts";
@@ -73,6 +74,7 @@ export async function createApi(
   await server.register(
     async (scope) => {
       nodeRoutes(scope, context);
+      bridgeRoutes(scope, context);
       transactionRoutes(scope, context);
       blockRoutes(scope, context);
       stateRoutes(scope, context);

@@ -8,6 +8,7 @@ import type { Header } from "#storage/types/header.ts";
 import type { ProofFile } from "#storage/types/proofFile.ts";
 import type { Reading } from "#storage/types/reading.ts";
 import type { ValidatorSet } from "#storage/types/validatorSet.ts";
+import type { BridgePort } from "../bridge/bridgePort.ts";
 import type { SecondTierState } from "../offchain/secondTier.ts";
 import type { NodeRole } from "../options.ts";
 
@@ -44,6 +45,8 @@ export interface ApiPorts {
   readonly stateQuery?: (request: QueryRequest) => Answer<QueryResponse>;
   /** BigchainDB's HTTP API, which then answers below /api/v1 too (node/bigchain). */
   readonly bigchain?: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+  /** The bridge to Ethereum, of a full node that takes part in it (node/bridge). */
+  readonly bridge?: BridgePort;
   /** Readings of one meter, or of all, by time within a series; of a node that keeps readings (node/analytics: storeReadings, logReadings). */
   readonly readings?: ((meterId: string | undefined, range: TimeRange) => AsyncIterable<Reading>) | undefined;
 }

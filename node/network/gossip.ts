@@ -15,6 +15,7 @@ import {
   GOSSIP_BYTES_PER_SECOND,
   GOSSIP_MESSAGES_BURST,
   GOSSIP_MESSAGES_PER_SECOND,
+  MAX_CHECKPOINT_MESSAGE_BYTES,
   MAX_GOSSIP_MESSAGE_BYTES,
   MAX_GOSSIP_RPC_BYTES,
   MAX_GOSSIP_SEND_BUFFER_BYTES,
@@ -29,6 +30,10 @@ import type { Offence } from "./reputation.ts";
 import type { TokenBucket, TokenBucketOptions } from "./tokenBucket.ts";
 import { createTokenBucket } from "./tokenBucket.ts";
 
+/** `checkpoints`: validators' signatures of anchors. */
+export const GOSSIP_TOPICS = ["txs", "headers", "checkpoints"] as const;
+export type GossipTopic = (typeof GOSSIP_TOPICS)[number];
+
 export interface GossipOptions {
   readonly role: NodeRole;
   /** Rates per peer; the defaults are in limits.ts. */
@@ -40,7 +45,7 @@ export interface GossipPorts {
   readonly clock: NetworkClock;
   readonly counters: NetworkCounters;
   /** The fate of a message, asked once per message and before it is sent on. The bytes are the message's own. */
-  judge: Readonly<Record<"txs" | "headers", (bytes: Uint8Array, peer: string) => Promise<GossipDecision>>>;
+  judge: Readonly<Record<GossipTopic, (bytes: Uint8Array, peer: string) => Promise<GossipDecision>>>;
   penalise(peer: string, offence: Offence): void;
   pointsOf(peer: string): number;
   onReceived(peer: string, bytes: number): void;
@@ -56,7 +61,7 @@ export interface Gossip {
   /** Subscribes and starts judging; after the host has started. */
   start(): void;
   /** Publishes to everyone subscribed, or keeps the message until there is somebody (gossipOutbox.ts). */
-  publish(topic: "txs" | "headers", bytes: Uint8Array): void;
+  publish(topic: GossipTopic, bytes: Uint8Array): void;
 }
 
 /** Heartbeats, one a second, that a connected peer may be without a gossip stream. */
@@ -69,13 +74,21 @@ const DECISIONS: Readonly<Record<GossipDecision, TopicValidatorResult>> = {
 };
 
 /**
- * GossipSub for transactions and headers. Messages are unsigned (StrictNoSign): what they carry is signed already, and
+ * GossipSub for transactions, headers and signatures of anchors. Messages are unsigned (StrictNoSign): what they carry is signed already, and
  * a second signature would cost four times the throughput (research/limits.md §6). A light node hears headers only.
  */
 export function createGossip(options: GossipOptions, protocols: Protocols, ports: GossipPorts): Gossip {
   const light = options.role === "light";
-  const topicNames = { txs: protocols.txsTopic, headers: protocols.headersTopic };
-  const maxBytes = { txs: MAX_GOSSIP_MESSAGE_BYTES, headers: MAX_HEADER_MESSAGE_BYTES };
+  const topicNames = {
+    txs: protocols.txsTopic,
+    headers: protocols.headersTopic,
+    checkpoints: protocols.checkpointsTopic,
+  };
+  const maxBytes = {
+    txs: MAX_GOSSIP_MESSAGE_BYTES,
+    headers: MAX_HEADER_MESSAGE_BYTES,
+    checkpoints: MAX_CHECKPOINT_MESSAGE_BYTES,
+  };
   const rates = createLruCache<{ readonly messages: TokenBucket; readonly bytes: TokenBucket }>(MAX_REPUTATIONS);
   const validating = createValidatingBytes();
   const stalledBeats = new Map<string, number>();
@@ -104,7 +117,7 @@ export function createGossip(options: GossipOptions, protocols: Protocols, ports
     return false;
   };
 
-  const judge = async (topic: "txs" | "headers", peer: string, bytes: Uint8Array): Promise<GossipDecision> => {
+  const judge = async (topic: GossipTopic, peer: string, bytes: Uint8Array): Promise<GossipDecision> => {
     ports.counters.gossipReceived += 1;
     ports.counters.gossipReceivedBytes += bytes.length;
     if (bytes.length > maxBytes[topic]) return "reject";
@@ -116,7 +129,7 @@ export function createGossip(options: GossipOptions, protocols: Protocols, ports
     }
   };
 
-  const validator = (topic: "txs" | "headers") => async (from: PeerId, message: Message) => {
+  const validator = (topic: GossipTopic) => async (from: PeerId, message: Message) => {
     const peer = from.toString();
     const decision = await judge(topic, peer, message.data);
     if (decision === "accept") ports.counters.gossipAccepted += 1;
@@ -189,8 +202,8 @@ export function createGossip(options: GossipOptions, protocols: Protocols, ports
       return gossip;
     },
     start() {
-      for (const topic of ["txs", "headers"] as const) {
-        if (light && topic === "txs") continue;
+      for (const topic of GOSSIP_TOPICS) {
+        if (light && topic !== "headers") continue;
         gossip?.topicValidators.set(topicNames[topic], validator(topic));
         gossip?.subscribe(topicNames[topic]);
       }

@@ -20,6 +20,9 @@ export const MAX_GOSSIP_MESSAGE_BYTES = MAX_TX_BYTES + 64;
 /** Bytes of one gossiped header: header, commit and validator set of 100 validators are about 22 KB. */
 export const MAX_HEADER_MESSAGE_BYTES = 64 * 1024;
 
+/** Bytes of one gossiped signature of an anchor: about 230 with all fields (bridge/signatureWire.ts). */
+export const MAX_CHECKPOINT_MESSAGE_BYTES = 512;
+
 /** Bytes of one GossipSub RPC: an answer to IWANT holds the messages of up to three heartbeats. */
 export const MAX_GOSSIP_RPC_BYTES = 8 * 1024 * 1024;
 export const MAX_LIGHT_GOSSIP_RPC_BYTES = 2 * 1024 * 1024;

@@ -47,6 +47,8 @@ export interface NetworkPorts {
   ): Promise<{ decision: GossipDecision; resend?: readonly Uint8Array[] }>;
   /** The fate of a gossiped header. */
   onHeader(bytes: Uint8Array, peer: string): Promise<GossipDecision>;
+  /** The fate of a gossiped signature of an anchor; absent: they are not handed on. */
+  onCheckpoint?(bytes: Uint8Array, peer: string): GossipDecision;
   onConsensusMessage(peer: string, bytes: Uint8Array): void | Promise<void>;
   /** A consensus stream to the peer is open, or no longer. */
   onConsensusPeer?(peer: string): void;
@@ -69,6 +71,7 @@ export interface Network extends AsyncDisposable {
   /** Gossips transactions this node vouches for, in batches, in their order. */
   publishTxs(txs: readonly Uint8Array[]): void;
   publishHeader(bytes: Uint8Array): void;
+  publishCheckpoint(bytes: Uint8Array): void;
   /** False if the message or older ones were dropped. @throws NetworkError MESSAGE_TOO_LARGE */
   sendConsensus(peer: string, bytes: Uint8Array): boolean;
   broadcastConsensus(bytes: Uint8Array): void;
@@ -120,7 +123,11 @@ export async function createNetwork(options: NetworkOptions, ports: NetworkPorts
   const gossip = createGossip(options, protocols, {
     clock,
     counters,
-    judge: { txs: judgeTxs, headers: (bytes, peer) => ports.onHeader(bytes, peer) },
+    judge: {
+      txs: judgeTxs,
+      headers: (bytes, peer) => ports.onHeader(bytes, peer),
+      checkpoints: async (bytes, peer) => ports.onCheckpoint?.(bytes, peer) ?? "ignore",
+    },
     penalise,
     pointsOf: reputation.pointsOf,
     onReceived: (peer, bytes) => peers.noteReceived(peer, bytes),
@@ -258,6 +265,7 @@ export async function createNetwork(options: NetworkOptions, ports: NetworkPorts
       for (const tx of txs) batcher.add(tx);
     },
     publishHeader: (bytes) => gossip.publish("headers", bytes),
+    publishCheckpoint: (bytes) => gossip.publish("checkpoints", bytes),
     sendConsensus: consensus.sendTo,
     broadcastConsensus: consensus.broadcast,
     handle: (protocol, handler) => requestResponse.register(protocol, handler),

@@ -39,6 +39,7 @@ export interface Protocols {
   readonly kademlia: string;
   readonly txsTopic: string;
   readonly headersTopic: string;
+  readonly checkpointsTopic: string;
 }
 
 /** Every name the network uses on the wire. */
@@ -74,5 +75,6 @@ export function protocolsOf(chainId: string): Protocols {
     kademlia: of("kad"),
     txsTopic: `edream/${chainId}/txs/1`,
     headersTopic: `edream/${chainId}/headers/1`,
+    checkpointsTopic: `edream/${chainId}/checkpoints/1`,
   };
 }

@@ -1,0 +1,313 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Logger } from "pino";
+import type { PlanChain } from "#bridge/anchorPlan.ts";
+import { EMPTY_OUTBOX_CHAIN } from "#bridge/contractEvents.ts";
+import { type OpenBridgeClient, openBridgeClient } from "#bridge/evm/bridgeClient.ts";
+import { decodeContractsFile } from "#bridge/evm/contractsFile.ts";
+import { openOutboxClient } from "#bridge/evm/outboxClient.ts";
+import { ledgerIdOf } from "#bridge/ledgerId.ts";
+import { type ObserverCursor, type ObserverReport, OutboxObserver } from "#bridge/outboxObserver.ts";
+import { Relayer, type RelayReport } from "#bridge/relayer.ts";
+import { ETHEREUM_WINDOW } from "#consensus/application/ethereumEvents.ts";
+import type { LedgerApplication } from "#consensus/application/ledgerApplication.ts";
+import type { PrivateKey } from "#storage/crypto/keys.ts";
+import { loadBlockResults } from "#storage/db/blockResults.ts";
+import type { BlockStore } from "#storage/db/blockStore.ts";
+import type { Store } from "#storage/db/store.ts";
+import { MAX_ETHEREUM_EVENTS } from "#storage/limits.ts";
+import type { Genesis } from "#storage/types/genesis.ts";
+import { hashHeader } from "#storage/types/header.ts";
+import { timestampToMs } from "#storage/types/time.ts";
+import { queryRecord } from "../api/ledgerQueries.ts";
+import { writeFileDurably } from "../archive/durableFile.ts";
+import type { GossipDecision } from "../mempoolGossip.ts";
+import type { Mempool } from "../mempoolTypes.ts";
+import type { NodeOptions } from "../options.ts";
+import { BridgeSession } from "./bridgeSession.ts";
+import { bridgeVotes } from "./bridgeVotes.ts";
+import { bridgeSets, ledgerBridge, type RecordQuery } from "./ledgerBridge.ts";
+
+/** How often Ethereum is looked at, and signatures are sent again, in ms. */
+const LOOK_MS = 2000;
+const REPEAT_MS = 10_000;
+const BUMP_AFTER_MS = 60_000;
+const VOTE_AGAIN_MS = 30_000;
+const GWEI = 1_000_000_000n;
+
+export type BridgeOptions = Pick<
+  NodeOptions,
+  "ethereumUrl" | "contractsFile" | "bridgeRelay" | "relayMaxFeeGwei" | "reorgMarginBlocks"
+>;
+
+export interface BridgeNodeParts {
+  readonly genesis: Genesis;
+  readonly data: string;
+  readonly keys: { readonly bridge: PrivateKey | undefined; readonly relayer: PrivateKey | undefined };
+  readonly store: Store;
+  readonly blocks: BlockStore;
+  readonly app: LedgerApplication;
+  readonly mempool: Mempool;
+  readonly publish: (bytes: Uint8Array) => void;
+  readonly log: Logger;
+}
+
+/** What operators are shown of a node's part in the bridge. */
+export interface BridgeStatus {
+  /** 0x and hex; undefined: the owner has not said where it is. */
+  readonly contract: string | undefined;
+  readonly chainId: string | undefined;
+  /** Of this validator's second key. */
+  readonly address: string | undefined;
+  readonly planned: { readonly anchors: number; readonly toHeight: number; readonly pending: number };
+  readonly relay: RelayReport | undefined;
+  readonly observer: ObserverReport | undefined;
+  /** Why this node plans or signs no further; empty if it does. */
+  readonly fault: string;
+}
+
+export interface BridgeNode extends AsyncDisposable {
+  onBlock(): void;
+  receive(bytes: Uint8Array): GossipDecision;
+  status(): BridgeStatus;
+  /** Undefined: there is no bridge. */
+  session(): BridgeSession | undefined;
+}
+
+/**
+ * A full node's part in the bridge: it plans what is anchored, signs with the validator's second key if it has one, keeps others' signatures, relays if it is told to, and
+ * as a validator votes on what Ethereum has emitted. Whatever Ethereum does, the ledger goes on.
+ */
+export async function startBridge(options: BridgeOptions, parts: BridgeNodeParts): Promise<BridgeNode> {
+  const { app, blocks, store, mempool, log, keys, data } = parts;
+  const record: RecordQuery = (path, id) => queryRecord((request) => app.query(request), path, id);
+  const ledgerId = ledgerIdOf(parts.genesis);
+  const chain = chainOf(store, blocks, app, record);
+  const signers = new Set<string>();
+  let session: BridgeSession | undefined;
+  let relayer: Relayer | undefined;
+  let client: OpenBridgeClient | undefined;
+  let observer: OutboxObserver | undefined;
+  let outbox: Disposable | undefined;
+  let relayReport: RelayReport | undefined;
+  let observerReport: ObserverReport | undefined;
+  let fault = "";
+  const votes = keys.bridge && bridgeVotes(parts.genesis.chainId, keys.bridge, { record, mempool });
+
+  const closeSession = () => {
+    session?.close();
+    client?.[Symbol.dispose]();
+    outbox?.[Symbol.dispose]();
+    session = client = outbox = undefined;
+    relayer = observer = undefined;
+    relayReport = observerReport = undefined;
+  };
+
+  const openSession = async () => {
+    const bridge = await ledgerBridge(record);
+    if (bridge === undefined || bridge.name === session?.bridge.name) return;
+    if (Buffer.compare(bridge.domain.ledgerId, ledgerId) !== 0)
+      throw new Error("the configured bridge is another ledger's: its ledger id is not this genesis'");
+    closeSession();
+    session = await BridgeSession.open(bridge, {
+      data,
+      chain,
+      key: keys.bridge,
+      isSigner: (address) => signers.has(address),
+      publish: parts.publish,
+      onEquivocation(evidence) {
+        log.error(
+          { signer: evidence.signer, seq: `${evidence.first.anchor.seq}` },
+          "A validator has signed two anchors",
+        );
+        votes?.report(evidence).catch((err) => log.warn({ err }, "The evidence was not taken"));
+      },
+      log,
+    });
+    const { domain } = bridge;
+    if (options.ethereumUrl === "") return;
+    const ethereum = { url: options.ethereumUrl, chainId: domain.chainId };
+    const isRelaying = options.bridgeRelay && keys.relayer !== undefined;
+    client = openBridgeClient({
+      ...ethereum,
+      contract: domain.contract,
+      ...(isRelaying && keys.relayer !== undefined ? { privateKey: keys.relayer.bytes } : {}),
+    });
+    if (isRelaying)
+      relayer = new Relayer(client, session.source(), {
+        domain,
+        reorgMargin: options.reorgMarginBlocks,
+        maxFeePerGas: BigInt(options.relayMaxFeeGwei) * GWEI,
+        bumpAfterMs: BUMP_AFTER_MS,
+        nowMs: () => performance.now(),
+      });
+    if (votes === undefined) return;
+    const outboxClient = openOutboxClient({ ...ethereum, contract: bridge.outbox });
+    outbox = outboxClient;
+    const limits = { maxEvents: MAX_ETHEREUM_EVENTS, window: Number(ETHEREUM_WINDOW), voteAgainMs: VOTE_AGAIN_MS };
+    const cursor = loadCursor(cursorPath(data), bridge.outbox) ?? firstCursor(options.contractsFile);
+    observer = new OutboxObserver(
+      outboxClient,
+      votes,
+      { chainId: domain.chainId, ...limits, nowMs: () => performance.now() },
+      cursor,
+    );
+  };
+
+  /** Second keys of the present sets: those of older ones are in the sets of the plan. */
+  const learnSigners = async () => {
+    const latest = BigInt(String((await record("/edream/bridge-sets", ""))?.latest ?? 0));
+    for (let number = latest; number > 0n && number > latest - 8n; number -= 1n)
+      for (const { address } of (await chain.set(number))?.members ?? []) signers.add(address);
+  };
+
+  let isStopping = false;
+  let plannedAt = -1;
+  let lastRepeatMs = performance.now();
+  let work: Promise<void> | undefined;
+  let isWanted = false;
+
+  const plan = async () => {
+    try {
+      await openSession();
+      await learnSigners();
+      await session?.advance();
+      fault = "";
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      if (reason !== fault) log.error({ err: error }, "The bridge is not followed any further by this node");
+      fault = reason;
+    }
+    plannedAt = blocks.height();
+  };
+
+  const lookAtEthereum = async () => {
+    if (performance.now() - lastRepeatMs >= REPEAT_MS) {
+      lastRepeatMs = performance.now();
+      try {
+        session?.repeat();
+      } catch (error) {
+        fault = error instanceof Error ? error.message : String(error);
+      }
+    }
+    if (relayer !== undefined) {
+      const report = await relayer.tick();
+      note("relayer", relayReport?.state, report);
+      relayReport = report;
+    } else if (client !== undefined && session !== undefined) await watch(client, session, options.reorgMarginBlocks);
+    if (observer === undefined || session === undefined) return;
+    const report = await observer.tick();
+    note("observer", observerReport?.state, report);
+    observerReport = report;
+    if (observer.isSettled) await saveCursor(cursorPath(data), session.bridge.outbox, observer.cursor);
+  };
+
+  const note = (who: string, before: string | undefined, { state, detail }: { state: string; detail: string }) => {
+    if (state !== before) log.info({ who, state, detail }, "Bridge");
+  };
+
+  const run = () => {
+    isWanted = true;
+    work ??= (async () => {
+      while (isWanted && !isStopping) {
+        isWanted = false;
+        if (plannedAt !== blocks.height()) await plan();
+        await lookAtEthereum();
+      }
+      work = undefined;
+    })().catch((err) => {
+      work = undefined;
+      log.error({ err }, "Bridge");
+    });
+  };
+  const timer = setInterval(run, LOOK_MS);
+  run();
+
+  return {
+    onBlock: run,
+    receive: (bytes) => session?.receive(bytes) ?? "ignore",
+    session: () => session,
+    status: () => ({
+      contract: session?.bridge.domain.contract,
+      chainId: session && `${session.bridge.domain.chainId}`,
+      address: session?.address,
+      planned: plannedOf(session),
+      relay: relayReport,
+      observer: observerReport,
+      fault,
+    }),
+    async [Symbol.asyncDispose]() {
+      isStopping = true;
+      clearInterval(timer);
+      await work;
+      closeSession();
+    },
+  };
+}
+
+function plannedOf(session: BridgeSession | undefined) {
+  const anchors = session?.steps.filter(({ kind }) => kind === "anchor") ?? [];
+  const last = anchors.at(-1);
+  const toHeight = last?.kind === "anchor" ? last.anchor.toHeight : 0;
+  return { anchors: anchors.length, toHeight, pending: session?.pending().length ?? 0 };
+}
+
+/** One that does not relay learns all the same what need not be kept any more. */
+async function watch(client: OpenBridgeClient, session: BridgeSession, margin: number): Promise<void> {
+  try {
+    const settled = await client.state((await client.blockNumber()) - margin);
+    if (settled !== undefined) session.source().confirmed(settled);
+  } catch {
+    // Its observer or its relayer says that the node is away; signatures are kept meanwhile.
+  }
+}
+
+/** The node's own chain as plans read it. */
+function chainOf(store: Store, blocks: BlockStore, app: LedgerApplication, record: RecordQuery): PlanChain {
+  return {
+    // A block is kept a moment before it is executed: which bridge set it makes is known only then.
+    height: () => Math.min(blocks.height(), app.info().lastBlockHeight),
+    async timeMs(height) {
+      const header = height === 0 ? undefined : await blocks.loadHeader(height);
+      return header && timestampToMs(header.time);
+    },
+    async block(height) {
+      const [block, results] = await Promise.all([blocks.loadBlock(height), loadBlockResults(store, height)]);
+      const hash = block && hashHeader(block.header);
+      if (block === undefined || results === undefined || hash === undefined) return undefined;
+      return { header: block.header, txs: block.txs, results: results.txResults, hash };
+    },
+    set: bridgeSets(record),
+  };
+}
+
+function cursorPath(data: string): string {
+  return join(data, "bridge-outbox.json");
+}
+
+async function saveCursor(path: string, outbox: string, { block, eventNonce, hash }: ObserverCursor): Promise<void> {
+  await writeFileDurably(
+    path,
+    Buffer.from(JSON.stringify({ outbox, block, eventNonce: `${eventNonce}`, hash })),
+    0o600,
+  );
+}
+
+/** Undefined where there is none, or of another outbox: then everything is read from the beginning. */
+function loadCursor(path: string, outbox: string): ObserverCursor | undefined {
+  if (!existsSync(path)) return undefined;
+  try {
+    const json = JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>;
+    const { block, eventNonce, hash } = json;
+    if (json.outbox !== outbox || typeof hash !== "string" || !/^0x[0-9a-f]{48}$/.test(hash)) return undefined;
+    if (typeof block !== "number" || !Number.isSafeInteger(block) || typeof eventNonce !== "string") return undefined;
+    return { block, eventNonce: BigInt(eventNonce), hash };
+  } catch {
+    return undefined;
+  }
+}
+
+function firstCursor(contractsFile: string): ObserverCursor {
+  const fromBlock = contractsFile === "" ? 0 : decodeContractsFile(readFileSync(contractsFile, "utf8")).fromBlock;
+  return { block: fromBlock - 1, ...EMPTY_OUTBOX_CHAIN };
+}

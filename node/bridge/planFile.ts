@@ -1,0 +1,77 @@
+import { appendFileSync, existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import type { PlanPosition } from "#bridge/anchorPlan.ts";
+import type { BridgeSet, BridgeStep } from "#bridge/steps.ts";
+import { stepFromJson, stepToJson } from "./stepJson.ts";
+
+/**
+ * What was planned, so that a node which starts again need not go through all blocks since the bridge began. It can be made again from the ledger
+ * at any time: a line that is torn or that does not follow ends what is believed, and the rest is planned anew.
+ */
+export class PlanFile {
+  readonly #path: string;
+  readonly steps: BridgeStep[] = [];
+  #position: PlanPosition;
+
+  private constructor(path: string, start: PlanPosition) {
+    this.#path = path;
+    this.#position = start;
+  }
+
+  /** `name`: of the configuration; another one's file is thrown away. */
+  static async open(
+    path: string,
+    name: string,
+    start: PlanPosition,
+    setOf: (number: bigint) => Promise<BridgeSet | undefined>,
+  ): Promise<PlanFile> {
+    const file = new PlanFile(path, start);
+    const text = existsSync(path) ? readFileSync(path, "utf8") : "";
+    const head = `${JSON.stringify({ plan: name })}\n`;
+    if (!text.startsWith(head)) {
+      rmSync(path, { force: true });
+      writeFileSync(path, head, { mode: 0o600 });
+      return file;
+    }
+    let end = head.length;
+    for (const line of text.slice(end).split("\n").slice(0, -1)) {
+      const step = await stepFromJson(parse(line), setOf);
+      if (step === undefined || !file.#take(step)) break;
+      end += line.length + 1;
+    }
+    truncateSync(path, end);
+    return file;
+  }
+
+  get position(): PlanPosition {
+    return this.#position;
+  }
+
+  append(step: BridgeStep): void {
+    if (!this.#take(step)) throw new Error("a step that does not follow the one before");
+    appendFileSync(this.#path, `${JSON.stringify(stepToJson(step))}\n`);
+  }
+
+  #take(step: BridgeStep): boolean {
+    const { seq, valsetNonce, toHeight, setNumber } = this.#position;
+    if (step.set.number !== setNumber) return false;
+    if (step.kind === "anchor") {
+      const { anchor } = step;
+      if (anchor.seq !== seq + 1n || anchor.fromHeight !== toHeight + 1 || anchor.valsetNonce !== valsetNonce)
+        return false;
+      this.#position = { seq: anchor.seq, valsetNonce, toHeight: anchor.toHeight, setNumber };
+    } else {
+      if (step.nonce !== valsetNonce + 1n || step.effectiveHeight !== toHeight + 1) return false;
+      this.#position = { seq, valsetNonce: step.nonce, toHeight, setNumber: step.next.number };
+    }
+    this.steps.push(step);
+    return true;
+  }
+}
+
+function parse(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
