@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { Bridge } from "#contracts/abi/Bridge.ts";
+import { DataMarketplace } from "#contracts/abi/DataMarketplace.ts";
 import { EnergyMarket } from "#contracts/abi/EnergyMarket.ts";
 import { FingerprintRegistry } from "#contracts/abi/FingerprintRegistry.ts";
 import { Flexibility } from "#contracts/abi/Flexibility.ts";
@@ -23,7 +24,7 @@ test("the README has every code of the bridge, and no other", () => {
   expect(documented).toEqual([...new Set(thrown)].sort());
 });
 
-test("the README of the contracts names every error of bridge, outbox, registry, market and flexibility", () => {
+test("the README of the contracts names every error of bridge, outbox, registry, markets and flexibility", () => {
   const readme = readFileSync(`${import.meta.dirname}/../contracts/README.md`, "utf8");
   const flexibility = [Flexibility, FlexibilityToken, FlexibilityPosition, MeterReader];
   for (const { interface: contractInterface } of [
@@ -33,6 +34,7 @@ test("the README of the contracts names every error of bridge, outbox, registry,
     FingerprintRegistry,
     LedgerReader,
     EnergyMarket,
+    DataMarketplace,
   ])
     contractInterface.forEachError(({ name }) => {
       if (!/^(Ownable|AccessControl|SafeCast|ERC20|ERC721|StringsInsufficient)/.test(name))

@@ -95,8 +95,11 @@ contract EnergyMarketHandler {
     function advertise(uint8 from, uint32 energyWh, uint40 price, uint8 age, uint8 twist) external {
         if (MARKET.lastAdvertId() == MAX_ADVERTS) return;
         address producer = accountOf(from);
-        energyWh = 1000 + energyWh % 600_000;
-        bytes32 txId = keccak256(abi.encode(MARKET.lastAdvertId(), twist % 16 == 0));
+        energyWh = 1000 + energyWh % 999_000;
+        uint256 number = MARKET.lastAdvertId();
+        // Some show the output of the advert before once more.
+        if (twist % 16 > 11 && number > 0) number--;
+        bytes32 txId = keccak256(abi.encode(number));
         uint256 amount = uint256(energyWh) * 1000 + (twist % 2) * 77;
         bool isRight = twist % 8 > 1 && amountMwh[txId] == 0;
         set(
@@ -253,11 +256,12 @@ contract EnergyMarketHandler {
         try MARKET.revokeRole(role, account) {
             if (!MARKET.hasRole(REGULATOR, accountOf(by))) isBroken = true;
         } catch {}
-        if (whom % 3 > 0) take(uint8(2 + whom % 4), whom % 4 < 2);
+        // Most come back as what they were.
+        if (whom % 3 > 0) take(uint8(2 + whom % 4), (whom % 4 < 2) != (whom > 220));
     }
 
     function warp(uint16 time) external {
-        VM.warp(block.timestamp + time);
+        VM.warp(block.timestamp + time % 4096);
     }
 
     function leap(uint8 days_) external {
