@@ -32,6 +32,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   analytics: async () => (await import("./commands/analytics.ts")).analyticsCommand,
   archive: async () => (await import("./commands/archive.ts")).archiveCommand,
   export: async () => (await import("./commands/export.ts")).exportCommand,
+  bridge: async () => (await import("./commands/bridge.ts")).bridgeCommand,
   channel: async () => (await import("./commands/channel.ts")).channelCommand,
   aggregator: async () => (await import("./commands/aggregator.ts")).aggregatorCommand,
   validators: async () => (await import("./commands/validators.ts")).validatorsCommand,

@@ -1,0 +1,240 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import type { Command } from "commander";
+import { valsetHash } from "#bridge/valset.ts";
+import { Bridge } from "#contracts/abi/Bridge.ts";
+import { ledgerMessage } from "#storage/types/transactionMessages.ts";
+import { bindBridgeKey } from "../../bridge/bindKey.ts";
+import { bridgeSets } from "../../bridge/ledgerBridge.ts";
+import { VALIDATOR_KEY_NAME } from "../../configurationHome.ts";
+import { cliError } from "../cliError.ts";
+import { type CommandContext, commandContext, example } from "../context.ts";
+import { type ChainFlags, contractsOf, openContract, withChainFlags } from "../ethereum.ts";
+import type { CliIo } from "../io.ts";
+import { loadKey } from "../keyStore.ts";
+import { facts, show, table } from "../output.ts";
+import { readPassphrase } from "../passphrase.ts";
+import { parseHex } from "../quantities.ts";
+import { type SubmitFlags, signAndSubmit, signingAccount } from "../submit.ts";
+import { freezeCommands } from "./bridgeFreeze.ts";
+import { relayCommand } from "./bridgeRelay.ts";
+import { withSubmitFlags } from "./submitFlags.ts";
+
+interface BridgeKeyEntry {
+  readonly id: string;
+  readonly address: string;
+  readonly account: string;
+  readonly height: string;
+}
+
+export function bridgeCommand(program: Command, io: CliIo): void {
+  const bridge = program
+    .command("bridge")
+    .description("The bridge to Ethereum: validators' second keys, anchors, proofs")
+    .addHelpText("after", example("bridge status"));
+
+  bridge
+    .command("keys")
+    .description("The present validators' second keys, as the ledger has them")
+    .addHelpText("after", example("bridge keys"))
+    .action(async (_flags: object, command: Command) => {
+      const context = commandContext(io, command);
+      const { entries } = (await stateOf(context, "/edream/bridge-keys", "")) as {
+        readonly entries: readonly BridgeKeyEntry[];
+      };
+      const keys = entries.map(({ id, address, account, height }) => ({
+        validator: id,
+        address: `0x${address}`,
+        account,
+        height,
+      }));
+      show(io, context.json, { keys }, () =>
+        table(
+          ["VALIDATOR", "ADDRESS", "ACCOUNT", "SINCE HEIGHT"],
+          keys.map(({ validator, address, account, height }) => [validator, address, account, height]),
+        ),
+      );
+    });
+
+  withSubmitFlags(
+    bridge
+      .command("register")
+      .description("Bind a second key of this home to its validator, or another one in its place; both sign")
+      .requiredOption("--second-key <name>", "a secp256k1 key that was never bound")
+      .option("--validator-key <name>", "the consensus key", VALIDATOR_KEY_NAME),
+  )
+    .addHelpText("after", example("bridge register --second-key bridge"))
+    .action(async (flags: SubmitFlags & { secondKey: string; validatorKey: string }, command: Command) => {
+      const context = commandContext(io, command);
+      const { name, account } = signingAccount(context, flags.key);
+      const { chainId } = await context.client().get<{ chainId: string }>("/status");
+      const passphrase = await readPassphrase(io, context.options.passphraseFile);
+      const secondKey = await loadKey(context.paths.keys, flags.secondKey, passphrase);
+      if (secondKey.type !== "secp256k1")
+        throw cliError(
+          "usage",
+          "BRIDGE_KEY_TYPE",
+          `${flags.secondKey} is no secp256k1 key`,
+          "make one with `keys new`",
+        );
+      const consensusKey = await loadKey(context.paths.keys, flags.validatorKey, passphrase);
+      await signAndSubmit(
+        context,
+        [bindBridgeKey({ chainId, signer: account, consensusKey, secondKey })],
+        [name],
+        flags,
+      );
+    });
+
+  withSubmitFlags(
+    withChainFlags(
+      bridge
+        .command("configure")
+        .description(
+          "Say, as the ledger's owner, where bridge and outbox are; where anchoring goes on is read from the contract",
+        ),
+    ).option("--cadence-ms <n>", "an anchor ends with the first block of each multiple of it", "600000"),
+  )
+    .addHelpText("after", example("bridge configure --ethereum http://127.0.0.1:8545 --key operator"))
+    .action(async (flags: SubmitFlags & ChainFlags & { cadenceMs: string }, command: Command) => {
+      const context = commandContext(io, command);
+      const { name, account } = signingAccount(context, flags.key);
+      if (!/^[0-9]{4,9}$/.test(flags.cadenceMs))
+        throw cliError("usage", "CADENCE_MALFORMED", `${flags.cadenceMs} is no cadence`, "give 1000 to 604800000 ms");
+      using contract = await openContract(context, flags, "Bridge");
+      const deployed = Bridge.at(contract.address, contract.connection.provider);
+      const [head, hash] = await Promise.all([deployed.head(), deployed.valsetHash()]);
+      const { chainId, ledgerId, contracts } = contractsOf(context, flags);
+      const fields = {
+        authority: account,
+        chainId,
+        ledgerId: parseHex(ledgerId, 32, "the ledger id"),
+        bridge: addressBytes(contract.address),
+        outbox: addressBytes(contracts.Outbox ?? ""),
+        cadenceMs: BigInt(flags.cadenceMs),
+        seq: head.seq,
+        valsetNonce: head.valsetNonce,
+        toHeight: head.toHeight,
+        setNumber: await setWithHash(context, hash),
+      };
+      await signAndSubmit(context, [ledgerMessage("MsgConfigureBridge", fields)], [name], flags);
+    });
+
+  bridge
+    .command("status")
+    .description("What the node plans, signs and relays, and why not")
+    .addHelpText("after", example("bridge status --json"))
+    .action(async (_flags: object, command: Command) => {
+      const { json, client } = commandContext(io, command);
+      const status = await client().get<StatusAnswer>("/bridge");
+      show(io, json, status, () =>
+        facts([
+          ["contract", status.contract ?? "the owner has not said where it is"],
+          ["second key", status.address],
+          ["anchors", `${status.planned.anchors}, up to block ${status.planned.toHeight}`],
+          ["not on Ethereum", `${status.planned.pending} steps`],
+          ["relayer", status.relay && `${status.relay.state} ${status.relay.detail}`.trim()],
+          ["outbox", status.observer && `${status.observer.state} ${status.observer.detail}`.trim()],
+          ["fault", status.fault === "" ? undefined : status.fault],
+        ]),
+      );
+    });
+
+  bridge
+    .command("prove")
+    .description("A transaction's proof as contract calls take it, once an anchor has its block")
+    .argument("<txid>", "64 hexadecimal digits")
+    .option("-o, --output <file>", "where to write it (default: standard output)")
+    .addHelpText("after", example(`bridge prove ${"6f".repeat(32)} -o proof.json`))
+    .action(async (txId: string, flags: { output?: string }, command: Command) => {
+      parseHex(txId, 32, "the transaction id");
+      const proof = await commandContext(io, command).client().get<object>(`/bridge/proofs/transactions/${txId}`);
+      const text = `${JSON.stringify(proof, null, 2)}\n`;
+      if (flags.output === undefined) io.out(text);
+      else writeFileSync(flags.output, text);
+    });
+
+  withChainFlags(
+    bridge
+      .command("verify")
+      .description("Ask the contract whether a proof of `bridge prove` holds; it costs nothing")
+      .argument("<file>", "the proof"),
+  )
+    .addHelpText("after", example("bridge verify proof.json --ethereum http://127.0.0.1:8545"))
+    .action(async (file: string, flags: ChainFlags, command: Command) => {
+      const context = commandContext(io, command);
+      const { txId, proof } = readProof(file);
+      using contract = await openContract(context, flags, "Bridge");
+      const deployed = Bridge.at(contract.address, contract.connection.provider);
+      let answer: { readonly height: bigint; readonly time: bigint };
+      try {
+        answer = await deployed.verifyTx(txId, proof);
+      } catch (error) {
+        const name = (error as { readonly revert?: { readonly name?: string } }).revert?.name;
+        if (name === undefined && (error as { readonly code?: string }).code !== "INVALID_ARGUMENT") throw error;
+        const hint = "take a new proof from a full node with `energy-ledger bridge prove`";
+        throw cliError(
+          "verificationFailed",
+          "BRIDGE_PROOF_REFUSED",
+          `the contract says ${name ?? "it is no proof"}`,
+          hint,
+        );
+      }
+      const view = { txId, height: Number(answer.height), timeMs: Number(answer.time), contract: contract.address };
+      show(io, context.json, view, () =>
+        facts([
+          ["holds", txId],
+          ["block", view.height],
+          ["time", new Date(view.timeMs).toISOString()],
+        ]),
+      );
+    });
+
+  freezeCommands(bridge, io);
+  relayCommand(bridge, io);
+}
+
+interface StatusAnswer {
+  readonly contract?: string;
+  readonly address?: string;
+  readonly planned: { readonly anchors: number; readonly toHeight: number; readonly pending: number };
+  readonly relay?: { readonly state: string; readonly detail: string };
+  readonly observer?: { readonly state: string; readonly detail: string };
+  readonly fault: string;
+}
+
+/** A query of the ledger's state, by the node that the command asks. */
+async function stateOf(context: CommandContext, path: string, data: string): Promise<unknown> {
+  const query = new URLSearchParams({ path, data: Buffer.from(data).toString("hex") });
+  const { value } = await context.client().get<{ value: string }>(`/state?${query}`);
+  return JSON.parse(Buffer.from(value, "base64").toString("utf8"));
+}
+
+/** The ledger's number of the set that the contract has. */
+async function setWithHash(context: CommandContext, hash: string): Promise<bigint> {
+  const { latest } = (await stateOf(context, "/edream/bridge-sets", "")) as { readonly latest: string };
+  const setOf = bridgeSets(async (path, id) => (await stateOf(context, path, id)) as never);
+  for (let number = BigInt(latest); number > 0n; number -= 1n) {
+    const set = await setOf(number);
+    if (set !== undefined && valsetHash(set.members) === hash) return number;
+  }
+  const hint = "the contract must be deployed with the validators that `energy-ledger bridge keys` shows";
+  throw cliError("failure", "BRIDGE_SET_UNKNOWN", "the contract's validators were never the ledger's", hint);
+}
+
+function readProof(file: string): { readonly txId: string; readonly proof: never } {
+  const hint = "give a file that `energy-ledger bridge prove` has written";
+  let json: { readonly txId?: unknown; readonly proof?: unknown };
+  try {
+    json = JSON.parse(readFileSync(file, "utf8")) as typeof json;
+  } catch {
+    throw cliError("usage", "BRIDGE_PROOF_UNREADABLE", `${file} is no JSON`, hint);
+  }
+  const { txId, proof } = json ?? {};
+  if (typeof txId !== "string" || !/^0x[0-9a-f]{64}$/.test(txId) || typeof proof !== "object" || proof === null)
+    throw cliError("usage", "BRIDGE_PROOF_UNREADABLE", `${file} is no proof of a transaction`, hint);
+  return { txId, proof: proof as never };
+}
+
+function addressBytes(address: string): Uint8Array {
+  return parseHex(address.slice(2), 20, "the address of a contract");
+}
