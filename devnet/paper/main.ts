@@ -60,6 +60,7 @@ async function main(): Promise<number> {
   const progress = createProgress(grid.cells.length + 1);
 
   const results: CellResult[] = [];
+  const failures: string[] = [];
   let longestMs = 0;
   for (const cell of grid.cells) {
     const kept = files.load(cell.name);
@@ -72,7 +73,8 @@ async function main(): Promise<number> {
       if (kept === undefined) files.save(result);
       results.push(result);
     } catch (error) {
-      if (!interrupt.signal.aborted) throw error;
+      // The others are worth having; this one is tried again by the next run.
+      if (!interrupt.signal.aborted) failures.push(`${cell.name}: ${(error as Error).message}`);
     }
     if (kept === undefined) longestMs = Math.max(longestMs, performance.now() - cellBeganMs);
     progress.advance();
@@ -84,7 +86,8 @@ async function main(): Promise<number> {
   }
   const groups = groupsOf(results);
   const base = groupOf(groups, grid.base);
-  if (base === undefined) throw new RangeError(`no time for a single cell: --minutes ${minutes}`);
+  if (base === undefined)
+    throw new RangeError(`not one cell of the base: ${failures.join("; ") || `--minutes ${minutes} are too few`}`);
   progress.say("gas");
   const data: PaperData = { base, groups, ethereum: await ethereumCosts() };
   const times = results.map(({ startedAt }) => startedAt).sort();
@@ -107,5 +110,9 @@ async function main(): Promise<number> {
   }
   if (flags.json) process.stdout.write(`${JSON.stringify({ ...facts, tables }, null, 2)}\n`);
   else process.stdout.write(`${output}/report.md, ${results.length} of ${grid.cells.length} cells\n`);
-  return results.every(({ agreement, rejectedInBlocks }) => agreement && rejectedInBlocks === 0) ? 0 : 1;
+  for (const failure of failures) process.stderr.write(`not measured: ${failure}\n`);
+  return failures.length === 0 &&
+    results.every(({ agreement, rejectedInBlocks }) => agreement && rejectedInBlocks === 0)
+    ? 0
+    : 1;
 }
