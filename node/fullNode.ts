@@ -210,7 +210,7 @@ export async function startFullNode(
       apiEvents(committed);
       happenings.tell({ type: "block", committed });
       collector?.onBlock();
-      bigchain?.onBlock();
+      bigchain?.onBlock(committed);
       bridge?.onBlock();
       log.info(
         { height: header.height, round: committed.commit.round, txs: txs.length, hash: hex(committed.blockId.hash) },
@@ -255,7 +255,9 @@ export async function startFullNode(
       );
       done.reject(error);
     };
-    const own = { store, blocks, reader, app, mempool, validators: () => running.state()?.validators, log, fail };
+    const validators = () => running.state()?.validators;
+    const verifySignature = verifier.verifyNow;
+    const own = { store, blocks, reader, app, mempool, validators, verifySignature, log, fail };
     bigchain = opening.use(await startBigchain(options, { chainId, data, key: keys.bigchain, ...own }));
   }
 
@@ -264,6 +266,11 @@ export async function startFullNode(
     const own = { genesis, data, store, blocks, app, mempool, publish: net.publishCheckpoint, log };
     bridge = opening.use(await startBridge(options, { ...own, keys: keys.bridge }));
   }
+
+  const channels =
+    options.ethereumUrl === ""
+      ? undefined
+      : (await import("./bridge/channelPort.ts")).channelPort(options, { nowMs: Date.now, fetch });
 
   const status = (): NodeStatus => {
     const { round, isCatchingUp } = running.status();
@@ -327,6 +334,7 @@ export async function startFullNode(
     readings: readingsPort(tier, collector && (() => collector?.meters())),
     ...(bigchain === undefined ? {} : { bigchain: bigchain.handle }),
     ...(bridge === undefined ? {} : { bridge: bridgePort(bridge, reader) }),
+    ...(channels === undefined ? {} : { channels }),
   };
   const api = options.api ? await createApi(options, ports, { metrics, log }) : undefined;
   if (api !== undefined) opening.defer(() => api.close());

@@ -25,11 +25,20 @@ const QUOTA_TXS_PER_BLOCK = 4096;
 const flags = new Command("bench:bigchain")
   .description("BigchainDB transactions through four validators of this machine, as BEP-23 measured BigchainDB")
   .option("--transactions <n>", "CREATEs", Number, 10_000)
+  .option("--warm-up <n>", "CREATEs before those, which are not measured", Number, 4000)
   .option("--clients <n>", "clients, each with one request at a time", Number, 64)
+  .option("--rate <n>", "CREATEs a second at most, evenly; 0: as fast as the clients are answered", Number, 0)
   .option("--mode <mode>", "async, sync or commit", "sync")
   .option("--json", "one JSON object on standard output", false)
   .parse()
-  .opts<{ readonly transactions: number; readonly clients: number; readonly mode: string; readonly json: boolean }>();
+  .opts<{
+    readonly transactions: number;
+    readonly warmUp: number;
+    readonly clients: number;
+    readonly rate: number;
+    readonly mode: string;
+    readonly json: boolean;
+  }>();
 
 process.exitCode = await main();
 
@@ -52,21 +61,26 @@ async function main(): Promise<number> {
   const urls = net.nodes.map(({ bigchainUrl }) => bigchainUrl ?? "");
 
   say("signing");
-  const txs = Array.from({ length: flags.transactions }, (_, index) => create(index));
+  const made = Array.from({ length: flags.warmUp + flags.transactions }, (_, index) => create(index));
+  const [early, txs] = [made.slice(0, flags.warmUp), made.slice(flags.warmUp)];
   for (const url of urls) while (!(await isUp(url))) await new Promise((resolve) => setTimeout(resolve, 100));
 
   // What the stream of the first validator tells is in its index: final, and found by whoever asks.
   const finalised = new Map<string, number>();
   const heights = new Set<number>();
   const stop = new AbortController();
+  let told = 0;
+  const warm = Promise.withResolvers<void>();
   const all = Promise.withResolvers<void>();
   const stream = createDriverAssetStore({ url: urls[0] ?? "", streamUrl: net.nodes[0]?.bigchainStreamUrl });
   const reading = (async () => {
     for await (const { transactionId, height } of stream.committed(stop.signal)) {
       finalised.set(transactionId, performance.now());
       heights.add(height);
-      if (finalised.size % 1000 === 0) say(`${finalised.size} of ${txs.length} final`);
-      if (finalised.size === txs.length) all.resolve();
+      told += 1;
+      if (told % 1000 === 0) say(`${told} of ${made.length} final`);
+      if (told === early.length) warm.resolve();
+      if (told === made.length) all.resolve();
     }
   })();
 
@@ -74,21 +88,42 @@ async function main(): Promise<number> {
   const sent = new Map<string, number>();
   const accepted: number[] = [];
   let refused = 0;
-  let next = 0;
   const cpuOf = () => running.nodes.reduce((sum, { process: node }) => sum + (cpuSeconds(node.pid() ?? 0) ?? 0), 0);
+  /** All of them by as many clients as there are, at `rate` a second in all; 0 is without a limit. */
+  const offer = async (offered: readonly Created[], rate: number) => {
+    const startMs = performance.now();
+    let next = 0;
+    const client = async (index: number) => {
+      for (let at = next++; at < offered.length; at = next++) {
+        const tx = offered[at] as Created;
+        const waitMs = rate > 0 ? startMs + (at * 1000) / rate - performance.now() : 0;
+        if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+        const node = index % urls.length;
+        const sentMs = performance.now();
+        sent.set(tx.id, sentMs);
+        const status = await post(
+          `${urls[node]}/api/v1/transactions?mode=${flags.mode}`,
+          tx.text,
+          agents[node] as Agent,
+        );
+        if (status === 202) accepted.push(performance.now() - sentMs);
+        else refused += 1;
+      }
+    };
+    await Promise.all(Array.from({ length: flags.clients }, (_, index) => client(index)));
+  };
+  if (early.length > 0) {
+    await offer(early, 0);
+    if (refused === 0) await warm.promise;
+  }
+  // What is compiled, connected and allocated once is no part of the rate.
+  finalised.clear();
+  accepted.length = 0;
+  sent.clear();
+  heights.clear();
   const cpuBefore = cpuOf();
   const startedMs = performance.now();
-  const client = async (index: number) => {
-    for (let tx = txs[next++]; tx !== undefined; tx = txs[next++]) {
-      const at = index % urls.length;
-      const sentMs = performance.now();
-      sent.set(tx.id, sentMs);
-      const status = await post(`${urls[at]}/api/v1/transactions?mode=${flags.mode}`, tx.text, agents[at] as Agent);
-      if (status === 202) accepted.push(performance.now() - sentMs);
-      else refused += 1;
-    }
-  };
-  await Promise.all(Array.from({ length: flags.clients }, (_, index) => client(index)));
+  await offer(txs, flags.rate);
   const acceptedMs = performance.now() - startedMs;
   if (refused === 0) await all.promise;
   stop.abort();
@@ -100,8 +135,10 @@ async function main(): Promise<number> {
   const report = {
     mode: flags.mode,
     transactions: txs.length,
+    warmUp: early.length,
     bytes: txs[0]?.text.length ?? 0,
     clients: flags.clients,
+    offeredPerSecond: flags.rate > 0 ? flags.rate : "as many as are accepted",
     validators: 4,
     cores: availableParallelism(),
     refused,
@@ -124,8 +161,13 @@ async function main(): Promise<number> {
   return refused === 0 ? 0 : 1;
 }
 
+interface Created {
+  readonly id: string;
+  readonly text: string;
+}
+
 /** A CREATE of the size that BEP-23 used. */
-function create(index: number): { readonly id: string; readonly text: string } {
+function create(index: number): Created {
   const issuer = ed25519Signer(sha256(Buffer.from(`bench bigchain ${index % 64}`)));
   const outputs = [{ amount: 1n, details: ed25519Details(issuer.publicKey) }];
   const made = (fill: number) =>

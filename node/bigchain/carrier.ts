@@ -72,6 +72,8 @@ export function createCarrier(
   const queue: Waiting[] = [];
   const queuedIds = new Set<string>();
   const flying = new Map<string, Flying>();
+  /** Transactions of the ledger in flight, by their id: how many of the clients' are in each. */
+  const carrying = new Map<string, number>();
   /** Outputs that those in flight spend. */
   const spending = new Map<string, number>();
   let account: { readonly number: bigint; next: bigint } | undefined;
@@ -93,18 +95,16 @@ export function createCarrier(
   function fly(item: Waiting, txIdHex: string, groupSize: number): void {
     const { id, json, spends, attempts } = item;
     flying.set(id, { json, spends, attempts, txIdHex, groupSize });
-    for (const output of spends) spending.set(output, (spending.get(output) ?? 0) + 1);
+    count(carrying, txIdHex, 1);
+    for (const output of spends) count(spending, output, 1);
   }
 
   function land(id: string): Flying | undefined {
     const landed = flying.get(id);
     if (landed === undefined) return undefined;
     flying.delete(id);
-    for (const output of landed.spends) {
-      const left = (spending.get(output) ?? 1) - 1;
-      if (left > 0) spending.set(output, left);
-      else spending.delete(output);
-    }
+    count(carrying, landed.txIdHex, -1);
+    for (const output of landed.spends) count(spending, output, -1);
     return landed;
   }
 
@@ -127,12 +127,7 @@ export function createCarrier(
   function full(): BigchainSubmission {
     const maxTxs = ports.maxPending();
     const bytes = [...flying.values()].reduce((sum, { json }) => sum + json.length, 0);
-    return { result: "full", txs: carried(), maxTxs, bytes, maxBytes: maxTxs * MAX_TX_BYTES };
-  }
-
-  /** Transactions of the ledger in flight. */
-  function carried(): number {
-    return new Set(Array.from(flying.values(), ({ txIdHex }) => txIdHex)).size;
+    return { result: "full", txs: carrying.size, maxTxs, bytes, maxBytes: maxTxs * MAX_TX_BYTES };
   }
 
   /** Until something is decided, or it is time to look for those that wait too long. */
@@ -188,7 +183,7 @@ export function createCarrier(
     try {
       let mayGoOn = true;
       while (queue.length > 0 && !isClosed) {
-        const places = ports.maxPending() - carried();
+        const places = ports.maxPending() - carrying.size;
         if (places <= 0 || !mayGoOn) await room();
         mayGoOn = true;
         const free = Math.min(places, MAX_BATCH);
@@ -243,4 +238,11 @@ export function createCarrier(
         settle(item, { result: "refused", code: "NOT_READY", reason: "the node is stopping" });
     },
   };
+}
+
+/** Names are in the map as long as there is something of them. */
+function count(counts: Map<string, number>, name: string, change: 1 | -1): void {
+  const left = (counts.get(name) ?? 0) + change;
+  if (left > 0) counts.set(name, left);
+  else counts.delete(name);
 }

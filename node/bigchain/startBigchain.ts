@@ -2,13 +2,16 @@ import { join } from "node:path";
 import type { Logger } from "pino";
 import { bigchainRulesOf } from "#consensus/application/bigchain.ts";
 import type { LedgerApplication } from "#consensus/application/ledgerApplication.ts";
+import type { CommittedBlock } from "#consensus/engine/ports.ts";
 import { createAssetQueries } from "#storage/assets/assetQueries.ts";
 import type { AssetRules } from "#storage/assets/assetTransaction.ts";
+import type { Ed25519Verify } from "#storage/assets/fulfillment.ts";
 import { type PrivateKey, publicKeyOf } from "#storage/crypto/keys.ts";
 import type { BlockStore } from "#storage/db/blockStore.ts";
 import { openLevelStore } from "#storage/db/levelStore.ts";
 import type { Store } from "#storage/db/store.ts";
 import { formatProofFile } from "#storage/types/proofFileJson.ts";
+import type { SignatureCheck } from "#storage/types/transaction.ts";
 import { accountOfKey } from "#storage/types/transactionAccounts.ts";
 import type { ValidatorSet } from "#storage/types/validatorSet.ts";
 import { queryRecord } from "../api/ledgerQueries.ts";
@@ -34,6 +37,8 @@ export interface BigchainNodeParts {
   readonly reader: ChainReader;
   readonly app: LedgerApplication;
   readonly mempool: Mempool;
+  /** Remembers what it answers. */
+  readonly verifySignature: (check: SignatureCheck) => boolean;
   readonly validators: () => ValidatorSet | undefined;
   readonly log: Logger;
   /** The index cannot go on. */
@@ -45,7 +50,7 @@ export interface BigchainNode extends AsyncDisposable {
   readonly streamUrl: string | undefined;
   readonly handle: RequestHandler;
   /** A block has been committed. */
-  onBlock(): void;
+  onBlock(committed: CommittedBlock): void;
 }
 
 /** Transactions of one account that CheckTx lets wait: four blocks' worth of its quota (consensus/application/quotas.ts). */
@@ -65,8 +70,9 @@ export async function startBigchain(options: BigchainOptions, parts: BigchainNod
   await using opening = new AsyncDisposableStack();
   const index = await openLevelStore(join(parts.data, "bigchain"));
   opening.defer(() => index.close());
+  const chain = ledgerChain(parts.store, blocks);
   const indexer = opening.use(
-    await startAssetIndexer(index, ledgerChain(parts.store, blocks), {
+    await startAssetIndexer(index, chain, {
       onFault: fail,
       onGap: (from, to) =>
         log.warn({ from, to }, "Blocks were pruned before their BigchainDB transactions were indexed"),
@@ -107,10 +113,12 @@ export async function startBigchain(options: BigchainOptions, parts: BigchainNod
   opening.defer(() => carrier.close());
 
   const queries = createAssetQueries(index);
+  const verify: Ed25519Verify = (bytes, message, signature) =>
+    parts.verifySignature({ publicKey: { type: "ed25519", bytes }, message, signature });
   const decisionListeners = new Set<(decision: BigchainDecision) => void>();
   const ports: BigchainPorts = {
     queries,
-    validate: async (body) => checkBody(body, queries, await rules()),
+    validate: async (body) => checkBody(body, queries, await rules(), verify),
     submit: (id, json, spends) => carrier.submit(id, json, spends),
     height: () => indexer.height,
     validators: () =>
@@ -149,7 +157,10 @@ export async function startBigchain(options: BigchainOptions, parts: BigchainNod
     url: bigchain.url,
     streamUrl: bigchain.streamUrl,
     handle: bigchain.handle,
-    onBlock: () => indexer.onBlock(),
+    onBlock(committed) {
+      chain.note(committed);
+      indexer.onBlock();
+    },
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
 }

@@ -149,7 +149,18 @@ test("a document with more words than are indexed is found by the first ones", a
   expect(await ids(queries.search("asset", `w${2 * MAX_INDEXED_TOKENS - 1}`))).toEqual([]);
 });
 
-test("numbers keep their digits", () => {
-  const text = '{"a":1.0,"b":12345678901234567890,"c":1e-7,"__proto__":0.10}';
+test.each([
+  '{"a":1.0,"b":12345678901234567890,"c":1e-7,"__proto__":0.10}',
+  '{"a":1,"b":[7,-8,{"c":123456789012345}],"__proto__":0}',
+  '{"a":9007199254740993}',
+  "[-0]",
+  "[1,-0]",
+  '{"a":-1E5}',
+  "1.50",
+  '{"text":"a, 1.50","a":10}',
+])("numbers keep their digits: %s", (text) => {
   expect(JSON.stringify(parseWithDigits(text))).toBe(text);
+  expect(JSON.stringify(parseWithDigits(text.replaceAll(":", ":\n ").replaceAll("[", "[ ")))).toBe(
+    JSON.stringify(parseWithDigits(text)),
+  );
 });

@@ -39,12 +39,21 @@ export function readUint32(bytes: Uint8Array, offset: number): number {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(offset);
 }
 
-/** 32 bytes of a key in base58; undefined for a text that is none. */
+/** Keys whose bytes are remembered, the last ones met: a transaction names each of its own several times. */
+const MAX_KNOWN_KEYS = 4096;
+const knownKeys = new Map<string, Uint8Array>();
+
+/** 32 bytes of a key in base58, which nobody may change; undefined for a text that is none. */
 export function publicKeyBytes(text: string): Uint8Array | undefined {
   if (text.length < PUBLIC_KEY_BYTES || text.length > 44) return undefined;
+  const known = knownKeys.get(text);
+  if (known !== undefined) return known;
   try {
     const bytes = base58.decode(text);
-    return bytes.length === PUBLIC_KEY_BYTES ? bytes : undefined;
+    if (bytes.length !== PUBLIC_KEY_BYTES) return undefined;
+    if (knownKeys.size >= MAX_KNOWN_KEYS) knownKeys.clear();
+    knownKeys.set(text, bytes);
+    return bytes;
   } catch {
     return undefined;
   }

