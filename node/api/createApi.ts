@@ -12,6 +12,7 @@ import { createRateLimiter } from "./rateLimit.ts";
 import { analyticsRoutes } from "./routes/analytics.ts";
 import { blockRoutes } from "./routes/blocks.ts";
 import { bridgeRoutes } from "./routes/bridge.ts";
+import { channelRoutes } from "./routes/channels.ts";
 import { monitoringRoutes, nodeRoutes } from "./routes/node.ts";
 import type { RouteContext } from "./routes/routeContext.ts";
 import { stateRoutes } from "./routes/state.ts";
@@ -75,6 +76,7 @@ export async function createApi(
     async (scope) => {
       nodeRoutes(scope, context);
       bridgeRoutes(scope, context);
+      channelRoutes(scope, context);
       transactionRoutes(scope, context);
       blockRoutes(scope, context);
       stateRoutes(scope, context);

@@ -22,6 +22,10 @@ export const API_ERRORS = {
   MALFORMED_HTTP: { status: 400, hint: "The bytes received were not an HTTP/1.1 request." },
   INTERNAL: { status: 500, hint: "The node's log has the details." },
   NOT_SERVED_BY_ROLE: { status: 501, hint: "Ask a full node." },
+  ETHEREUM_UNAVAILABLE: {
+    status: 502,
+    hint: "Check the node's ethereumUrl and contractsFile: details has what is wrong.",
+  },
   NOT_READY: { status: 503, hint: "Try again later." },
   MEMPOOL_REFUSED: { status: 503, hint: "Send the same transaction again later." },
   TOO_MANY_CLIENTS: { status: 503, hint: "Close unused event streams." },

@@ -9,6 +9,7 @@ import type { ProofFile } from "#storage/types/proofFile.ts";
 import type { Reading } from "#storage/types/reading.ts";
 import type { ValidatorSet } from "#storage/types/validatorSet.ts";
 import type { BridgePort } from "../bridge/bridgePort.ts";
+import type { ChannelPort } from "../bridge/channelPort.ts";
 import type { SecondTierState } from "../offchain/secondTier.ts";
 import type { NodeRole } from "../options.ts";
 
@@ -47,6 +48,8 @@ export interface ApiPorts {
   readonly bigchain?: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
   /** The bridge to Ethereum, of a full node that takes part in it (node/bridge). */
   readonly bridge?: BridgePort;
+  /** Payment channels on Ethereum, of a full node that is told of an Ethereum node. */
+  readonly channels?: ChannelPort;
   /** Readings of one meter, or of all, by time within a series; of a node that keeps readings (node/analytics: storeReadings, logReadings). */
   readonly readings?: ((meterId: string | undefined, range: TimeRange) => AsyncIterable<Reading>) | undefined;
 }

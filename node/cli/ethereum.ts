@@ -38,7 +38,10 @@ export function withContractsFlag(command: Command): Command {
 }
 
 export function withChainFlags(command: Command): Command {
-  return withContractsFlag(command).option("--ethereum <url>", "JSON-RPC of an Ethereum node");
+  return withContractsFlag(command).option(
+    "--ethereum <url>",
+    "JSON-RPC of an Ethereum node (default: ethereumUrl of the home)",
+  );
 }
 
 export function withSendFlags(command: Command): Command {
@@ -49,8 +52,9 @@ export function withSendFlags(command: Command): Command {
 }
 
 /** @throws CliError CONTRACTS_FILE_UNREADABLE, EvmError EVM_CONTRACTS_MALFORMED */
-export function contractsOf({ options }: CommandContext, { contracts }: ChainFlags): ContractsFile {
-  const path = contracts ?? join(options.home, "contracts.json");
+export function contractsOf({ options }: Pick<CommandContext, "options">, { contracts }: ChainFlags): ContractsFile {
+  const path =
+    contracts ?? (options.contractsFile === "" ? join(options.home, "contracts.json") : options.contractsFile);
   let text: string;
   try {
     text = readFileSync(path, "utf8").slice(0, MAX_CONTRACTS_FILE_CHARS + 1);
@@ -79,13 +83,24 @@ export async function openContract(
   name: string,
 ): Promise<EthereumContract> {
   const file = contractsOf(context, flags);
-  const address = addressOfContract(file, name);
-  const url = flags.ethereum;
-  if (url === undefined) {
-    const hint = "give one with --ethereum http://127.0.0.1:8545";
+  const url = flags.ethereum ?? context.options.ethereumUrl;
+  if (url === "") {
+    const hint = "give one with --ethereum http://127.0.0.1:8545, or as ethereumUrl in config.json";
     throw cliError("usage", "ETHEREUM_URL_MISSING", "no Ethereum node is named", hint);
   }
-  const connection = await connectEvm({ url, chainId: file.chainId, fetch: context.io.fetch });
+  return openContractAt({ url, file, name, fetch: context.io.fetch });
+}
+
+/** @throws EvmError */
+export async function openContractAt(where: {
+  readonly url: string;
+  readonly file: ContractsFile;
+  readonly name: string;
+  readonly fetch: typeof fetch;
+}): Promise<EthereumContract> {
+  const { url, file, name } = where;
+  const address = addressOfContract(file, name);
+  const connection = await connectEvm({ url, chainId: file.chainId, fetch: where.fetch });
   try {
     await requireCode(connection.provider, name, address);
   } catch (error) {

@@ -1,5 +1,7 @@
-import { getAddress, isAddress } from "ethers";
+import { Contract, getAddress, isAddress, zeroPadValue } from "ethers";
+import { EvmError } from "#bridge/evm/evmError.ts";
 import { askingEvm } from "#bridge/evm/evmErrors.ts";
+import { readLogs } from "#bridge/evm/readLogs.ts";
 import { PaymentChannel, type PaymentChannelContract } from "#contracts/abi/PaymentChannel.ts";
 import type { PlacedChannel } from "./channelView.ts";
 import { cliError } from "./cliError.ts";
@@ -7,6 +9,9 @@ import type { EthereumContract } from "./ethereum.ts";
 import { parseDuration, parseTimeMs } from "./quantities.ts";
 
 export const CHANNEL = PaymentChannel;
+
+/** Channels that a list shows, the newest ones. */
+export const MAX_LISTED = 200;
 
 export function channelsAt({ connection, address }: EthereumContract): PaymentChannelContract {
   return PaymentChannel.at(address, connection.provider);
@@ -19,6 +24,47 @@ export async function channelOf(ethereum: EthereumContract, channelId: bigint): 
   );
   const place = { chainId: ethereum.connection.chainId, contract: ethereum.address, channelId };
   return { ...place, payer, payee, expires, isOpen, deposit, claimed };
+}
+
+type Place = Pick<PlacedChannel, "chainId" | "contract" | "channelId">;
+
+/** Whether a voucher is of this channel, contract and chain. */
+export function isChannelOf(channel: Place, voucher: Place): boolean {
+  const { chainId, contract, channelId } = voucher;
+  return channel.chainId === chainId && channel.contract === contract && channel.channelId === channelId;
+}
+
+/** EIP-1271: a payer that is a contract says itself what its signature is. */
+export function askWallet({ connection }: EthereumContract, payer: string) {
+  return async (digest: string, signature: string): Promise<boolean> => {
+    const wallet = new Contract(
+      payer,
+      ["function isValidSignature(bytes32,bytes) view returns (bytes4)"],
+      connection.provider,
+    );
+    try {
+      return (await askingEvm([], () => wallet.getFunction("isValidSignature")(digest, signature))) === "0x1626ba7e";
+    } catch (error) {
+      // No contract, or one that knows no signatures: whatever it answers, it is no yes.
+      if (error instanceof EvmError && ["EVM_REVERTED", "EVM_ANSWER_MALFORMED"].includes(error.code)) return false;
+      throw error;
+    }
+  };
+}
+
+/** Newest first. */
+export async function channelIdsOf(ethereum: EthereumContract, account: string): Promise<readonly bigint[]> {
+  const { connection, address, file } = ethereum;
+  const opened = CHANNEL.interface.getEvent("Opened")?.topicHash ?? null;
+  const own = zeroPadValue(account, 32).toLowerCase();
+  const found = [];
+  for (const topics of [
+    [opened, null, own],
+    [opened, null, null, own],
+  ])
+    found.push(...(await readLogs(connection.provider, { address, topics, fromBlock: file.fromBlock })));
+  const ids = CHANNEL.events(found, "Opened").map(({ channelId }) => channelId);
+  return [...new Set(ids)].sort((a, b) => (a < b ? 1 : -1));
 }
 
 /** @throws CliError CHANNEL_ID_MALFORMED */

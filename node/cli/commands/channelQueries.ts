@@ -1,22 +1,26 @@
 import type { Command } from "commander";
-import { Contract, zeroPadValue } from "ethers";
-import { EvmError } from "#bridge/evm/evmError.ts";
 import { askingEvm } from "#bridge/evm/evmErrors.ts";
-import { readLogs } from "#bridge/evm/readLogs.ts";
 import { checkVoucher, DEFAULT_MARGIN_SECONDS } from "#bridge/voucher.ts";
 import { channelJson, channelText, type PlacedChannel, readChannelFile, timeOf } from "../channelView.ts";
 import { cliError } from "../cliError.ts";
 import { commandContext, example } from "../context.ts";
-import { type ChainFlags, type EthereumContract, openContract, ownAddress, withChainFlags } from "../ethereum.ts";
+import { type ChainFlags, openContract, ownAddress, withChainFlags } from "../ethereum.ts";
 import type { CliIo } from "../io.ts";
 import { formatMoney, parseMoney } from "../money.ts";
 import { facts, show, table } from "../output.ts";
-import { CHANNEL, channelIdOf, channelOf, channelsAt, ethereumAddress } from "../paymentChannel.ts";
+import {
+  askWallet,
+  CHANNEL,
+  channelIdOf,
+  channelIdsOf,
+  channelOf,
+  channelsAt,
+  ethereumAddress,
+  isChannelOf,
+  MAX_LISTED,
+} from "../paymentChannel.ts";
 import { parseDuration } from "../quantities.ts";
 import { readVoucherFile } from "../voucherStore.ts";
-
-/** Channels that a list shows, the newest ones. */
-const MAX_LISTED = 200;
 
 /** What a payee does about a voucher that it must not take. */
 const ADVICE: Readonly<Record<string, string>> = {
@@ -62,7 +66,7 @@ function checkCommand(channel: Command, io: CliIo): void {
       using _connection = ethereum;
       const found =
         ethereum === undefined ? readChannelFile(flags.channel ?? "") : await channelOf(ethereum, voucher.channelId);
-      if (!isOf(found, voucher)) {
+      if (!isChannelOf(found, voucher)) {
         const message = "the voucher is of another channel, contract or chain";
         throw cliError(
           "verificationFailed",
@@ -84,29 +88,6 @@ function checkCommand(channel: Command, io: CliIo): void {
         facts([["voucher", `holds: ${formatMoney(voucher.amount)} owed in all`], ...channelText(found)]),
       );
     });
-}
-
-function isOf(channel: PlacedChannel, voucher: { chainId: bigint; contract: string; channelId: bigint }): boolean {
-  const { chainId, contract, channelId } = voucher;
-  return channel.chainId === chainId && channel.contract === contract && channel.channelId === channelId;
-}
-
-/** EIP-1271: a payer that is a contract says itself what its signature is. */
-function askWallet({ connection }: EthereumContract, payer: string) {
-  return async (digest: string, signature: string): Promise<boolean> => {
-    const wallet = new Contract(
-      payer,
-      ["function isValidSignature(bytes32,bytes) view returns (bytes4)"],
-      connection.provider,
-    );
-    try {
-      return (await askingEvm([], () => wallet.getFunction("isValidSignature")(digest, signature))) === "0x1626ba7e";
-    } catch (error) {
-      // No contract, or one that knows no signatures: whatever it answers, it is no yes.
-      if (error instanceof EvmError && ["EVM_REVERTED", "EVM_ANSWER_MALFORMED"].includes(error.code)) return false;
-      throw error;
-    }
-  };
 }
 
 function showCommand(channel: Command, io: CliIo): void {
@@ -160,19 +141,4 @@ function listCommand(channel: Command, io: CliIo): void {
         return `${head}${table(["ID", "AS", "WITH", "DEPOSIT", "CLAIMED", "EXPIRES"], rows)}`;
       });
     });
-}
-
-/** Newest first. */
-async function channelIdsOf(ethereum: EthereumContract, account: string): Promise<readonly bigint[]> {
-  const { connection, address, file } = ethereum;
-  const opened = CHANNEL.interface.getEvent("Opened")?.topicHash ?? null;
-  const own = zeroPadValue(account, 32).toLowerCase();
-  const found = [];
-  for (const topics of [
-    [opened, null, own],
-    [opened, null, null, own],
-  ])
-    found.push(...(await readLogs(connection.provider, { address, topics, fromBlock: file.fromBlock })));
-  const ids = CHANNEL.events(found, "Opened").map(({ channelId }) => channelId);
-  return [...new Set(ids)].sort((a, b) => (a < b ? 1 : -1));
 }
