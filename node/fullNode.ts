@@ -263,8 +263,8 @@ export async function startFullNode(
 
   if (keys.bridge !== undefined) {
     const { startBridge } = await import("./bridge/bridgeNode.ts");
-    const own = { genesis, data, store, blocks, app, mempool, publish: net.publishCheckpoint, log };
-    bridge = opening.use(await startBridge(options, { ...own, keys: keys.bridge }));
+    const own = { genesis, data, store, blocks, app, mempool, publish: net.publishCheckpoint };
+    bridge = opening.use(await startBridge(options, { ...own, keys: keys.bridge, metrics: metrics.bridge, log }));
   }
 
   const channels =

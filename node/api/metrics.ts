@@ -60,6 +60,14 @@ export function createMetrics() {
       batchSeconds: seconds("ledger_store_batch_seconds", "One synchronous batch"),
       walSyncSeconds: seconds("ledger_store_wal_sync_seconds", "One synchronisation of the write-ahead log"),
     },
+    bridge: {
+      planned: gauge("ledger_bridge_anchors", "Anchors that this node has planned"),
+      pending: gauge("ledger_bridge_pending_steps", "Anchors and rotations that Ethereum does not have for good"),
+      relayState: gauge("ledger_bridge_relay_state", "1 for what the relayer does or why it does nothing", ["state"]),
+      observerState: gauge("ledger_bridge_observer_state", "1 for what the observer of the outbox does", ["state"]),
+      balanceEther: gauge("ledger_bridge_relayer_ether", "Balance of the relayer's account when it last paid"),
+      fault: gauge("ledger_bridge_fault", "1 while this node plans or signs no further"),
+    },
     readings: {
       backlog: gauge("ledger_readings_backlog_batches", "Batches of the log that wait for the queue or the store"),
       forwarded: counter("ledger_readings_forwarded_total", "Readings handed over to the queue or the store"),

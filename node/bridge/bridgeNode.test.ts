@@ -197,6 +197,10 @@ test("commands: keys and status are shown, a proof is written and the contract a
   const status = JSON.parse((await cli("full0", "bridge", "status")).out) as object;
   expect(status).toMatchObject({ fault: "", planned: { anchors: expect.any(Number) } });
 
+  const metrics = await (await fetch(`${full.api?.url}/metrics`)).text();
+  expect(metrics).toMatch(/^ledger_bridge_relay_state\{state="\w+"\} 1$/m);
+  expect(metrics).toMatch(/^ledger_bridge_fault 0$/m);
+
   const owner = keyOf("validator0", OPERATOR_KEY_NAME);
   const member = accountOfKey(publicKeyOf(generatePrivateKey("secp256k1")));
   const authority = accountOfKey(publicKeyOf(owner));

@@ -20,6 +20,7 @@ import type { Genesis } from "#storage/types/genesis.ts";
 import { hashHeader } from "#storage/types/header.ts";
 import { timestampToMs } from "#storage/types/time.ts";
 import { queryRecord } from "../api/ledgerQueries.ts";
+import type { Metrics } from "../api/metrics.ts";
 import { writeFileDurably } from "../archive/durableFile.ts";
 import type { GossipDecision } from "../mempoolGossip.ts";
 import type { Mempool } from "../mempoolTypes.ts";
@@ -49,6 +50,7 @@ export interface BridgeNodeParts {
   readonly app: LedgerApplication;
   readonly mempool: Mempool;
   readonly publish: (bytes: Uint8Array) => void;
+  readonly metrics: Metrics["bridge"];
   readonly log: Logger;
 }
 
@@ -213,6 +215,7 @@ export async function startBridge(options: BridgeOptions, parts: BridgeNodeParts
         isWanted = false;
         if (plannedAt !== blocks.height()) await plan();
         await lookAtEthereum();
+        measure(parts.metrics, status());
       }
       work = undefined;
     })().catch((err) => {
@@ -220,6 +223,15 @@ export async function startBridge(options: BridgeOptions, parts: BridgeNodeParts
       log.error({ err }, "Bridge");
     });
   };
+  const status = (): BridgeStatus => ({
+    contract: session?.bridge.domain.contract,
+    chainId: session && `${session.bridge.domain.chainId}`,
+    address: session?.address,
+    planned: plannedOf(session),
+    relay: relayReport,
+    observer: observerReport,
+    fault,
+  });
   const timer = setInterval(run, LOOK_MS);
   run();
 
@@ -227,15 +239,7 @@ export async function startBridge(options: BridgeOptions, parts: BridgeNodeParts
     onBlock: run,
     receive: (bytes) => session?.receive(bytes) ?? "ignore",
     session: () => session,
-    status: () => ({
-      contract: session?.bridge.domain.contract,
-      chainId: session && `${session.bridge.domain.chainId}`,
-      address: session?.address,
-      planned: plannedOf(session),
-      relay: relayReport,
-      observer: observerReport,
-      fault,
-    }),
+    status,
     async [Symbol.asyncDispose]() {
       isStopping = true;
       clearInterval(timer);
@@ -243,6 +247,17 @@ export async function startBridge(options: BridgeOptions, parts: BridgeNodeParts
       closeSession();
     },
   };
+}
+
+function measure(metrics: Metrics["bridge"], { planned, relay, observer, fault }: BridgeStatus): void {
+  metrics.planned.set(planned.anchors);
+  metrics.pending.set(planned.pending);
+  metrics.fault.set(fault === "" ? 0 : 1);
+  metrics.relayState.reset();
+  metrics.observerState.reset();
+  if (relay !== undefined) metrics.relayState.set({ state: relay.state }, 1);
+  if (observer !== undefined) metrics.observerState.set({ state: observer.state }, 1);
+  if (relay?.balanceWei !== undefined) metrics.balanceEther.set(Number(relay.balanceWei / GWEI) / 1e9);
 }
 
 function plannedOf(session: BridgeSession | undefined) {

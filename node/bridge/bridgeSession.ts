@@ -34,7 +34,7 @@ export interface PendingStep {
   readonly signatures: readonly Uint8Array[];
 }
 
-/** Steps whose signatures are sent again where nobody says what the contract has. */
+/** Steps whose signatures are sent again at once: those that the contract needs first, or, where nobody says what it has, the latest. */
 const MAX_REPEATED = 64;
 
 /** One bridge from its configuration on: what is planned, signed here and by others, and proved. */
@@ -48,6 +48,7 @@ export class BridgeSession {
   readonly #log: SignatureLog | undefined;
   /** Of the steps the contract has for good. */
   #settled: { readonly seq: bigint; readonly nonce: bigint };
+  #isContractKnown = false;
   #round = 0;
 
   private constructor(bridge: LedgerBridge, parts: BridgeSessionParts, file: PlanFile) {
@@ -87,7 +88,9 @@ export class BridgeSession {
   /** Signatures that are in memory only, after a start and for those who came late. */
   repeat(): void {
     this.#round += 1;
-    for (const step of this.#unsettled().slice(-MAX_REPEATED * 16)) this.#sign(step, this.#round);
+    const steps = this.#unsettled();
+    const due = this.#isContractKnown ? steps.slice(0, MAX_REPEATED) : steps.slice(-MAX_REPEATED);
+    for (const step of due) this.#sign(step, this.#round);
   }
 
   receive(bytes: Uint8Array): GossipDecision {
@@ -119,6 +122,7 @@ export class BridgeSession {
       signatures: async (step) => this.#signatures(step),
       confirmed: ({ seq, valsetNonce }) => {
         this.#settled = { seq, nonce: valsetNonce };
+        this.#isContractKnown = true;
         this.#pool.forget({ seq: seq + 1n, nonce: valsetNonce + 1n });
       },
     };

@@ -27,6 +27,12 @@ interface ExclusionAnswer {
   readonly timeMs: string;
 }
 
+const OFFENCES: Readonly<Record<string, string>> = {
+  duplicateVote: "two votes",
+  lightClientAttack: "attack on light nodes",
+  bridgeEquivocation: "two anchors",
+};
+
 export function validatorsCommand(program: Command, io: CliIo): void {
   const validators = program
     .command("validators")
@@ -65,7 +71,7 @@ export function validatorsCommand(program: Command, io: CliIo): void {
           ["ADDRESS", "FOR", "HEIGHT", "TIME"],
           exclusions.map(({ address, reason, height, timeMs }) => [
             address,
-            reason === "duplicateVote" ? "two votes" : "attack on light nodes",
+            OFFENCES[reason] ?? reason,
             height,
             new Date(Number(timeMs)).toISOString(),
           ]),
