@@ -12,8 +12,10 @@ import { Comet38Client } from "@cosmjs/tendermint-rpc";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createTransaction, ed25519Details, ed25519Signer, jsonOf } from "#storage/assets/buildTransaction.ts";
 import { ACCOUNT_PREFIX } from "#storage/crypto/identity.ts";
-import { generatePrivateKey, type PrivateKey, publicKeyOf, sign } from "#storage/crypto/keys.ts";
+import { addressOf, generatePrivateKey, type PrivateKey, publicKeyOf, sign } from "#storage/crypto/keys.ts";
+import { anchorSigningDigest, bindingConsensusBytes, bindingDigest } from "#storage/types/bridgeSigning.ts";
 import { attestationBytes } from "#storage/types/configurationAttestation.ts";
+import { ethereumAddressOf, signCompact } from "#storage/types/ethereum.ts";
 import {
   ledgerMessage,
   MESSAGE_NAMES,
@@ -234,6 +236,49 @@ test("a regulator's vote changes the validators, and the next blocks show it", {
   const powerAt = async (at: number) => (await comet.validators({ height: at })).validators[0]?.votingPower;
   expect(await powerAt(height + 1)).toBe(10n);
   await expect.poll(() => powerAt(height + 2).catch(() => undefined)).toBe(13n);
+});
+
+test("second keys of validators are bound, a bridge is named, its events are voted on, and two anchors of one number reported", {
+  timeout: START_MS,
+}, async () => {
+  const { owner } = rpc;
+  const authority = owner.account;
+  const { chainId } = rpc.net;
+  const consensusKeys = [rpc.net.plan.nodes[0]?.keys[VALIDATOR_KEY_NAME] as PrivateKey, generatePrivateKey("ed25519")];
+  const [ours, other] = consensusKeys.map((key) => ({ consensus: key, second: person() }));
+  if (ours === undefined || other === undefined) throw new Error("two validators");
+  const validatorOf = ({ consensus }: typeof ours) => publicKeyOf(consensus);
+  // A validator of so little power that blocks do not need it.
+  const updates = [{ publicKey: validatorOf(other).bytes, power: 1n }];
+  await send(owner, "MsgUpdateValidators", { authority, updates, proposalId: 2n });
+
+  for (const validator of [ours, other]) {
+    const address = ethereumAddressOf(publicKeyOf(validator.second.key).bytes);
+    const binding = { chainId, validator: addressOf(validatorOf(validator)), address };
+    await send(owner, "MsgRegisterBridgeKey", {
+      signer: authority,
+      validator: validatorOf(validator).bytes,
+      address,
+      bridgeSignature: signCompact(validator.second.key.bytes, bindingDigest(binding)),
+      consensusSignature: sign(validator.consensus, bindingConsensusBytes(binding)),
+    });
+  }
+  const bridge = new Uint8Array(20).fill(1);
+  const ledgerId = new Uint8Array(32).fill(7);
+  const places = { chainId: 31337n, ledgerId, bridge, outbox: new Uint8Array(20).fill(2) };
+  await send(owner, "MsgConfigureBridge", { authority, ...places, cadenceMs: 60_000n, setNumber: 1n });
+  const event = { emitter: new Uint8Array(20).fill(3), kind: new Uint8Array(32).fill(4), payload: new Uint8Array(8) };
+  const voter = ours.second;
+  await send(voter, "MsgEthereumEvents", { signer: voter.account, fromNonce: 1n, events: [event] });
+
+  const [first, second] = [1, 2].map((byte) => {
+    const hashes = { lastHeaderHash: new Uint8Array(32).fill(9), root: new Uint8Array(32).fill(byte) };
+    const anchor = { seq: 7n, valsetNonce: 0n, fromHeight: 1n, toHeight: 2n, time: 3n, ...hashes };
+    const digest = anchorSigningDigest({ chainId: 31337n, contract: bridge, ledgerId }, anchor);
+    return { ...anchor, signature: signCompact(other.second.key.bytes, digest) };
+  });
+  await send(owner, "MsgBridgeEquivocation", { signer: authority, first, second } as object);
+  expect(JSON.stringify(await query("/edream/exclusions", ""))).toContain("bridgeEquivocation");
 });
 
 test("every message of the ledger was sent", () => {
