@@ -11,4 +11,4 @@ test("the committed ABI, bytecode and types are what the sources compile to", ()
   );
   expect(committed.sort()).toEqual([...built.keys()].sort());
   for (const [path, text] of built) expect(readFileSync(join(ABI_FOLDER, path), "utf8") === text, path).toBe(true);
-});
+}, 300_000);
