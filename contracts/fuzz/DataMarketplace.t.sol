@@ -25,7 +25,7 @@ contract DataMarketplaceHandler {
     uint256 private constant PEOPLE = 5;
     uint256 private constant KEYS = 2;
     /// So few that each sees much, and that looking at all after every call stays fast.
-    uint256 private constant MAX_LISTINGS = 5;
+    uint256 private constant MAX_LISTINGS = 8;
     uint256 private constant N = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141;
     bytes32 private constant KEY = keccak256("key");
     bytes private constant SYMBOLS = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
@@ -94,7 +94,7 @@ contract DataMarketplaceHandler {
         listingId = known(listingId);
         if (listingId == 0) return;
         DataListings.Listing memory before = MARKET.listingOf(listingId);
-        if (fits) value = uint64(MARKET.minimumOffer(listingId) + value % 1000);
+        if (fits) value = uint64(value % 4 == 0 ? before.buyNow : MARKET.minimumOffer(listingId) + value % 1000);
         address buyer = people[from % PEOPLE].addr;
         Wallet memory one = buyerKeys[key % KEYS];
         VM.deal(buyer, value);
@@ -162,13 +162,14 @@ contract DataMarketplaceHandler {
         listingId = known(listingId);
         if (listingId == 0) return;
         DataListings.Listing memory before = MARKET.listingOf(listingId);
+        lie %= 8;
         Opening memory opening = openingOf(listingId, keyOf(before.buyerKey), lie);
         VM.prank(fits ? before.buyer : people[from % PEOPLE].addr);
         try MARKET.proveWrongKey(
             listingId, opening.recipient, opening.ephemeral, opening.box, opening.privateKey, opening.shared
         ) {
             judge(listingId, uint256(before.status));
-            if (isRight[listingId] || (lie > 0 && lie < 5)) isBroken = true;
+            if (isRight[listingId] || (lie > 0 && lie < 6)) isBroken = true;
         } catch {}
     }
 
@@ -219,11 +220,11 @@ contract DataMarketplaceHandler {
     }
 
     function warp(uint24 time) external {
-        VM.warp(block.timestamp + time % 1 days);
+        VM.warp(block.timestamp + time % 8 hours);
     }
 
     function leap(uint8 days_) external {
-        if (days_ % 8 == 0) VM.warp(block.timestamp + uint256(days_ / 8) * 1 days);
+        if (days_ % 8 == 0) VM.warp(block.timestamp + uint256(days_ / 8 % 4) * 1 days);
     }
 
     /// Every wei is owed to somebody or at stake in a listing that is not decided, and each is decided once.
@@ -285,6 +286,7 @@ contract DataMarketplaceHandler {
         uint256 e = ephemeralOf[listingId];
         if (lie == 1) key = 1 - key;
         opening.recipient = publicKeyOf(buyerKeys[key]);
+        if (lie == 5) opening.recipient = publicKeyOf(buyerKeys[1 - key]);
         opening.privateKey = buyerKeys[key].privateKey;
         opening.ephemeral = publicKeyOf(ephemerals[lie == 2 ? 1 - e : e]);
         opening.shared = publicKeyOf(shared[lie == 3 ? 1 - e : e][key]);

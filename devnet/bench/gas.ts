@@ -15,7 +15,7 @@ say("");
 process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : textOf(report));
 process.exitCode = report.exceeded.length === 0 ? 0 : 1;
 
-function textOf({ anchors, proofs, intervals, naive, d51, days, exceeded }: GasReport): string {
+function textOf({ anchors, proofs, intervals, naive, d51, days, exceeded, ...markets }: GasReport): string {
   const whole = (value: number) => Math.round(value).toLocaleString("en").replaceAll(",", " ");
   const tables = [
     formatTable(
@@ -46,6 +46,14 @@ function textOf({ anchors, proofs, intervals, naive, d51, days, exceeded }: GasR
         day.anchoredEur.toFixed(4),
         whole(day.ratio),
       ]),
+    ),
+    formatTable(
+      ["EnergyMarket", "gas"],
+      markets.energyMarket.map(({ call, gas }) => [call, whole(gas)]),
+    ),
+    formatTable(
+      ["DataMarketplace", "gas"],
+      markets.dataMarketplace.map(({ call, gas }) => [call, whole(gas)]),
     ),
   ];
   const d51Lines = [

@@ -11,6 +11,7 @@ import {
   type ProofGas,
   WALK_BUDGET,
 } from "#contracts/measureGas.ts";
+import { type CallGas, measureDataMarketplace, measureEnergyMarket } from "#contracts/measureMarkets.ts";
 import { startTestEvm } from "#contracts/testing.ts";
 
 /** The least by which an anchor is cheaper than the naive contract, for 2000 prosumers. */
@@ -96,6 +97,8 @@ export interface GasReport {
     readonly minimumMinutesToday: number;
   };
   readonly days: readonly DayCost[];
+  readonly energyMarket: readonly CallGas[];
+  readonly dataMarketplace: readonly CallGas[];
   /** What is above its budget; empty when all is well. */
   readonly exceeded: readonly string[];
 }
@@ -118,6 +121,9 @@ export async function measureGas(
   }
   const intervals = [];
   for (const count of [1, 400]) intervals.push(await measureInterval(evm, count));
+  say("the markets");
+  const energyMarket = await measureEnergyMarket(evm);
+  const dataMarketplace = await measureDataMarketplace(evm);
   say("D5.1's contract");
   const [then, today] = [await measureNaive("petersburg"), await measureNaive("osaka")];
   const perBlock2019 = await measureBlock("petersburg", BLOCKS.petersburg.gasLimit);
@@ -139,6 +145,8 @@ export async function measureGas(
       minimumMinutesToday: minimumIntervalMinutes(prosumers, today.register, BLOCKS.osaka),
     },
     days,
+    energyMarket,
+    dataMarketplace,
   };
   return { ...report, exceeded: exceededBudgets(report) };
 }

@@ -24,13 +24,32 @@ library EnergyOutputs {
     uint256 private constant TAG_3_NUMBER = 3 << 3;
     uint256 private constant TAG_4_BYTES = (4 << 3) | 2;
 
+    /// For hexOf: so many bytes of a word at the front of each group of four times as many.
+    uint256 private constant BYTES_8 = 0xFFFFFFFFFFFFFFFF000000000000000000000000000000000000000000000000;
+    uint256 private constant BYTES_4 = 0xFFFFFFFF000000000000000000000000FFFFFFFF000000000000000000000000;
+    uint256 private constant BYTES_2 = 0xFFFF000000000000FFFF000000000000FFFF000000000000FFFF000000000000;
+    uint256 private constant BYTES_1 = 0xFF000000FF000000FF000000FF000000FF000000FF000000FF000000FF000000;
+    uint256 private constant NIBBLES = 0x000F000F000F000F000F000F000F000F000F000F000F000F000F000F000F000F;
+    uint256 private constant EACH_BYTE = 0x0101010101010101010101010101010101010101010101010101010101010101;
+
     /// What the record stands under in the ledger's state: `output/<transaction id, hex>/<index>`.
     function stateKey(bytes32 txId, uint32 index) internal pure returns (bytes memory) {
-        string memory prefixed = Strings.toHexString(uint256(txId), 32);
-        bytes memory id = bytes(prefixed);
-        bytes memory hexDigits = new bytes(64);
-        for (uint256 i = 0; i < 64; i++) hexDigits[i] = id[i + 2];
-        return abi.encodePacked("output/", hexDigits, "/", Strings.toString(index));
+        // forge-lint: disable-next-line(unsafe-typecast)
+        bytes32 low = hexOf(bytes16(uint128(uint256(txId))));
+        // forge-lint: disable-next-line(unsafe-typecast)
+        return abi.encodePacked("output/", hexOf(bytes16(txId)), low, "/", Strings.toString(index));
+    }
+
+    /// 32 digits, in small letters. The nibbles are spread over the word by halves, then each has 0x30 added, and 39 more from ten on: no loop, no memory.
+    function hexOf(bytes16 data) private pure returns (bytes32) {
+        uint256 word = uint256(uint128(data)) << 128;
+        word = (word & BYTES_8) | ((word >> 64) & (BYTES_8 >> 128));
+        word = (word & BYTES_4) | ((word >> 32) & (BYTES_4 >> 64));
+        word = (word & BYTES_2) | ((word >> 16) & (BYTES_2 >> 32));
+        word = (word & BYTES_1) | ((word >> 8) & (BYTES_1 >> 16));
+        word = ((word >> 4) & (NIBBLES << 8)) | ((word >> 8) & NIBBLES);
+        uint256 letters = ((word + EACH_BYTE * 6) >> 4) & (EACH_BYTE * 0x0f);
+        return bytes32(word + EACH_BYTE * 0x30 + letters * 39);
     }
 
     /// edream.ledger.v1.Output {amount_mwh = 1, quantity = 2, threshold = 3, accounts = 4}: electricity that one account alone can spend.

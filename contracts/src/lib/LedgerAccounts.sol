@@ -11,10 +11,20 @@ library LedgerAccounts {
     bytes7 private constant BECH32_PREFIX = "edream1";
     /// Prefix, 32 symbols of 5 bits, 6 of checksum.
     uint256 private constant BECH32_LENGTH = 45;
-    bytes private constant BECH32_SYMBOLS = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
+    /// What each ASCII character stands for, 0xff: nothing. The symbols in their order are "qpzry9x8gf2tvdw0s3jn54khce6mua7l".
+    bytes private constant BECH32_VALUES =
+        hex"ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
+        hex"ffffffffffffffffffffffffffffffff0fff0a1115141a1e0705ffffffffffff"
+        hex"ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
+        hex"ff1dff180d19090817ff12161f1b13ff010003100b1c0c0e060402ffffffffff";
     /// D5.1 §3.1's identity: Base58 of version byte, account and 4 bytes of checksum.
     uint256 private constant IDENTITY_LENGTH = 34;
-    bytes private constant BASE58_SYMBOLS = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
+    /// "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+    bytes private constant BASE58_VALUES =
+        hex"ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
+        hex"ffffffffffffffffffffffffffffffffff000102030405060708ffffffffffff"
+        hex"ff090a0b0c0d0e0f10ff1112131415ff161718191a1b1c1d1e1f20ffffffffff"
+        hex"ff2122232425262728292a2bff2c2d2e2f30313233343536373839ffffffffff";
 
     /// The account of `sender`, whose public key is the point (x, y): RIPEMD160(SHA256(compressed key)).
     function accountOf(address sender, uint256 x, uint256 y) internal pure returns (bytes20) {
@@ -27,12 +37,12 @@ library LedgerAccounts {
     /// of all texts that are read as an account here only the right one can be in a transaction that succeeded.
     function parse(bytes calldata text) internal pure returns (bytes20) {
         if (text.length == BECH32_LENGTH && bytes7(text[:7]) == BECH32_PREFIX) {
-            uint256 value = digits(text, 7, 39, BECH32_SYMBOLS);
+            uint256 value = digits(text[7:39], 32, BECH32_VALUES, text);
             // forge-lint: disable-next-line(unsafe-typecast)
             return bytes20(uint160(value));
         }
         if (text.length == IDENTITY_LENGTH) {
-            uint256 value = digits(text, 0, IDENTITY_LENGTH, BASE58_SYMBOLS);
+            uint256 value = digits(text, 58, BASE58_VALUES, text);
             // 25 bytes: the version in front and the checksum behind are cut off.
             // forge-lint: disable-next-line(unsafe-typecast)
             return bytes20(uint160(value >> 32));
@@ -40,17 +50,16 @@ library LedgerAccounts {
         revert AccountTextUnknown(text);
     }
 
-    /// The number that these symbols write, with as many as there are as base.
-    function digits(bytes calldata text, uint256 from, uint256 to, bytes memory symbols)
+    /// The number that these symbols write in this base. `whole`: for the error.
+    function digits(bytes calldata symbols, uint256 base, bytes memory values, bytes calldata whole)
         private
         pure
         returns (uint256 value)
     {
-        uint256 base = symbols.length;
-        for (uint256 i = from; i < to; i++) {
-            uint256 digit = 0;
-            while (digit < base && symbols[digit] != text[i]) digit++;
-            if (digit == base) revert AccountTextUnknown(text);
+        for (uint256 i = 0; i < symbols.length; i++) {
+            uint256 character = uint8(symbols[i]);
+            uint256 digit = character < 128 ? uint8(values[character]) : 255;
+            if (digit == 255) revert AccountTextUnknown(whole);
             value = value * base + digit;
         }
     }
