@@ -32,14 +32,21 @@ async function main(name: ScenarioName, flags: Flags): Promise<number> {
   const directory = flags.keep === undefined ? mkdtempSync(join(tmpdir(), "energy-scenario-")) : resolve(flags.keep);
   mkdirSync(directory, { recursive: true });
   const say = (text: string) => void (flags.json ? undefined : process.stdout.write(text));
+  const interrupt = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => interrupt.abort());
+  const { signal } = interrupt;
   try {
-    const report = await playScenario(name, { directory, validators: flags.validators, blockSeconds: 1 }, say);
+    const report = await playScenario(name, { directory, validators: flags.validators, blockSeconds: 1, signal }, say);
     const { transactions, gas, fees } = report.ethereum;
     if (flags.json) process.stdout.write(`${JSON.stringify(report)}\n`);
     say(
       `\n${report.passed ? "All of it is true." : "Not all of it is true."} ${transactions} transactions on Ethereum, ${gas} gas, ${fees}.\n`,
     );
     return report.passed ? 0 : 1;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    process.stderr.write("interrupted; everything is stopped\n");
+    return 130;
   } finally {
     if (flags.keep === undefined) rmSync(directory, { recursive: true, force: true });
   }

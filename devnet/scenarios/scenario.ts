@@ -8,6 +8,8 @@ export interface ScenarioOptions {
   readonly validators: number;
   /** Seconds between two blocks of Ethereum. */
   readonly blockSeconds: number;
+  /** Ends it where it is. */
+  readonly signal?: AbortSignal;
 }
 
 export type ScenarioPlay = (options: ScenarioOptions, story: Story) => Promise<void>;

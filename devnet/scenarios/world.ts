@@ -5,7 +5,6 @@ import { type Anvil, startAnvil } from "#bridge/evm/anvil.ts";
 import { connectEvm } from "#bridge/evm/connectEvm.ts";
 import { encodeContractsFile } from "#bridge/evm/contractsFile.ts";
 import { ledgerIdOf } from "#bridge/ledgerId.ts";
-import { eventually } from "#node/testNetwork.ts";
 import { parseGenesis } from "#storage/types/genesis.ts";
 import { type RunningNet, startNet } from "../net.ts";
 import { nodeView } from "../observe.ts";
@@ -19,6 +18,8 @@ export interface WorldOptions {
   readonly light: number;
   /** Seconds between blocks of Ethereum. */
   readonly blockSeconds: number;
+  /** Ends the story where it is; both chains are stopped. */
+  readonly signal?: AbortSignal;
 }
 
 /** A ledger of real processes and an Ethereum of its own, both fresh. */
@@ -52,7 +53,7 @@ const LOOK_MS = 100;
 
 /** Starts both, and waits for the first block of the ledger. */
 export async function startWorld(options: WorldOptions, story: Story): Promise<World> {
-  const { directory, validators, light, blockSeconds } = options;
+  const { directory, validators, light, blockSeconds, signal } = options;
   await using opened = new AsyncDisposableStack();
   // A block every second or so, as on a real chain: several transactions may be under way.
   const anvil: Anvil = opened.use(await startAnvil({ blockSeconds }));
@@ -68,7 +69,16 @@ export async function startWorld(options: WorldOptions, story: Story): Promise<W
     return found;
   };
   const first = node("validator0");
-  await eventually(async () => ((await nodeView(first.apiUrl))?.height ?? 0) > 0);
+  const until: World["until"] = async (question) => {
+    for (;;) {
+      signal?.throwIfAborted();
+      const answer = await question();
+      if (answer !== undefined) return answer;
+      const ended = await Promise.race([anvil.exited, new Promise((resolve) => setTimeout(resolve, LOOK_MS, "runs"))]);
+      if (ended !== "runs") throw ended ?? new Error("the Ethereum node has ended");
+    }
+  };
+  await until(async () => ((await nodeView(first.apiUrl))?.height ?? 0) > 0 || undefined);
   const genesis = parseGenesis(readFileSync(join(first.home, "genesis.json"), "utf8"));
   const ledgerId = Buffer.from(ledgerIdOf(genesis)).toString("hex");
   const treasury = HDNodeWallet.fromMnemonic(Mnemonic.fromPhrase(MNEMONIC)).connect(evm.provider);
@@ -90,6 +100,7 @@ export async function startWorld(options: WorldOptions, story: Story): Promise<W
       for (const name of names) writeFileSync(join(node(name).home, "contracts.json"), text);
     },
     async run(name, ...args) {
+      signal?.throwIfAborted();
       const answer = await runOperator(node(name).home, ...args);
       if (typeof answer.gasUsed === "string") {
         const feeWei = BigInt(String(answer.feeWei));
@@ -104,17 +115,7 @@ export async function startWorld(options: WorldOptions, story: Story): Promise<W
       if (response.status !== 200) throw new Error(`${name} answers ${path} with ${response.status}`);
       return (await response.json()) as T;
     },
-    async until<T>(question: () => Promise<T | undefined>) {
-      for (;;) {
-        const answer = await question();
-        if (answer !== undefined) return answer;
-        const ended = await Promise.race([
-          anvil.exited,
-          new Promise((resolve) => setTimeout(resolve, LOOK_MS, "runs")),
-        ]);
-        if (ended !== "runs") throw ended ?? new Error("the Ethereum node has ended");
-      }
-    },
+    until,
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   };
 }
