@@ -6,11 +6,13 @@ import { type ServiceProcess, startService } from "./serviceProcess.ts";
 
 export const CASSANDRA_VERSION = "5.0.5";
 
-/** A real Cassandra for tests and the devnet: one node of a cluster on loopback, its data under `home`. */
+/** A real Cassandra for tests and the devnet: one node of a cluster on loopback. */
 export interface RunningCassandra {
-  /** `127.0.0.1:<port>` of the native protocol. */
+  /** `<host>:<port>` of the native protocol. */
   readonly contactPoint: string;
   readonly dataCenter: string;
+  /** Folder of its data. */
+  readonly home: string;
   readonly pid: () => number;
   readonly log: () => string;
   /** kill -9. */
@@ -18,6 +20,8 @@ export interface RunningCassandra {
   /** Over the same data and ports. */
   readonly start: () => Promise<void>;
   readonly stop: () => Promise<void>;
+  /** Cassandra's own tool for operators, on this node. @throws ServiceError SERVICE_BUILD_FAILED with what it said */
+  readonly nodetool: (...words: readonly string[]) => Promise<void>;
 }
 
 /** Java opens these to Cassandra 5 as its own start script does for Java 17. */
@@ -55,26 +59,79 @@ export function cassandraFolder(): Promise<string> {
   });
 }
 
+export interface CassandraOptions {
+  /** Java's heap; a process takes about twice as much. Default 512. */
+  readonly heapMiB?: number;
+  /** More of Java's options. */
+  readonly java?: readonly string[];
+  /** More lines of cassandra.yaml. */
+  readonly config?: string;
+}
+
+/** Where one node of a cluster is: all of a cluster have the same ports, each its own address. */
+interface NodePlace {
+  readonly home: string;
+  readonly host: string;
+  readonly nativePort: number;
+  readonly storagePort: number;
+  readonly jmxPort: number;
+}
+
+/** @throws ServiceError SERVICE_START_FAILED and those of cassandraFolder */
+export async function startCassandra(home: string, options: CassandraOptions = {}): Promise<RunningCassandra> {
+  const [node] = await startCassandraCluster(home, { ...options, nodes: 1 });
+  return node as RunningCassandra;
+}
+
 /**
- * heapMiB: Java's heap; the process takes about twice as much.
- * @throws ServiceError SERVICE_START_FAILED and those of cassandraFolder
+ * Nodes of one cluster on 127.0.0.1, 127.0.0.2 and so on, which Linux has without being asked; the data of the first under
+ * `home`, of the others in folders of it. The first is up before the others start.
+ * @throws as startCassandra; what was started is stopped then
  */
-export async function startCassandra(
+export async function startCassandraCluster(
   home: string,
-  { heapMiB = 512 }: { readonly heapMiB?: number } = {},
-): Promise<RunningCassandra> {
+  { nodes, ...options }: CassandraOptions & { readonly nodes: number },
+): Promise<readonly RunningCassandra[]> {
   const folder = await cassandraFolder();
-  const [nativePort = 0, storagePort = 0, jmxPort = 0] = await freePorts(3);
+  const [nativePort = 0, storagePort = 0, ...jmxPorts] = await freePorts(2 + nodes);
+  const running = jmxPorts.map((jmxPort, i) =>
+    prepareNode(
+      folder,
+      {
+        ...{ home: i === 0 ? home : join(home, `node${i + 1}`), host: `127.0.0.${i + 1}` },
+        ...{ nativePort, storagePort, jmxPort },
+      },
+      options,
+    ),
+  );
+  try {
+    await running[0]?.start();
+    await Promise.all(running.slice(1).map(({ start }) => start()));
+    return running;
+  } catch (error) {
+    await Promise.all(running.map(({ kill }) => kill()));
+    throw error;
+  }
+}
+
+function prepareNode(
+  folder: string,
+  place: NodePlace,
+  { heapMiB = 512, java = [], config = "" }: CassandraOptions,
+): RunningCassandra {
+  const { home, host, nativePort, jmxPort } = place;
   mkdirSync(home, { recursive: true });
-  writeFileSync(join(home, "cassandra.yaml"), configOf(home, nativePort, storagePort));
+  writeFileSync(join(home, "cassandra.yaml"), configOf(place) + config);
+  writeFileSync(join(home, "rackdc.properties"), "dc=datacenter1\nrack=rack1\n");
   writeFileSync(join(home, "logback.xml"), LOGBACK);
   const properties = {
     "cassandra.storagedir": home,
     "cassandra.config": `file://${join(home, "cassandra.yaml")}`,
+    "cassandra-rackdc.properties": `file://${join(home, "rackdc.properties")}`,
     "logback.configurationFile": join(home, "logback.xml"),
     "cassandra-foreground": "yes",
     "cassandra.jmx.local.port": jmxPort,
-    // One node has nobody to wait for.
+    // A new cluster has nothing that a node would have to wait for.
     "cassandra.ring_delay_ms": 0,
     "cassandra.skip_wait_for_gossip_to_settle": 0,
     "cassandra.superuser_setup_delay_ms": 0,
@@ -82,50 +139,62 @@ export async function startCassandra(
     "java.security.manager": "allow",
     "io.netty.tryReflectionSetAccessible": true,
   };
+  const opened = [
+    ...EXPORTED.flatMap((name) => ["--add-exports", `${name}=ALL-UNNAMED`]),
+    ...OPENED.flatMap((name) => ["--add-opens", `${name}=ALL-UNNAMED`]),
+  ];
+  const classes = ["-cp", join(folder, "lib/*")];
   const args = [
     `-Xms${heapMiB}m`,
     `-Xmx${heapMiB}m`,
     "-Xss256k",
     "-XX:+UseG1GC",
     "-XX:+ExitOnOutOfMemoryError",
+    ...java,
     ...Object.entries(properties).map(([name, value]) => `-D${name}=${value}`),
     `-javaagent:${join(folder, "lib/jamm-0.4.0.jar")}`,
-    ...EXPORTED.flatMap((name) => ["--add-exports", `${name}=ALL-UNNAMED`]),
-    ...OPENED.flatMap((name) => ["--add-opens", `${name}=ALL-UNNAMED`]),
-    ...["-cp", join(folder, "lib/*"), "org.apache.cassandra.service.CassandraDaemon"],
+    ...[...opened, ...classes, "org.apache.cassandra.service.CassandraDaemon"],
   ];
   let server: ServiceProcess | undefined;
-  const start = async (): Promise<void> => {
-    const readyWhen = /Starting listening for CQL clients/;
-    server = await startService({
-      what: "Cassandra",
-      program: "java",
-      args,
-      cwd: home,
-      env: {},
-      readyWhen,
-      port: nativePort,
-    });
-  };
-  await start();
   return {
-    contactPoint: `127.0.0.1:${nativePort}`,
+    contactPoint: `${host}:${nativePort}`,
     dataCenter: "datacenter1",
+    home,
     pid: () => server?.pid ?? 0,
     log: () => server?.log() ?? "",
     kill: async () => server?.kill(),
-    start,
+    async start() {
+      const readyWhen = /Starting listening for CQL clients/;
+      const command = { what: "Cassandra", program: "java", args, cwd: home, env: {}, readyWhen };
+      server = await startService({ ...command, port: nativePort, host });
+    },
     stop: async () => server?.stop(),
+    async nodetool(...words) {
+      const tool = [
+        "-Xmx64m",
+        "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",
+        `-Duser.home=${home}`,
+        ...opened,
+        ...classes,
+        "org.apache.cassandra.tools.NodeTool",
+      ];
+      const hint = "the node must be running";
+      await run("java", [...tool, "-p", `${jmxPort}`, ...words], { cwd: home, hint, what: `nodetool ${words[0]}` });
+    },
   };
 }
 
-function configOf(home: string, nativePort: number, storagePort: number): string {
+function configOf({ home, host, nativePort, storagePort }: NodePlace): string {
   return `cluster_name: readings
 num_tokens: 4
 partitioner: org.apache.cassandra.dht.Murmur3Partitioner
-endpoint_snitch: SimpleSnitch
-listen_address: 127.0.0.1
-rpc_address: 127.0.0.1
+# A node that is asked for what it has answers by itself: it comes first in this order, and no measurement changes that.
+endpoint_snitch: GossipingPropertyFileSnitch
+dynamic_snitch: false
+auto_bootstrap: false
+listen_address: ${host}
+rpc_address: ${host}
 native_transport_port: ${nativePort}
 storage_port: ${storagePort}
 seed_provider:

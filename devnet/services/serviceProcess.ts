@@ -24,8 +24,10 @@ export interface ServiceCommand {
   readonly env: Readonly<Record<string, string>>;
   /** What it says when it is ready; without it, it is ready when it runs. */
   readonly readyWhen?: RegExp;
-  /** TCP port on loopback where it listens when it is ready: some say so a moment before. */
+  /** TCP port where it listens when it is ready: some say so a moment before. */
   readonly port?: number;
+  /** Of that port. Default 127.0.0.1. */
+  readonly host?: string;
 }
 
 const LOG_CHARS = 20_000;
@@ -64,13 +66,14 @@ export async function startService(command: ServiceCommand): Promise<ServiceProc
   });
   await ready.promise;
   const service = overProcess(child, () => log);
-  while (command.port !== undefined && service.isRunning() && !(await accepts(command.port))) await delay(LOOK_MS);
+  const { port, host = "127.0.0.1" } = command;
+  while (port !== undefined && service.isRunning() && !(await accepts(port, host))) await delay(LOOK_MS);
   return service;
 }
 
-function accepts(port: number): Promise<boolean> {
+function accepts(port: number, host: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1");
+    const socket = connect(port, host);
     socket.once("error", () => resolve(false));
     socket.once("connect", () => {
       socket.destroy();
