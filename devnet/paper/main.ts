@@ -86,8 +86,11 @@ async function main(): Promise<number> {
   }
   const groups = groupsOf(results);
   const base = groupOf(groups, grid.base);
-  if (base === undefined)
-    throw new RangeError(`not one cell of the base: ${failures.join("; ") || `--minutes ${minutes} are too few`}`);
+  if (base === undefined) {
+    const reason = failures.join("; ") || `--minutes ${minutes} are too few`;
+    process.stderr.write(`nothing to compare with, not one cell of the base: ${reason}\n`);
+    return 1;
+  }
   progress.say("gas");
   const data: PaperData = { base, groups, ethereum: await ethereumCosts() };
   const times = results.map(({ startedAt }) => startedAt).sort();

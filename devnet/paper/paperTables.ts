@@ -44,7 +44,7 @@ export function paperTables(data: PaperData): readonly Table[] {
   ];
 }
 
-function measuredDesigns({ cells }: Group): readonly MeasuredDesign[] {
+export function measuredDesigns({ cells }: Group): readonly MeasuredDesign[] {
   return [...DESIGNS, "remote" as const].filter((design) => cells.some(({ designs }) => designs[design] !== undefined));
 }
 

@@ -1,6 +1,6 @@
-import { DESIGN_TEXTS, DESIGNS } from "./designs.ts";
+import { DESIGN_TEXTS } from "./designs.ts";
 import type { Machine } from "./machine.ts";
-import type { PaperData } from "./paperTables.ts";
+import { measuredDesigns, type PaperData } from "./paperTables.ts";
 import { VALIDATORS } from "./runCell.ts";
 import { markdownOf, type Table } from "./tables.ts";
 
@@ -31,7 +31,7 @@ export function reportMarkdown(
     "## Designs",
     markdownOf({
       columns: ["design", "an update is"],
-      rows: DESIGNS.map((design) => [DESIGN_TEXTS[design].name, DESIGN_TEXTS[design].update]),
+      rows: measuredDesigns(data.base).map((design) => [DESIGN_TEXTS[design].name, DESIGN_TEXTS[design].update]),
     }),
     ...tables.flatMap(({ title, note, ...table }) => [
       `## ${title}`,
