@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { Bridge } from "#contracts/abi/Bridge.ts";
 import { DataMarketplace } from "#contracts/abi/DataMarketplace.ts";
+import { DeviceRegistry } from "#contracts/abi/DeviceRegistry.ts";
 import { EnergyMarket } from "#contracts/abi/EnergyMarket.ts";
 import { FingerprintRegistry } from "#contracts/abi/FingerprintRegistry.ts";
 import { Flexibility } from "#contracts/abi/Flexibility.ts";
@@ -26,9 +27,9 @@ test("the README has every code of the bridge, and no other", () => {
 
 test("the README of the contracts names every error of bridge, outbox, registry, markets and flexibility", () => {
   const readme = readFileSync(`${import.meta.dirname}/../contracts/README.md`, "utf8");
-  const flexibility = [Flexibility, FlexibilityToken, FlexibilityPosition, MeterReader];
+  const devices = [DeviceRegistry, Flexibility, FlexibilityToken, FlexibilityPosition, MeterReader];
   for (const { interface: contractInterface } of [
-    ...flexibility,
+    ...devices,
     Bridge,
     Outbox,
     FingerprintRegistry,

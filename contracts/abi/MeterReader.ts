@@ -3,12 +3,12 @@ import type { AddressLike, BaseContract, BigNumberish, BytesLike, ConstantContra
 import { type ContractType, contractType } from "../contractType.ts";
 import artifact from "./MeterReader.json" with { type: "json" };
 
-export interface MessageProofInput {
+export interface StateProofInput {
   readonly blockProof: BlockProofInput;
-  readonly txId: BytesLike;
-  readonly messageIndex: BigNumberish;
-  readonly index: BigNumberish;
-  readonly path: readonly BytesLike[];
+  readonly stateRoot: BytesLike;
+  readonly mountainRoot: BytesLike;
+  readonly ancestorCount: BigNumberish;
+  readonly siblings: readonly BytesLike[];
 }
 
 export interface BlockProofInput {
@@ -37,6 +37,24 @@ export interface BlockLeafInput {
   readonly appHash: BytesLike;
 }
 
+export interface LedgerConfigurationOutput {
+  readonly plaintextHash: string;
+  readonly schemaIdHash: string;
+  readonly schemaVersion: bigint;
+  readonly isUrgent: boolean;
+  readonly outcome: string;
+  readonly code: bigint;
+  readonly acknowledgedMs: bigint;
+}
+
+export interface MessageProofInput {
+  readonly blockProof: BlockProofInput;
+  readonly txId: BytesLike;
+  readonly messageIndex: BigNumberish;
+  readonly index: BigNumberish;
+  readonly path: readonly BytesLike[];
+}
+
 export interface SealedIntervalOutput {
   readonly meterId: string;
   readonly startMs: bigint;
@@ -49,14 +67,6 @@ export interface SealedIntervalOutput {
   readonly sumCommitment: string;
   readonly hasRegister: boolean;
   readonly registerEndMwh: bigint;
-}
-
-export interface StateProofInput {
-  readonly blockProof: BlockProofInput;
-  readonly stateRoot: BytesLike;
-  readonly mountainRoot: BytesLike;
-  readonly ancestorCount: BigNumberish;
-  readonly siblings: readonly BytesLike[];
 }
 
 export interface LedgerMeterOutput {
@@ -74,6 +84,7 @@ export interface LedgerMeterOutput {
 
 export interface MeterReaderContract extends BaseContract {
   BRIDGE: ConstantContractMethod<[], string>;
+  configuration: ConstantContractMethod<[meterId: string, version: BigNumberish, record: BytesLike, proof: StateProofInput], [read: LedgerConfigurationOutput, timeMs: bigint] & { readonly read: LedgerConfigurationOutput; readonly timeMs: bigint }>;
   interval: ConstantContractMethod<[message: BytesLike, proof: MessageProofInput, salt: BytesLike, sumMwh: BigNumberish], SealedIntervalOutput>;
   meter: ConstantContractMethod<[meterId: string, record: BytesLike, proof: StateProofInput], [read: LedgerMeterOutput, timeMs: bigint] & { readonly read: LedgerMeterOutput; readonly timeMs: bigint }>;
   meterOf: ConstantContractMethod<[sender: AddressLike, keyX: BigNumberish, keyY: BigNumberish, meterId: string, record: BytesLike, proof: StateProofInput], [read: LedgerMeterOutput, timeMs: bigint] & { readonly read: LedgerMeterOutput; readonly timeMs: bigint }>;

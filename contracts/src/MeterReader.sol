@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {IBridge, MessageProof, StateProof} from "./interfaces/IBridge.sol";
 import {LedgerAccounts} from "./lib/LedgerAccounts.sol";
+import {LedgerConfiguration, LedgerConfigurations} from "./lib/LedgerConfigurations.sol";
 import {LedgerMeter, LedgerMeters} from "./lib/LedgerMeters.sol";
 import {SealedInterval, SealedIntervals} from "./lib/SealedIntervals.sol";
 
@@ -52,5 +53,15 @@ contract MeterReader {
         (read, timeMs) = meter(meterId, record, proof);
         bytes20 account = LedgerAccounts.accountOf(sender, keyX, keyY);
         if (read.owner != account) revert MeterNotOwned(read.owner, account);
+    }
+
+    /// The configuration of this version that the ledger had for the meter's device, and the time of the block that proves it, Unix ms.
+    function configuration(string calldata meterId, uint32 version, bytes calldata record, StateProof calldata proof)
+        external
+        view
+        returns (LedgerConfiguration memory read, uint64 timeMs)
+    {
+        (, timeMs) = BRIDGE.verifyState(LedgerConfigurations.stateKey(meterId, version), record, proof);
+        read = LedgerConfigurations.decode(record);
     }
 }
