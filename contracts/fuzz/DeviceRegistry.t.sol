@@ -31,8 +31,15 @@ contract DeviceRegistryHandler {
         }
         REGISTRY.grantRole(REGISTRY.CHECKER_ROLE(), VM.addr(CHECKER));
         REGISTRY.appointIssuer(_accounts[0]);
+        uint64 time = uint64(block.timestamp);
         VM.prank(_accounts[0]);
-        REGISTRY.issueAdministrator(_accounts[1], uint64(block.timestamp), uint64(block.timestamp + 365 days));
+        REGISTRY.issueAdministrator(_accounts[1], time, time + 3650 days);
+        for (uint8 meter = 0; meter < 3; meter++) {
+            VM.prank(_accounts[0]);
+            REGISTRY.issueDevice(
+                meterOf(meter), DeviceRegistry.KeyType.ED25519, abi.encode(1), time, time + 3650 days, 1
+            );
+        }
     }
 
     function appoint(uint8 from, uint8 to, bool isOwner) external {
@@ -72,7 +79,9 @@ contract DeviceRegistryHandler {
         if (REGISTRY.lastCertificateId() >= MAX_CERTIFICATES) return;
         bool mayIssue = REGISTRY.isIssuer(accountOf(from));
         uint64 time = uint64(block.timestamp);
-        administratorId = 1 + administratorId % REGISTRY.lastCertificateId();
+        // Half are as before.
+        if (length % 2 == 0) administratorId = REGISTRY.deviceOf(idOf(meter)).administratorId;
+        else administratorId = 1 + administratorId % REGISTRY.lastCertificateId();
         uint256 before = certificateOf(meter);
         VM.prank(accountOf(from));
         try REGISTRY.issueDevice(
@@ -113,6 +122,8 @@ contract DeviceRegistryHandler {
     function configure(uint8 from, uint8 meter, uint8 step, uint8 signer) external {
         uint32 version = versions[meter % 3] + (step % 4 == 0 ? step % 3 : 1);
         signer = signer % 8 < 6 ? uint8(CHECKER) : 1 + signer % 4;
+        // Half are by the administrator that the first one is.
+        if (step % 2 == 1) from = 1;
         DeviceRegistry.NewConfiguration memory given;
         given.deviceId = idOf(meter);
         given.version = version;
