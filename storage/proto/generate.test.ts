@@ -11,6 +11,7 @@ import { file_cosmos_crypto_ed25519_keys } from "./gen/cosmos/crypto/ed25519/key
 import { file_cosmos_crypto_secp256k1_keys } from "./gen/cosmos/crypto/secp256k1/keys_pb.ts";
 import { file_cosmos_tx_v1beta1_service } from "./gen/cosmos/tx/v1beta1/service_pb.ts";
 import { file_cosmos_tx_v1beta1_tx } from "./gen/cosmos/tx/v1beta1/tx_pb.ts";
+import { file_edream_ledger_v1_bridge } from "./gen/edream/ledger/v1/bridge_pb.ts";
 import { file_edream_ledger_v1_state } from "./gen/edream/ledger/v1/state_pb.ts";
 import { file_edream_ledger_v1_tx } from "./gen/edream/ledger/v1/tx_pb.ts";
 
@@ -22,6 +23,7 @@ const GENERATED = [
   file_cosmos_crypto_secp256k1_keys,
   file_cosmos_tx_v1beta1_service,
   file_cosmos_tx_v1beta1_tx,
+  file_edream_ledger_v1_bridge,
   file_edream_ledger_v1_state,
   file_edream_ledger_v1_tx,
 ];
@@ -60,7 +62,7 @@ const buf = spawnSync("npm", ["exec", "--yes", "--package=@bufbuild/buf@1.75.0",
   timeout: 20_000,
 });
 
-if (buf.status === 0) test("generating again gives the committed files", { timeout: 30_000 }, regenerate);
+if (buf.status === 0) test("generating again gives the committed files", { timeout: 120_000 }, regenerate);
 
 function regenerate(): void {
   const out = mkdtempSync(join(tmpdir(), "energy-ledger-proto-"));
