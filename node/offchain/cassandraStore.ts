@@ -50,6 +50,8 @@ const MAX_BATCHES_AT_ONCE = 32;
 const MAX_KNOWN = 200_000;
 /** Times that another writer takes over from a put before it gives up. */
 const MAX_ATTEMPTS = 5;
+/** For the driver to let go of its connections. */
+const SHUTDOWN_MS = 5000;
 /** Without a put for so long, whoever waits may write. */
 const IDLE_MS = 100;
 
@@ -217,7 +219,11 @@ class CassandraStore implements ReadingStore {
       clearTimeout(this.#idle);
       // Where that fails, others wait until they see that nobody is there.
       await this.#lease.release().catch(() => undefined);
-      await this.#client.shutdown();
+      // The driver sometimes waits for ever for a connection to a node that went away; nothing is written any more.
+      const ended = new AbortController();
+      const patience = delay(SHUTDOWN_MS, undefined, { signal: ended.signal }).catch(() => undefined);
+      await Promise.race([this.#client.shutdown(), patience]);
+      ended.abort();
     });
     return this.#closing;
   }
