@@ -5,6 +5,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import { CometError } from "./cometError.ts";
+import { removeUnbornDatabases } from "./unbornDatabases.ts";
 
 /** Pause before CometBFT is started again, in ms: doubled with every failure in a row up to the second number. */
 const RESTART_DELAYS_MS = [250, 8_000] as const;
@@ -52,6 +53,8 @@ export function superviseComet(
     await endLeftover(pidFile, directory, log);
     while (!isStopped) {
       ports.onStarting();
+      const unborn = removeUnbornDatabases(directory);
+      if (unborn.length > 0) log.warn({ unborn }, "CometBFT was killed before it had made these: it makes them anew");
       const startedMs = performance.now();
       const code = await runOnce();
       rmSync(pidFile, { force: true });
