@@ -172,7 +172,8 @@ function endedOfFullDisk(play: Play, name: string): Check {
   }
   const failures = process.exits().filter(({ code }) => code === 1).length;
   // The last word of the command, for whoever looks at the terminal or the journal.
-  const reasons = readFileSync(process.logFile, "utf8").match(/^error: STORE_DISK_FULL .*start the node again/gm) ?? [];
+  const reasons =
+    readFileSync(process.logFile, "utf8").match(/^error: .*\[STORE_DISK_FULL\]\n.*start the node again/gm) ?? [];
   return {
     expected: `${name} ends because its disk is full, as often as it was started on it`,
     held: lives > 0 && [process.exits().length, failures, reasons.length].every((seen) => seen === lives),
