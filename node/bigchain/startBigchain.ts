@@ -90,7 +90,6 @@ export async function startBigchain(options: BigchainOptions, parts: BigchainNod
     return params;
   };
   const rules = async (): Promise<AssetRules> => bigchainRulesOf((await loadParams()) as { bigchainRules: string });
-  const maxPending = PENDING_BLOCKS * (await loadParams()).quotaTxsPerBlock;
   const account = accountOfKey(publicKeyOf(key));
 
   const carrier = createCarrier(
@@ -105,7 +104,8 @@ export async function startBigchain(options: BigchainOptions, parts: BigchainNod
       },
       add: (txs) => mempool.addBatch(txs),
       has: (txIdHex) => mempool.has(txIdHex),
-      maxPending: () => maxPending,
+      // A node under CometBFT starts before its chain has begun; whoever submits has asked for the rules before.
+      maxPending: () => PENDING_BLOCKS * (params?.quotaTxsPerBlock ?? 0),
       nowMs: () => performance.now(),
     },
     { log },
