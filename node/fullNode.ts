@@ -68,6 +68,8 @@ export async function startFullNode(
     readonly bigchain?: PrivateKey | undefined;
     /** Of a node that takes part in the bridge to Ethereum. */
     readonly bridge?: BridgeNodeParts["keys"] | undefined;
+    /** That the API acts with on Ethereum. */
+    readonly actor?: PrivateKey | undefined;
   },
   { log, metrics }: NodeParts,
 ): Promise<RunningNode> {
@@ -267,10 +269,7 @@ export async function startFullNode(
     bridge = opening.use(await startBridge(options, { ...own, keys: keys.bridge, metrics: metrics.bridge, log }));
   }
 
-  const channels =
-    options.ethereumUrl === ""
-      ? undefined
-      : (await import("./bridge/channelPort.ts")).channelPort(options, { nowMs: Date.now, fetch });
+  const onEthereum = options.ethereumUrl === "" ? {} : await openEthereumPorts(options, keys.actor);
 
   const status = (): NodeStatus => {
     const { round, isCatchingUp } = running.status();
@@ -334,7 +333,7 @@ export async function startFullNode(
     readings: readingsPort(tier, collector && (() => collector?.meters())),
     ...(bigchain === undefined ? {} : { bigchain: bigchain.handle }),
     ...(bridge === undefined ? {} : { bridge: bridgePort(bridge, reader) }),
-    ...(channels === undefined ? {} : { channels }),
+    ...onEthereum,
   };
   const api = options.api ? await createApi(options, ports, { metrics, log }) : undefined;
   if (api !== undefined) opening.defer(() => api.close());
@@ -367,6 +366,21 @@ export async function startFullNode(
 async function createDriver(engine: NodeOptions["engine"], parts: DriverParts): Promise<ConsensusDriver> {
   if (engine === "cometbft") return (await import("./cometbft/cometDriver.ts")).createCometDriver(parts);
   return (await import("./embeddedDriver.ts")).createEmbeddedDriver(parts);
+}
+
+/** What the API asks of contracts, and does there. */
+async function openEthereumPorts(
+  options: NodeOptions,
+  actor: PrivateKey | undefined,
+): Promise<Pick<ApiPorts, "channels" | "ethereum">> {
+  const [{ channelPort }, { ethereumPort }, { walletOf }] = await Promise.all([
+    import("./bridge/channelPort.ts"),
+    import("./ethereum/ethereumPort.ts"),
+    import("#bridge/evm/keys.ts"),
+  ]);
+  const parts = { nowMs: Date.now, fetch };
+  const wallet = actor && walletOf(actor);
+  return { channels: channelPort(options, parts), ethereum: ethereumPort(options, { ...parts, wallet }) };
 }
 
 function isOffence(verdict: TxVerdict): boolean {

@@ -104,6 +104,12 @@ export const OPTIONS = {
   bridgeRelay: option(SWITCH, false, "", "Validator, full node: carry signed anchors to Ethereum"),
   relayKey: option(TEXT, "relayer", "", "Name of the Ethereum key that pays for anchors"),
   relayMaxFeeGwei: option(integer(1, 1_000_000), 200, "gwei", "Highest fee a unit of gas that is paid for an anchor"),
+  ethereumKey: option(
+    TEXT,
+    "",
+    "",
+    "Validator, full node: name of the Ethereum key that the API acts with for whoever has its token; without it others sign what it prepares",
+  ),
   reorgMarginBlocks: option(
     integer(0, 100_000),
     12,

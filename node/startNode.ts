@@ -39,7 +39,8 @@ export async function startNode(
   const meters = await metersOf(options, passphrase);
   const bigchain = isBigchainOn(options) ? await loadKey(paths.keys, options.bigchainKey, passphrase) : undefined;
   const bridge = await bridgeKeysOf(options, passphrase);
-  const keys = { node, validator, meters, bigchain, bridge };
+  const actor = options.ethereumKey === "" ? undefined : await loadKey(paths.keys, options.ethereumKey, passphrase);
+  const keys = { node, validator, meters, bigchain, bridge, actor };
   return startFullNode(options, genesis, keys, { log, metrics: createMetrics() });
 }
 

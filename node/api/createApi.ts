@@ -13,6 +13,7 @@ import { analyticsRoutes } from "./routes/analytics.ts";
 import { blockRoutes } from "./routes/blocks.ts";
 import { bridgeRoutes } from "./routes/bridge.ts";
 import { channelRoutes } from "./routes/channels.ts";
+import { ethereumRoutes } from "./routes/ethereum.ts";
 import { monitoringRoutes, nodeRoutes } from "./routes/node.ts";
 import type { RouteContext } from "./routes/routeContext.ts";
 import { stateRoutes } from "./routes/state.ts";
@@ -77,6 +78,7 @@ export async function createApi(
       nodeRoutes(scope, context);
       bridgeRoutes(scope, context);
       channelRoutes(scope, context);
+      ethereumRoutes(scope, context);
       transactionRoutes(scope, context);
       blockRoutes(scope, context);
       stateRoutes(scope, context);

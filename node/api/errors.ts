@@ -16,6 +16,7 @@ export const API_ERRORS = {
     status: 422,
     hint: "The ledger's code and reason are in details; consensus/application/README.md explains each.",
   },
+  CONTRACT_REFUSED: { status: 422, hint: "details has the contract's error, and what to do next." },
   QUERY_REFUSED: { status: 422, hint: "consensus/README.md lists the query paths and their arguments." },
   RATE_LIMITED: { status: 429, hint: "Wait for the seconds in Retry-After." },
   HEADERS_TOO_LARGE: { status: 431, hint: "Send fewer or shorter headers." },

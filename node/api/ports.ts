@@ -10,6 +10,7 @@ import type { Reading } from "#storage/types/reading.ts";
 import type { ValidatorSet } from "#storage/types/validatorSet.ts";
 import type { BridgePort } from "../bridge/bridgePort.ts";
 import type { ChannelPort } from "../bridge/channelPort.ts";
+import type { EthereumPort } from "../ethereum/ethereumPort.ts";
 import type { SecondTierState } from "../offchain/secondTier.ts";
 import type { NodeRole } from "../options.ts";
 
@@ -50,6 +51,8 @@ export interface ApiPorts {
   readonly bridge?: BridgePort;
   /** Payment channels on Ethereum, of a full node that is told of an Ethereum node. */
   readonly channels?: ChannelPort;
+  /** Actions and queries of the contracts, of the same. */
+  readonly ethereum?: EthereumPort;
   /** Readings of one meter, or of all, by time within a series; of a node that keeps readings (node/analytics: storeReadings, logReadings). */
   readonly readings?: ((meterId: string | undefined, range: TimeRange) => AsyncIterable<Reading>) | undefined;
 }

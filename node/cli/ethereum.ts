@@ -66,6 +66,14 @@ export function contractsOf({ options }: Pick<CommandContext, "options">, { cont
   return decodeContractsFile(text);
 }
 
+/** @throws CliError ETHEREUM_URL_MISSING */
+export function ethereumUrlOf({ options }: Pick<CommandContext, "options">, { ethereum }: ChainFlags): string {
+  const url = ethereum ?? options.ethereumUrl;
+  if (url !== "") return url;
+  const hint = "give one with --ethereum http://127.0.0.1:8545, or as ethereumUrl in config.json";
+  throw cliError("usage", "ETHEREUM_URL_MISSING", "no Ethereum node is named", hint);
+}
+
 /** An Ethereum node and one contract on it. */
 export interface EthereumContract extends Disposable {
   readonly connection: EvmConnection;
@@ -83,11 +91,7 @@ export async function openContract(
   name: string,
 ): Promise<EthereumContract> {
   const file = contractsOf(context, flags);
-  const url = flags.ethereum ?? context.options.ethereumUrl;
-  if (url === "") {
-    const hint = "give one with --ethereum http://127.0.0.1:8545, or as ethereumUrl in config.json";
-    throw cliError("usage", "ETHEREUM_URL_MISSING", "no Ethereum node is named", hint);
-  }
+  const url = ethereumUrlOf(context, flags);
   return openContractAt({ url, file, name, fetch: context.io.fetch });
 }
 
@@ -134,7 +138,7 @@ type Pairs = readonly (readonly [name: string, value: string | undefined])[];
 export async function sendAndShow(
   context: CommandContext,
   flags: SendFlags,
-  { connection }: EthereumContract,
+  { connection }: Pick<EthereumContract, "connection">,
   work: {
     readonly transaction: ContractTransaction;
     readonly interfaces: readonly Interface[];

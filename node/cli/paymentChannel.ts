@@ -1,4 +1,5 @@
 import { Contract, getAddress, isAddress, zeroPadValue } from "ethers";
+import { addressOfContract } from "#bridge/evm/contractsFile.ts";
 import { EvmError } from "#bridge/evm/evmError.ts";
 import { askingEvm } from "#bridge/evm/evmErrors.ts";
 import { readLogs } from "#bridge/evm/readLogs.ts";
@@ -13,16 +14,20 @@ export const CHANNEL = PaymentChannel;
 /** Channels that a list shows, the newest ones. */
 export const MAX_LISTED = 200;
 
-export function channelsAt({ connection, address }: EthereumContract): PaymentChannelContract {
-  return PaymentChannel.at(address, connection.provider);
+type Where = Pick<EthereumContract, "connection" | "file">;
+
+const addressAt = ({ file }: Where) => addressOfContract(file, PaymentChannel.name);
+
+export function channelsAt(where: Where): PaymentChannelContract {
+  return PaymentChannel.at(addressAt(where), where.connection.provider);
 }
 
 /** @throws EvmError EVM_REVERTED for a number that no channel has */
-export async function channelOf(ethereum: EthereumContract, channelId: bigint): Promise<PlacedChannel> {
+export async function channelOf(ethereum: Where, channelId: bigint): Promise<PlacedChannel> {
   const { payer, payee, expires, isOpen, deposit, claimed } = await askingEvm([PaymentChannel.interface], () =>
     channelsAt(ethereum).channelOf(channelId),
   );
-  const place = { chainId: ethereum.connection.chainId, contract: ethereum.address, channelId };
+  const place = { chainId: ethereum.connection.chainId, contract: addressAt(ethereum), channelId };
   return { ...place, payer, payee, expires, isOpen, deposit, claimed };
 }
 
@@ -35,7 +40,7 @@ export function isChannelOf(channel: Place, voucher: Place): boolean {
 }
 
 /** EIP-1271: a payer that is a contract says itself what its signature is. */
-export function askWallet({ connection }: EthereumContract, payer: string) {
+export function askWallet({ connection }: Pick<Where, "connection">, payer: string) {
   return async (digest: string, signature: string): Promise<boolean> => {
     const wallet = new Contract(
       payer,
@@ -53,8 +58,9 @@ export function askWallet({ connection }: EthereumContract, payer: string) {
 }
 
 /** Newest first. */
-export async function channelIdsOf(ethereum: EthereumContract, account: string): Promise<readonly bigint[]> {
-  const { connection, address, file } = ethereum;
+export async function channelIdsOf(ethereum: Where, account: string): Promise<readonly bigint[]> {
+  const { connection, file } = ethereum;
+  const address = addressAt(ethereum);
   const opened = CHANNEL.interface.getEvent("Opened")?.topicHash ?? null;
   const own = zeroPadValue(account, 32).toLowerCase();
   const found = [];

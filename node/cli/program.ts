@@ -1,6 +1,8 @@
 import { Command, CommanderError } from "commander";
 import { formatDetails, LedgerError } from "#storage/error.ts";
 import { ConfigurationError } from "../configuration.ts";
+import type { EthereumGroup } from "../ethereum/group.ts";
+import { ETHEREUM_GROUPS } from "../ethereum/groups.ts";
 import { CliError } from "./cliError.ts";
 import { ERROR_ADVICE } from "./errorAdvice.ts";
 import { EXIT_CODES } from "./exitCodes.ts";
@@ -33,10 +35,15 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   archive: async () => (await import("./commands/archive.ts")).archiveCommand,
   export: async () => (await import("./commands/export.ts")).exportCommand,
   bridge: async () => (await import("./commands/bridge.ts")).bridgeCommand,
-  channel: async () => (await import("./commands/channel.ts")).channelCommand,
+  ...Object.fromEntries(Object.entries(ETHEREUM_GROUPS).map(([name, load]) => [name, () => loadGroup(load)])),
   aggregator: async () => (await import("./commands/aggregator.ts")).aggregatorCommand,
   validators: async () => (await import("./commands/validators.ts")).validatorsCommand,
 };
+
+async function loadGroup(load: () => Promise<EthereumGroup>): Promise<AddCommand> {
+  const [{ groupCommand }, group] = await Promise.all([import("../ethereum/groupCommand.ts"), load()]);
+  return groupCommand(group);
+}
 
 /** Runs one command line (without the program's own path) and answers its exit code. Never throws. */
 export async function runCli(args: readonly string[], io: CliIo): Promise<number> {

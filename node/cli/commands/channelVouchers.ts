@@ -1,26 +1,31 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Command } from "commander";
-import { askingEvm } from "#bridge/evm/evmErrors.ts";
-import { checkVoucher, DEFAULT_MARGIN_SECONDS } from "#bridge/voucher.ts";
-import { channelJson, channelText, type PlacedChannel, readChannelFile, timeOf } from "../channelView.ts";
+import { addressOfContract } from "#bridge/evm/contractsFile.ts";
+import { checkVoucher, DEFAULT_MARGIN_SECONDS, encodeVoucher, signVoucher } from "#bridge/voucher.ts";
+import { channelJson, channelText, readChannelFile } from "../channelView.ts";
 import { cliError } from "../cliError.ts";
 import { commandContext, example } from "../context.ts";
-import { type ChainFlags, openContract, ownAddress, withChainFlags } from "../ethereum.ts";
+import {
+  type ChainFlags,
+  contractsOf,
+  openContract,
+  ownWallet,
+  withChainFlags,
+  withContractsFlag,
+} from "../ethereum.ts";
 import type { CliIo } from "../io.ts";
 import { formatMoney, parseMoney } from "../money.ts";
-import { facts, show, table } from "../output.ts";
-import {
-  askWallet,
-  CHANNEL,
-  channelIdOf,
-  channelIdsOf,
-  channelOf,
-  channelsAt,
-  ethereumAddress,
-  isChannelOf,
-  MAX_LISTED,
-} from "../paymentChannel.ts";
+import { facts, show } from "../output.ts";
+import { askWallet, CHANNEL, channelIdOf, channelOf, isChannelOf } from "../paymentChannel.ts";
 import { parseDuration } from "../quantities.ts";
-import { readVoucherFile } from "../voucherStore.ts";
+import { openVoucherStore, readVoucherFile } from "../voucherStore.ts";
+
+/** Vouchers are signed and checked at home. */
+export function channelHomeCommands(channel: Command, io: CliIo): void {
+  payCommand(channel, io);
+  checkCommand(channel, io);
+}
 
 /** What a payee does about a voucher that it must not take. */
 const ADVICE: Readonly<Record<string, string>> = {
@@ -32,11 +37,57 @@ const ADVICE: Readonly<Record<string, string>> = {
   VOUCHER_SIGNATURE_INVALID: "hand out no energy for it; ask the payer for a voucher signed with the payer's key",
 };
 
-/** What reads channels and vouchers and changes nothing. */
-export function channelQueries(channel: Command, io: CliIo): void {
-  checkCommand(channel, io);
-  showCommand(channel, io);
-  listCommand(channel, io);
+interface PayFlags {
+  readonly amount?: string;
+  readonly total?: string;
+  readonly output?: string;
+  readonly key?: string;
+  readonly contracts?: string;
+}
+
+function payCommand(channel: Command, io: CliIo): void {
+  withContractsFlag(
+    channel
+      .command("pay")
+      .description("Sign a voucher over all that is owed so far; nothing is asked of any network")
+      .argument("<id>", "the channel's number")
+      .option("--amount <amount>", "to be added to the voucher before, for example 0.001ETH")
+      .option("--total <amount>", "all that is owed since the channel was opened")
+      .option("-o, --output <file>", "write the voucher to this file (default: standard output)")
+      .option("--key <name>", "the payer's key (default: the one that init made for it, or the only one)"),
+  )
+    .addHelpText("after", example("channel pay 1 --amount 0.001ETH -o voucher.json"))
+    .action(async (id: string, flags: PayFlags, command: Command) => {
+      const context = commandContext(io, command);
+      if ((flags.amount === undefined) === (flags.total === undefined)) {
+        const hint = "give --amount, what is to be added, or --total, all that is owed";
+        throw cliError("usage", "AMOUNT_MISSING", "a voucher needs one amount", hint);
+      }
+      const file = contractsOf(context, flags);
+      const promise = {
+        chainId: file.chainId,
+        contract: addressOfContract(file, CHANNEL.name),
+        channelId: channelIdOf(id),
+      };
+      const what =
+        flags.amount === undefined ? { total: parseMoney(flags.total ?? "") } : { more: parseMoney(flags.amount) };
+      const wallet = await ownWallet(context, flags.key);
+      const voucher = await openVoucherStore(join(context.options.home, "vouchers")).issue(promise, what, (amount) =>
+        signVoucher(wallet, { ...promise, amount }),
+      );
+      const text = encodeVoucher(voucher);
+      if (flags.output !== undefined) writeFileSync(flags.output, `${text}\n`);
+      const view = { voucher: JSON.parse(text) as object, amountWei: `${voucher.amount}`, file: flags.output ?? null };
+      show(io, context.json, view, () =>
+        flags.output === undefined
+          ? `${text}\n`
+          : facts([
+              ["voucher", flags.output],
+              ["channel", id],
+              ["owed in all", formatMoney(voucher.amount)],
+            ]),
+      );
+    });
 }
 
 interface CheckFlags extends ChainFlags {
@@ -87,58 +138,5 @@ function checkCommand(channel: Command, io: CliIo): void {
       show(io, context.json, view, () =>
         facts([["voucher", `holds: ${formatMoney(voucher.amount)} owed in all`], ...channelText(found)]),
       );
-    });
-}
-
-function showCommand(channel: Command, io: CliIo): void {
-  withChainFlags(channel.command("show").description("A channel as Ethereum has it").argument("<id>", "its number"))
-    .addHelpText("after", example("channel show 1 --json"))
-    .action(async (id: string, flags: ChainFlags, command: Command) => {
-      const context = commandContext(io, command);
-      const channelId = channelIdOf(id);
-      using ethereum = await openContract(context, flags, CHANNEL.name);
-      const found = await channelOf(ethereum, channelId);
-      show(io, context.json, channelJson(found), () => facts(channelText(found)));
-    });
-}
-
-function listCommand(channel: Command, io: CliIo): void {
-  withChainFlags(
-    channel
-      .command("list")
-      .description("The channels of an account, newest first, and what it may withdraw")
-      .option("--address <address>", "of another account than this home's")
-      .option("--key <name>", "a key of this home (default: the one that init made, or the only one)"),
-  )
-    .addHelpText("after", example("channel list"))
-    .action(async (flags: ChainFlags & { address?: string; key?: string }, command: Command) => {
-      const context = commandContext(io, command);
-      const account = flags.address === undefined ? ownAddress(context, flags.key) : ethereumAddress(flags.address);
-      using ethereum = await openContract(context, flags, CHANNEL.name);
-      const ids = await channelIdsOf(ethereum, account);
-      const channels: PlacedChannel[] = [];
-      for (const id of ids.slice(0, MAX_LISTED)) channels.push(await channelOf(ethereum, id));
-      const credit = await askingEvm([CHANNEL.interface], () => channelsAt(ethereum).credit(account));
-      const view = {
-        account,
-        creditWei: `${credit}`,
-        more: ids.length > MAX_LISTED,
-        channels: channels.map(channelJson),
-      };
-      show(io, context.json, view, () => {
-        const rows = channels.map((each) => [
-          `${each.channelId}`,
-          each.payer === account ? "payer" : "payee",
-          each.payer === account ? each.payee : each.payer,
-          formatMoney(each.deposit),
-          formatMoney(each.claimed),
-          each.isOpen ? timeOf(each.expires) : "closed",
-        ]);
-        const head = facts([
-          ["account", account],
-          ["to withdraw", formatMoney(credit)],
-        ]);
-        return `${head}${table(["ID", "AS", "WITH", "DEPOSIT", "CLAIMED", "EXPIRES"], rows)}`;
-      });
     });
 }
