@@ -62,8 +62,7 @@ export const COST_BODY = {
     tariff: {
       description:
         "Local schedule: the text of a TariffDateTime,Tariff file, or a weekly one as an object (node/analytics/README.md)",
-      type: ["string", "object"],
-      maxLength: 500_000,
+      anyOf: [{ type: "string", maxLength: 500_000 }, { type: "object" }],
     },
   },
 } as const;

@@ -185,11 +185,21 @@ export function createRequestResponse(ports: RequestResponsePorts): RequestRespo
         options.signal?.throwIfAborted();
         if (timeout.aborted)
           throw new NetworkError({ code: "REQUEST_TIMEOUT", peer, protocol: protocol.id, timeoutMs }, { cause: error });
-        const reason = error instanceof Error ? error.message : String(error);
-        throw new NetworkError({ code: "REQUEST_FAILED", peer, protocol: protocol.id, reason }, { cause: error });
+        throw new NetworkError(
+          { code: "REQUEST_FAILED", peer, protocol: protocol.id, reason: reasonOf(error) },
+          { cause: error },
+        );
       }
     },
   };
+}
+
+/** A stream that ends while it is waited for rejects with its event. */
+function reasonOf(error: unknown): string {
+  const { error: inner, type } = (error ?? {}) as { readonly error?: unknown; readonly type?: unknown };
+  if (error instanceof Error) return error.message;
+  if (inner instanceof Error) return inner.message;
+  return typeof type === "string" ? `the stream's ${type}` : String(error);
 }
 
 /** Whether the other side broke the framing; a frame cut short is no violation but what a lost connection looks like. */
