@@ -4,6 +4,7 @@ import type { ContractsFile } from "#bridge/evm/contractsFile.ts";
 import { askingEvm } from "#bridge/evm/evmErrors.ts";
 import type { SentTransaction } from "#bridge/evm/sendTransaction.ts";
 import type { ContractType } from "#contracts/contractType.ts";
+import type { CommandContext } from "../cli/context.ts";
 import { type Params, readValues, type Texts, type Values } from "./param.ts";
 
 /** What an action or a query may ask. */
@@ -48,12 +49,25 @@ interface Described<P extends Params> {
   readonly others?: readonly { readonly interface: Interface }[];
 }
 
+/** What a command does in its home before the transaction is made, with keys and files that never leave it. */
+export interface HomePart {
+  /** Flags of the command alone, as commander writes them: what no request may say. */
+  readonly flags?: readonly (readonly [flag: string, about: string])[];
+  /** The values of parameters that are made at home and were not given. @throws CliError, EvmError */
+  readonly texts: (
+    home: CommandContext,
+    context: SenderContext,
+    given: { readonly texts: Texts; readonly flags: Readonly<Record<string, unknown>> },
+  ) => Promise<Texts>;
+}
+
 /** A transaction that somebody sends to a contract. */
 export interface ActionDefinition<P extends Params> extends Described<P> {
   readonly prepare: (context: SenderContext, values: Values<P>) => Promise<ContractTransaction>;
   readonly outcome: (sent: Pick<SentTransaction, "logs">, values: Values<P>) => Outcome;
   /** It needs a proof under an anchor, for which a command can wait. */
   readonly isProved?: boolean;
+  readonly atHome?: HomePart;
 }
 
 /** What can be asked of contracts and ledger without a key. */

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
+import { askingEvm } from "#bridge/evm/evmErrors.ts";
 import { cliError } from "../cli/cliError.ts";
 import { type CommandContext, commandContext, example } from "../cli/context.ts";
 import {
@@ -20,7 +21,7 @@ import type { EthereumAction, EthereumQuery } from "./action.ts";
 import { openActionContext } from "./actionContext.ts";
 import type { EthereumGroup } from "./group.ts";
 import { type HomeKey, homeKeyOf } from "./homeKey.ts";
-import type { Param, Texts } from "./param.ts";
+import { checkGiven, type Param, type Texts } from "./param.ts";
 
 interface GroupFlags extends SendFlags {
   readonly wait?: string;
@@ -44,17 +45,21 @@ function actionCommand(group: Command, io: CliIo, action: EthereumAction): void 
   const command = withSendFlags(withParams(group.command(action.name).description(action.about), action));
   if (action.isProved === true)
     command.option("--wait <duration>", "how long to wait for the anchor that a proof needs (default: not at all)");
+  for (const [flag, about] of action.atHome?.flags ?? []) command.option(flag, about);
   command
     .addHelpText("after", example(`${group.name()} ${action.name} ${action.example}`.trim()))
     .action(async (...given: readonly unknown[]) => {
       const { context, flags, texts } = read(io, action, given);
       // Before anything is asked: what is given wrongly is said at once, and no passphrase is wanted for it.
       const key = keyOf(context, flags.key);
+      const own = withOwn(action, texts, () => key);
+      checkGiven(action.params, own);
       using opened = await open(context, flags, action);
-      const { transaction, outcome } = await action.prepare(
-        { ...opened, from: key.address },
-        withOwn(action, texts, () => key),
+      const sender = { ...opened, from: key.address };
+      const made = await askingEvm(action.interfaces, async () =>
+        action.atHome?.texts(context, sender, { texts: own, flags }),
       );
+      const { transaction, outcome } = await action.prepare(sender, { ...made, ...own });
       await sendAndShow(context, flags, opened, { transaction, interfaces: action.interfaces, outcome });
     });
 }
@@ -85,7 +90,8 @@ function withParams(command: Command, { params, places = [] }: Taking): Command 
     if (places.includes(name)) continue;
     const flag = `--${name.replace(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`)}`;
     if (param.kind === "switch") command.option(flag, param.about);
-    else if (param.isOptional || param.ofHome !== undefined) command.option(`${flag} <${param.value}>`, param.about);
+    else if (param.isOptional || param.ofHome !== undefined || param.isMadeAtHome)
+      command.option(`${flag} <${param.value}>`, param.about);
     else command.requiredOption(`${flag} <${param.value}>`, param.about);
   }
   return command;

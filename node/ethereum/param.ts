@@ -16,6 +16,8 @@ export interface Param<T> {
   readonly maxChars: number;
   /** What a command takes from the key it acts with when the flag is absent; a request must say it. */
   readonly ofHome: ((key: HomeKey) => string) | undefined;
+  /** The action's part at home (`ActionDefinition.atHome`) makes it when the flag is absent; a request must say it. */
+  readonly isMadeAtHome?: boolean;
 }
 
 export type Params = Readonly<Record<string, Param<unknown>>>;
@@ -53,6 +55,11 @@ export function ownUnlessGiven<T>(param: Param<T>, ofHome: (key: HomeKey) => str
   return { ...param, ofHome };
 }
 
+/** As it was given, or as the action makes it at home. */
+export function madeAtHomeUnlessGiven<T>(param: Param<T>): Param<T> {
+  return { ...param, isMadeAtHome: true };
+}
+
 /** Several, with commas between. */
 export function list<T>(param: Param<T>, most: number): Param<readonly T[]> {
   return {
@@ -74,6 +81,12 @@ export function readValues<P extends Params>(params: P, texts: Texts): Values<P>
     throw paramError("PARAMETER_UNKNOWN", `there is no ${unknown}`, `give ${Object.keys(params).join(", ") || "none"}`);
   const values = Object.entries(params).map(([name, param]) => [name, paramValue(name, param, texts[name])]);
   return Object.fromEntries(values) as Values<P>;
+}
+
+/** Parses what was given, so that nothing is begun for the sake of values that are none. @throws as readValues, but for what is missing */
+export function checkGiven(params: Params, texts: Texts): void {
+  for (const [name, param] of Object.entries(params))
+    if (texts[name] !== undefined) paramValue(name, param, texts[name]);
 }
 
 function paramValue(name: string, param: Param<unknown>, given: string | undefined): unknown {
