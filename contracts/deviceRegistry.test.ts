@@ -1,4 +1,4 @@
-import { Wallet, ZeroAddress, ZeroHash } from "ethers";
+import { AbiCoder, id, Wallet, ZeroAddress, ZeroHash } from "ethers";
 import { afterAll, describe, expect, test } from "vitest";
 import {
   deviceAcknowledgementDigest,
@@ -185,7 +185,8 @@ describe("certificates", () => {
     await mined(at(issuer).issueAdministrator(administrator, now, until));
     await mined(at(issuer).issueDevice(P_METER, P256, p256PublicKeyOf(p256Key), now, until, 6));
     expect(await registry.deviceStatus(p)).toBe(VALID);
-    expect((await outbox.chain()).eventNonce).toBe(1n);
+    // Two issuers and three devices before; a revocation, an issuer and a device.
+    expect((await outbox.chain()).eventNonce).toBe(5n + 3n);
   });
 
   isolated("below an issuer that was revoked stay, when it is another branch; four are the depth", async () => {
@@ -242,6 +243,34 @@ describe("certificates", () => {
   });
 });
 
+describe("the ledger", () => {
+  const told = ({ logs }: Awaited<ReturnType<typeof mined>>) =>
+    Outbox.events(
+      logs.filter(({ address }) => address !== domain.contract),
+      "OutboxEvent",
+    ).map(({ kind, payload }) => [kind, payload]);
+  const encode = (types: readonly string[], values: readonly unknown[]) =>
+    AbiCoder.defaultAbiCoder().encode([...types], [...values]);
+
+  isolated("is told of an issuer with who appointed it, and of its end", async () => {
+    expect(told(await mined(at(issuer).appointIssuer(stranger)))).toEqual([
+      [id("DeviceRegistry.IssuerAppointed"), encode(["uint256", "uint256"], [3, 1])],
+    ]);
+    expect(told(await mined(registry.revokeIssuer(3)))).toEqual([
+      [id("DeviceRegistry.IssuerRevoked"), encode(["uint256", "address"], [3, stranger.address])],
+    ]);
+  });
+
+  isolated("is told of a device's new certificate before the end of the one it replaces", async () => {
+    const renewed = await mined(at(issuer).issueDevice(E_METER, ED25519, ed25519, now, until, 1));
+    const types = ["bytes32", "uint256", "uint256", "uint256", "uint256"];
+    expect(told(renewed)).toEqual([
+      [id("DeviceRegistry.DeviceCertified"), encode(types, [e, 6, 1, now, until])],
+      [id("DeviceRegistry.CertificateRevoked"), encode(["uint256", "bytes32"], [4, e])],
+    ]);
+  });
+});
+
 describe("administrators", () => {
   isolated("change in two steps", async () => {
     expect(await nameOf(at(administrator).acceptAdministrator.staticCall(p))).toBe("NotAdministrator");
@@ -285,7 +314,7 @@ describe("configurations", () => {
         "PriorityEvent",
       ),
     ).toEqual([{ deviceId: p, version: 1n, level: 1n }]);
-    expect((await outbox.chain()).eventNonce).toBe(1n);
+    expect((await outbox.chain()).eventNonce).toBe(5n + 1n);
     for (const version of [0, 1, 3]) expect(await settingName({ version })).toBe("VersionWrong");
     await configure({ version: 2, configHash: sha256(Buffer.from("another")) });
     // Back to what was, under a higher number.

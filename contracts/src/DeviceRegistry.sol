@@ -230,6 +230,7 @@ contract DeviceRegistry is AccessControlDefaultAdminRules, EIP712 {
         _issuers[issuerId] = Issuer({account: account, parentId: parentId, isRevoked: false});
         issuerIdOf[account] = issuerId;
         emit IssuerAppointed(issuerId, account, parentId);
+        OUTBOX.emitEvent(keccak256("DeviceRegistry.IssuerAppointed"), abi.encode(issuerId, parentId));
     }
 
     /// By the owner or by whoever appointed it: from now on nothing that this issuer, or one below it, has issued is valid. For good.
@@ -276,6 +277,11 @@ contract DeviceRegistry is AccessControlDefaultAdminRules, EIP712 {
         made.publicKey = publicKey;
         made.deviceId = deviceId;
         _emitIssued(certificateId);
+        // Before the end of the one that it replaces: to the ledger the device always has the certificate that holds.
+        OUTBOX.emitEvent(
+            keccak256("DeviceRegistry.DeviceCertified"),
+            abi.encode(deviceId, certificateId, made.issuerId, notBefore, notAfter)
+        );
         Device storage device = _devices[deviceId];
         _replace(device.certificateId, made.issuerId);
         device.certificateId = certificateId;
