@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
 import { loadAssetCursor } from "#storage/assets/assetIndex.ts";
+import { tokenPrefix } from "#storage/assets/assetIndexKeys.ts";
 import { createAssetQueries } from "#storage/assets/assetQueries.ts";
 import { idOf, indexedTx, listOf } from "#storage/assets/testAssets.ts";
 import { sha256 } from "#storage/crypto/hash.ts";
+import { bucketKey } from "#storage/db/buckets.ts";
 import { createMemoryStore } from "#storage/db/memoryStore.ts";
 import { type CarriedBlock, type ChainPort, startAssetIndexer } from "./assetIndexer.ts";
 import type { BigchainDecision } from "./ports.ts";
@@ -100,6 +102,26 @@ test("an index of another chain, or of blocks that are gone, is made anew", asyn
     const found = await listOf(createAssetQueries(store).transactionsBetween({}));
     expect(found.map(({ id }) => id)).toEqual(chain.blocks.map((block) => block.transactions[0]?.id));
   }
+});
+
+test("an index of another version of this program is made anew", async () => {
+  const store = createMemoryStore();
+  const chain = testChain(2);
+  await (await startAssetIndexer(store, chain, refuse))[Symbol.asyncDispose]();
+  const key = bucketKey("assetCursor");
+  const older = (await store.get(key))?.with(-1, 1);
+  const stale = bucketKey("assetToken", tokenPrefix("asset", "stale"), new Uint8Array(12));
+  await store.batch(
+    [
+      { type: "put", key, value: older as Uint8Array },
+      { type: "put", key: stale, value: new Uint8Array(4) },
+    ],
+    { sync: false },
+  );
+  await using indexer = await startAssetIndexer(store, chain, refuse);
+  expect(indexer.height).toBe(2);
+  expect(await loadAssetCursor(store)).toMatchObject({ height: 2, firstHeight: 1 });
+  expect(await store.get(stale)).toBeUndefined();
 });
 
 test("blocks that are pruned before they are indexed are said to be a gap", async () => {

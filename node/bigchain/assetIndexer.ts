@@ -65,7 +65,8 @@ export async function startAssetIndexer(
   let running: Promise<void> | undefined;
   let isAwaited = false;
 
-  if (cursor !== undefined && !(await isOfChain(cursor, chain))) {
+  // Without a cursor there may be what a crash left while the index was thrown away, or an index of an earlier version of this program.
+  if (cursor === undefined || !(await isOfChain(cursor, chain))) {
     await clearAssetIndex(store);
     cursor = undefined;
   }

@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { MAX_SEARCH_TOKENS, MAX_SEARCHED_POSTINGS } from "#storage/assets/assetQueries.ts";
-import { MAX_FIELD_BYTES, MAX_INDEXED_FIELDS, MAX_INDEXED_TOKENS, MAX_TOKEN_CHARS } from "#storage/assets/assetText.ts";
+import { MAX_SEARCHED_POSTINGS } from "#storage/assets/assetQueries.ts";
+import { MAX_FIELD_BYTES, MAX_INDEXED_FIELDS, MAX_INDEXED_TOKENS } from "#storage/assets/assetText.ts";
+import { MAX_SEARCH_TOKENS } from "#storage/assets/textQuery.ts";
+import { MAX_TOKEN_CHARS } from "#storage/assets/textTokens.ts";
 import * as limits from "./limits.ts";
 
 const README = readFileSync(new URL("./README.md", import.meta.url), "utf8");

@@ -106,7 +106,7 @@ test("text is found by any of its words in any case, most hits first; numbers ar
   expect(await ids(queries.search("asset", "SMART terni"))).toEqual([meter.id, other.id]);
   expect(await ids(queries.search("asset", "plug"))).toEqual([other.id]);
   expect(await ids(queries.search("asset", meter.id))).toEqual([meter.id]);
-  expect(await ids(queries.search("metadata", "-84.891"))).toEqual([moved.id]);
+  expect(await ids(queries.search("metadata", '"-84.891"'))).toEqual([moved.id]);
   expect(await ids(queries.search("metadata", "p"))).toEqual([moved.id, other.id]);
   expect(await ids(queries.search("metadata", "1"))).toEqual([]);
   expect(await ids(queries.search("asset", "name"))).toEqual([]);

@@ -4,6 +4,7 @@ import {
   assetIdBytes,
   assetPosition,
   fieldPrefix,
+  float64,
   publicKeyBytes,
   type SearchedDocument,
   spentKey,
@@ -17,7 +18,7 @@ import {
   encodeAssetCursor,
   encodeAssetTx,
 } from "./assetIndexRecords.ts";
-import { countTokens, fieldsOf, type Json, parseWithDigits } from "./assetText.ts";
+import { fieldsOf, type Json, parseWithDigits, scoreDocument } from "./assetText.ts";
 
 const NONE = new Uint8Array(0);
 
@@ -65,7 +66,7 @@ interface ConditionDetails {
   readonly subconditions?: readonly ConditionDetails[];
 }
 
-/** How far the index has come; undefined for an empty one. */
+/** How far the index has come; undefined for an empty one, and for one of another version. */
 export async function loadAssetCursor(store: Store): Promise<AssetCursor | undefined> {
   const bytes = await store.get(bucketKey("assetCursor"));
   return bytes === undefined ? undefined : decodeAssetCursor(bytes);
@@ -141,8 +142,8 @@ function addTokens(
   id: string,
   position: Uint8Array,
 ): void {
-  for (const [token, hits] of countTokens(content, id))
-    put(operations, bucketKey("assetToken", tokenPrefix(document, token), position), uint32(hits));
+  for (const [token, score] of scoreDocument(content, id))
+    put(operations, bucketKey("assetToken", tokenPrefix(document, token), position), float64(score));
 }
 
 /** The keys that a condition names, nested ones too, each once. */

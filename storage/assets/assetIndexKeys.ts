@@ -39,6 +39,17 @@ export function readUint32(bytes: Uint8Array, offset: number): number {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(offset);
 }
 
+/** Eight bytes, big-endian. */
+export function float64(value: number): Uint8Array {
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setFloat64(0, value);
+  return bytes;
+}
+
+export function readFloat64(bytes: Uint8Array): number {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getFloat64(0);
+}
+
 /** Keys whose bytes are remembered, the last ones met: a transaction names each of its own several times. */
 const MAX_KNOWN_KEYS = 4096;
 const knownKeys = new Map<string, Uint8Array>();

@@ -27,7 +27,10 @@ const HASH_BYTES = 32;
 const TIME_OFFSET = ASSET_POSITION_BYTES;
 const LEDGER_TX_OFFSET = TIME_OFFSET + 8;
 const JSON_OFFSET = LEDGER_TX_OFFSET + HASH_BYTES;
-const CURSOR_BYTES = 8 + HASH_BYTES + 8;
+const CURSOR_BYTES = 8 + HASH_BYTES + 8 + 1;
+
+/** Of what stands in the index; one that was made otherwise is made anew. 2: words are stemmed and scored as MongoDB does. */
+const INDEX_VERSION = 2;
 
 /** Position (12), block time (8), id of the ledger's transaction (32), JSON in UTF-8. */
 export function encodeAssetTx({ height, index, timeMs, ledgerTxId, json }: CommittedAssetTx): Uint8Array {
@@ -51,17 +54,19 @@ export function decodeAssetTx(id: Uint8Array, bytes: Uint8Array): CommittedAsset
   };
 }
 
-/** Height (8), block hash (32), first height (8). */
+/** Height (8), block hash (32), first height (8), version (1). */
 export function encodeAssetCursor({ height, blockHash, firstHeight }: AssetCursor): Uint8Array {
   const bytes = new Uint8Array(CURSOR_BYTES);
   writeHeight(bytes, 0, height);
   bytes.set(blockHash, 8);
   writeHeight(bytes, 8 + HASH_BYTES, firstHeight);
+  bytes[CURSOR_BYTES - 1] = INDEX_VERSION;
   return bytes;
 }
 
-/** @throws RangeError for bytes that are too short */
-export function decodeAssetCursor(bytes: Uint8Array): AssetCursor {
+/** Undefined for that of an index of another version. */
+export function decodeAssetCursor(bytes: Uint8Array): AssetCursor | undefined {
+  if (bytes.length !== CURSOR_BYTES || bytes[CURSOR_BYTES - 1] !== INDEX_VERSION) return undefined;
   return {
     height: readHeight(bytes, 0),
     blockHash: bytes.slice(8, 8 + HASH_BYTES),

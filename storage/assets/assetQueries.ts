@@ -5,22 +5,22 @@ import {
   assetIdBytes,
   fieldPrefix,
   firstPositionOf,
+  float64,
   lastPositionOf,
   positionsUnder,
   publicKeyBytes,
+  readFloat64,
   readUint32,
   type SearchedDocument,
   spentKey,
   tokenPrefix,
 } from "./assetIndexKeys.ts";
 import { type CommittedAssetTx, decodeAssetTx } from "./assetIndexRecords.ts";
-import { tokensOf } from "./assetText.ts";
+import { type Json, parseWithDigits, textsOf } from "./assetText.ts";
+import { asksForTermsAlone, matchesQuery, parseTextQuery } from "./textQuery.ts";
 
 /** Index entries that one text search looks at. */
 export const MAX_SEARCHED_POSTINGS = 100_000;
-
-/** Words of one search that count. */
-export const MAX_SEARCH_TOKENS = 32;
 
 /** An output of a transaction. */
 export interface OutputPointer {
@@ -59,7 +59,7 @@ export interface AssetQueries {
   ): AsyncIterable<Found<OutputPointer>>;
   /** Id of the transaction that spent an output. */
   spenderOf(output: OutputPointer): Promise<string | undefined>;
-  /** Any of the words in the asset's data or the metadata, most hits first, then in the order of the chain. */
+  /** As MongoDB's text search does (textQuery.ts), the highest score first, then in the order of the chain. */
   search(document: SearchedDocument, text: string, after?: string): AsyncIterable<Found<CommittedAssetTx>>;
 }
 
@@ -155,12 +155,15 @@ export function createAssetQueries(store: Store): AssetQueries {
     async *search(document, text, after) {
       const start = after === undefined ? undefined : readSearchCursor(after);
       if (start === null) return;
-      const scores = await scoreOf(store, document, text);
+      const query = parseTextQuery(text);
+      const isDecided = asksForTermsAlone(query);
+      const scores = await scoreOf(store, document, query.terms);
       const sorted = [...scores].sort(compareScored);
       for (const [position, score] of sorted) {
         if (start !== undefined && compareScored([position, score], start) <= 0) continue;
         const tx = await loadAt(Buffer.from(position, "hex"));
-        if (tx !== undefined) yield { ...tx, cursor: `${score.toString(16)}-${position}` };
+        if (tx === undefined || !(isDecided || matchesQuery(query, searchedTexts(document, tx)))) continue;
+        yield { ...tx, cursor: `${hex(float64(score))}-${position}` };
       }
     },
   };
@@ -172,17 +175,26 @@ function compareScored([a, scoreA]: Scored, [b, scoreB]: Scored): number {
   return scoreB - scoreA || (a < b ? -1 : a > b ? 1 : 0);
 }
 
-/** Hits of every transaction with any of the words. */
-async function scoreOf(store: Store, document: SearchedDocument, text: string): Promise<ReadonlyMap<string, number>> {
+/** The texts of what a search of assets or of metadata looks at. */
+function searchedTexts(document: SearchedDocument, { id, json }: CommittedAssetTx): readonly string[] {
+  const { asset, metadata } = parseWithDigits(json) as { readonly asset: { readonly data?: Json }; metadata: Json };
+  return [...textsOf(document === "asset" ? asset.data : metadata, id)];
+}
+
+/** What every transaction with any of the words counts for. */
+async function scoreOf(
+  store: Store,
+  document: SearchedDocument,
+  terms: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
   const scores = new Map<string, number>();
-  const tokens = [...new Set(tokensOf(text))].slice(0, MAX_SEARCH_TOKENS);
   let left = MAX_SEARCHED_POSTINGS;
-  for (const token of tokens) {
+  for (const token of terms) {
     if (left === 0) break;
     const range = { ...positionsUnder("assetToken", tokenPrefix(document, token)), limit: left };
-    for await (const [key, hits] of store.iterate(range)) {
+    for await (const [key, score] of store.iterate(range)) {
       const position = hex(key.subarray(key.length - ASSET_POSITION_BYTES));
-      scores.set(position, (scores.get(position) ?? 0) + readUint32(hits, 0));
+      scores.set(position, (scores.get(position) ?? 0) + readFloat64(score));
       left -= 1;
     }
   }
@@ -209,8 +221,8 @@ function cursorBytes(cursor: string | undefined, bytes: number): Uint8Array | un
 }
 
 function readSearchCursor(cursor: string): Scored | null {
-  const match = new RegExp(`^([0-9a-f]{1,8})-([0-9a-f]{${2 * ASSET_POSITION_BYTES}})$`).exec(cursor);
-  return match === null ? null : [match[2] ?? "", Number.parseInt(match[1] ?? "", 16)];
+  const match = new RegExp(`^([0-9a-f]{16})-([0-9a-f]{${2 * ASSET_POSITION_BYTES}})$`).exec(cursor);
+  return match === null ? null : [match[2] ?? "", readFloat64(Buffer.from(match[1] ?? "", "hex"))];
 }
 
 function larger(a: Uint8Array, b: Uint8Array): Uint8Array {

@@ -1,19 +1,16 @@
+import { scoreText } from "./textTokens.ts";
+
 /** Words of one transaction's asset, and of its metadata, that are found by text search; what comes after them is not. */
 export const MAX_INDEXED_TOKENS = 1024;
 
 /** Fields of one transaction's metadata that are found by value. */
 export const MAX_INDEXED_FIELDS = 64;
 
-/** Characters of a word that count; longer words are found by their beginning. */
-export const MAX_TOKEN_CHARS = 64;
-
 /** Bytes of a metadata field's path and value together; longer ones are not found. */
 export const MAX_FIELD_BYTES = 512;
 
 /** Levels of a document that are looked at. */
 const MAX_DEPTH = 100;
-
-const WORD = /[\p{L}\p{M}\p{N}_]+/gu;
 
 /** A JSON document: as JSON.parse answers it, with `exactJson` also numbers as their digits. */
 export type Json = unknown;
@@ -40,27 +37,25 @@ const { rawJSON: rawJson, isRawJSON: isRawJson } = JSON as unknown as {
   readonly isRawJSON: (value: unknown) => value is { readonly rawJSON: string };
 };
 
-/** The words of a query or a text, in lower case: runs of letters, marks, digits and underscores. */
-export function tokensOf(text: string): string[] {
-  return Array.from(text.matchAll(WORD), ([word]) => word.toLowerCase().slice(0, MAX_TOKEN_CHARS));
+/**
+ * The texts of a document as MongoDB keeps it, its id first; numbers and names of members are no text (its text index over `$**` has it so). Read as they
+ * are taken.
+ */
+export function* textsOf(document: Json, id: string): Generator<string> {
+  yield id;
+  yield* stringsIn(document, 0);
 }
 
-/**
- * How often each word stands in the texts of a document, nested ones too; numbers and names of members are no text (MongoDB's text index over `$**`
- * has it so). At most MAX_INDEXED_TOKENS different words.
- */
-export function countTokens(document: Json, id: string): ReadonlyMap<string, number> {
-  const counts = new Map<string, number>([[id, 1]]);
-  walk(document, "", 0, (_path, value) => {
-    if (typeof value !== "string") return true;
-    for (const token of tokensOf(value)) {
-      const count = counts.get(token);
-      if (count === undefined && counts.size >= MAX_INDEXED_TOKENS) return false;
-      counts.set(token, (count ?? 0) + 1);
+/** What each word of a document counts for, over all of its texts. At most MAX_INDEXED_TOKENS different words, those of its id among them. */
+export function scoreDocument(document: Json, id: string): ReadonlyMap<string, number> {
+  const scores = new Map<string, number>();
+  for (const text of textsOf(document, id))
+    for (const [token, score] of scoreText(text)) {
+      const known = scores.get(token);
+      if (known === undefined && scores.size >= MAX_INDEXED_TOKENS) return scores;
+      scores.set(token, (known ?? 0) + score);
     }
-    return true;
-  });
-  return counts;
+  return scores;
 }
 
 /** A member of a document: its path with dots, and its value as text; numbers by their digits. */
@@ -86,6 +81,12 @@ function plainText(value: unknown): string | undefined {
   if (typeof value === "string") return value;
   if (isRawJson(value)) return value.rawJSON;
   return typeof value === "number" || typeof value === "boolean" ? String(value) : undefined;
+}
+
+function* stringsIn(value: Json, depth: number): Generator<string> {
+  if (typeof value === "string") yield value;
+  if (typeof value !== "object" || value === null || isRawJson(value) || depth >= MAX_DEPTH) return;
+  for (const inner of Object.values(value)) yield* stringsIn(inner, depth + 1);
 }
 
 /** Visits every value that is neither list nor object; answers false when the visitor has enough. */

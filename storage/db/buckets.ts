@@ -85,7 +85,7 @@ export const BUCKETS = {
   assetOutput: 0x73,
   /** id, output -> id of the transaction that spent it */
   assetSpent: 0x74,
-  /** 1 for assets or 2 for metadata, word, height, index -> how often it is there */
+  /** 1 for assets or 2 for metadata, word, height, index -> what it counts for there, IEEE 754 double, big-endian (8) */
   assetToken: 0x75,
   /** path and value of a metadata field, height, index -> (none) */
   assetField: 0x76,
