@@ -34,20 +34,22 @@ export function paperFigures(data: PaperData): readonly Figure[] {
 
 /** Of the shortest run; its last part is not whole. */
 function writesOverTime({ base }: PaperData): Plot {
-  const series = DESIGNS.map((design): Series => {
+  const series = DESIGNS.map((design, i): Series => {
     const runs = base.cells.map(({ designs }) => designs[design]?.series ?? []);
     const parts = Math.max(0, Math.min(...runs.map(({ length }) => length)) - 1);
     const perSecond = 1000 / SERIES_MS;
-    const points = Array.from({ length: parts }, (_, part) => ({
-      x: (part + 0.5) / perSecond,
-      y: estimateOf(runs.map((run) => (run[part] ?? 0) * perSecond)).mean,
-    }));
+    const points = Array.from({ length: parts }, (_, part) =>
+      pointOf(
+        (part + beside(0.5, i)) / perSecond,
+        runs.map((run) => (run[part] ?? 0) * perSecond),
+      ),
+    );
     return { name: DESIGN_TEXTS[design].name, colour: COLOURS[design], points };
   });
   const last = Math.max(1, ...series.flatMap(({ points }) => points.map(({ x }) => x)));
   return {
     title: "Fig. 12: writes over time",
-    subtitle: "final in each half second, from the first one offered; mean of the repetitions",
+    subtitle: "final in each half second, from the first one offered; mean of the repetitions, 95 %",
     xLabel: "time, s",
     yLabel: "updates/s",
     scale: "linear",
@@ -103,8 +105,7 @@ function shortestInterval(data: PaperData): Plot {
 /** Which share of updates is final within how long: one, two and three standard deviations of a normal distribution, as BEP-23 has them. */
 function finality({ base }: PaperData): Plot {
   const shares = ["p68", "p95", "p997"] as const;
-  // Beside one another, so that the bars of one design do not hide another's.
-  const placeOf = (share: number, design: number): number => share + 1 + 0.06 * (design - 1.5);
+  const placeOf = (share: number, design: number): number => beside(share + 1, design);
   return {
     title: "Finality under load",
     subtitle: "68, 95 and 99.7 % of updates are final within",
@@ -129,6 +130,11 @@ function finality({ base }: PaperData): Plot {
       },
     ],
   };
+}
+
+/** Designs stand beside one another, so that the bars of one do not hide another's. */
+function beside(x: number, design: number): number {
+  return x + 0.06 * (design - 1.5);
 }
 
 /** Of the configurations that differ from the base in their prosumers alone: seconds between two of each prosumer's. */
