@@ -4,6 +4,7 @@ import { valsetHash } from "#bridge/valset.ts";
 import { Bridge } from "#contracts/abi/Bridge.ts";
 import { ledgerMessage } from "#storage/types/transactionMessages.ts";
 import { bindBridgeKey } from "../../bridge/bindKey.ts";
+import { ledgerState } from "../../bridge/deploymentTerms.ts";
 import { bridgeSets } from "../../bridge/ledgerBridge.ts";
 import { VALIDATOR_KEY_NAME } from "../../configurationHome.ts";
 import { cliError } from "../cliError.ts";
@@ -15,6 +16,7 @@ import { facts, show, table } from "../output.ts";
 import { readPassphrase } from "../passphrase.ts";
 import { parseHex } from "../quantities.ts";
 import { type SubmitFlags, signAndSubmit, signingAccount } from "../submit.ts";
+import { deployCommand } from "./bridgeDeploy.ts";
 import { freezeCommands } from "./bridgeFreeze.ts";
 import { relayCommand } from "./bridgeRelay.ts";
 import { withSubmitFlags } from "./submitFlags.ts";
@@ -38,7 +40,7 @@ export function bridgeCommand(program: Command, io: CliIo): void {
     .addHelpText("after", example("bridge keys"))
     .action(async (_flags: object, command: Command) => {
       const context = commandContext(io, command);
-      const { entries } = (await stateOf(context, "/edream/bridge-keys", "")) as {
+      const { entries } = (await ledgerState(context.client(), "/edream/bridge-keys", "")) as {
         readonly entries: readonly BridgeKeyEntry[];
       };
       const keys = entries.map(({ id, address, account, height }) => ({
@@ -189,6 +191,7 @@ export function bridgeCommand(program: Command, io: CliIo): void {
       );
     });
 
+  deployCommand(bridge, io);
   freezeCommands(bridge, io);
   relayCommand(bridge, io);
 }
@@ -202,17 +205,10 @@ interface StatusAnswer {
   readonly fault: string;
 }
 
-/** A query of the ledger's state, by the node that the command asks. */
-async function stateOf(context: CommandContext, path: string, data: string): Promise<unknown> {
-  const query = new URLSearchParams({ path, data: Buffer.from(data).toString("hex") });
-  const { value } = await context.client().get<{ value: string }>(`/state?${query}`);
-  return JSON.parse(Buffer.from(value, "base64").toString("utf8"));
-}
-
 /** The ledger's number of the set that the contract has. */
 async function setWithHash(context: CommandContext, hash: string): Promise<bigint> {
-  const { latest } = (await stateOf(context, "/edream/bridge-sets", "")) as { readonly latest: string };
-  const setOf = bridgeSets(async (path, id) => (await stateOf(context, path, id)) as never);
+  const { latest } = (await ledgerState(context.client(), "/edream/bridge-sets", "")) as { readonly latest: string };
+  const setOf = bridgeSets(async (path, id) => (await ledgerState(context.client(), path, id)) as never);
   for (let number = BigInt(latest); number > 0n; number -= 1n) {
     const set = await setOf(number);
     if (set !== undefined && valsetHash(set.members) === hash) return number;
