@@ -1,5 +1,6 @@
 import { type Interface, isError, type Provider } from "ethers";
 import { EvmError } from "./evmError.ts";
+import { shownArgument } from "./revertWords/shared.ts";
 import { REVERT_WORDS } from "./revertWords.ts";
 
 const MAX_REASON_CHARS = 300;
@@ -56,7 +57,8 @@ function revertedBy(
     if (parsed === null) continue;
     const { name, args } = parsed;
     const { reason, hint } = REVERT_WORDS[name] ?? { reason: name, hint: "contracts/README.md explains the error" };
-    const shown = contract.getError(name)?.inputs.map((input, i) => `${input.name}=${String(args[i])}`) ?? [];
+    const inputs = contract.getError(name)?.inputs ?? [];
+    const shown = inputs.map((input, i) => `${input.name}=${shownArgument(input.type, args[i])}`);
     return new EvmError({ code: "EVM_REVERTED", error: name, args: shown, reason, hint }, { cause: error });
   }
   const reason = shortened(error.reason ?? error.shortMessage);

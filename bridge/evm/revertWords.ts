@@ -1,3 +1,8 @@
+import { FLEXIBILITY_WORDS } from "./revertWords/flexibility.ts";
+import { MARKET_WORDS } from "./revertWords/market.ts";
+import { REGISTRY_REVERT_WORDS } from "./revertWords/registry.ts";
+import { SHARED_WORDS } from "./revertWords/shared.ts";
+
 /** What an error of a contract means to whoever called it, and what to do next. */
 export interface RevertWords {
   readonly reason: string;
@@ -9,6 +14,10 @@ export interface RevertWords {
  * beside these.
  */
 export const REVERT_WORDS: Readonly<Record<string, RevertWords>> = {
+  ...SHARED_WORDS,
+  ...FLEXIBILITY_WORDS,
+  ...MARKET_WORDS,
+  ...REGISTRY_REVERT_WORDS,
   // PaymentChannel
   PayeeInvalid: {
     reason: "a channel pays another account than the one that opens it",
@@ -51,7 +60,10 @@ export const REVERT_WORDS: Readonly<Record<string, RevertWords>> = {
     hint: "check the voucher with `channel check` and ask the payer for another one",
   },
   // PullPayments
-  NothingToWithdraw: { reason: "this account has no credit here", hint: "claim or close a channel first" },
+  NothingToWithdraw: {
+    reason: "this account has no credit here",
+    hint: "there is some once a channel is claimed or a trade is paid",
+  },
   ReceiverInvalid: { reason: "money cannot be sent to this address", hint: "name another address with --to" },
   TransferFailed: {
     reason: "the receiver did not take the money; the credit is kept",

@@ -54,18 +54,28 @@ export function writeOpenings(file: string, openings: readonly OpeningJson[]): v
 
 /** @throws CliError OPENINGS_UNREADABLE, OPENINGS_MALFORMED */
 export function readOpenings(file: string): readonly Opening[] {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    throw unreadable(file, error);
+  }
+  return decodeOpenings(text, file);
+}
+
+/** `name`: what the text is called in errors. @throws CliError OPENINGS_UNREADABLE, OPENINGS_MALFORMED */
+export function decodeOpenings(text: string, name: string): readonly Opening[] {
   let list: unknown;
   try {
-    list = JSON.parse(readFileSync(file, "utf8"));
+    list = JSON.parse(text);
   } catch (error) {
-    const hint = "write it with `energy-ledger meters openings METER -o FILE` at the meter's light node";
-    throw cliError("usage", "OPENINGS_UNREADABLE", `cannot read ${file}: ${(error as Error).message}`, hint);
+    throw unreadable(name, error);
   }
   const malformed = () =>
     cliError(
       "usage",
       "OPENINGS_MALFORMED",
-      `${file} holds something else`,
+      `${name} holds something else`,
       "it is a JSON array of {intervalEndMs, amendment?, sumMwh, salt}",
     );
   if (!Array.isArray(list)) throw malformed();
@@ -82,6 +92,11 @@ export function readOpenings(file: string): readonly Opening[] {
       salt: parseHex(salt, 32, "the salt"),
     };
   });
+}
+
+function unreadable(name: string, error: unknown) {
+  const hint = "write it with `energy-ledger meters openings METER -o FILE` at the meter's light node";
+  return cliError("usage", "OPENINGS_UNREADABLE", `cannot read ${name}: ${(error as Error).message}`, hint);
 }
 
 /** Those that the ledger still waits for; the others were opened before, or their interval or amendment was never sealed with a committed sum. */

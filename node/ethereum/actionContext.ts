@@ -42,14 +42,14 @@ export async function openActionContext(options: ActionContextOptions): Promise<
   }
 }
 
-/** A proof is not found until a block after it is anchored. */
+/** A proof is not found, or not ready, until a block after it is anchored. */
 async function waitForProof<T>(ask: () => Promise<T>, waitMs: number): Promise<T> {
   const endMs = performance.now() + waitMs;
   for (;;) {
     try {
       return await ask();
     } catch (error) {
-      if (!(error instanceof CliError) || error.code !== "NOT_FOUND") throw error;
+      if (!(error instanceof CliError) || !["NOT_FOUND", "NOT_READY"].includes(error.code)) throw error;
       if (performance.now() >= endMs) {
         const hint = "wait for the next anchor (`bridge status`), or give --wait 10m";
         throw cliError("notFound", "PROOF_NOT_ANCHORED", `there is no proof yet: ${error.details.message}`, hint);

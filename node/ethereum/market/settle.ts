@@ -1,0 +1,103 @@
+import { EnergyMarket } from "#contracts/abi/EnergyMarket.ts";
+import { cliError } from "../../cli/cliError.ts";
+import { decodeOpenings, type Opening } from "../../cli/openings.ts";
+import { formatEnergy } from "../../cli/quantities.ts";
+import { type ActionContext, action } from "../action.ts";
+import { file, list, optional } from "../param.ts";
+import { PROVING } from "./advertActions.ts";
+import { type OutputPointer, pointer, saleId } from "./marketParams.ts";
+import { marketOf } from "./marketReads.ts";
+import { intervalKey, openingOf, proveInterval, type SealedMessage, sealedIn, sealedSince } from "./proofs.ts";
+import { paidJson, paidText } from "./saleActions.ts";
+
+const MAX_SALES = 32;
+/** About 1000 openings. */
+const MAX_OPENINGS_CHARS = 250_000;
+
+export const settle = action({
+  name: "settle",
+  about:
+    "As anybody: deliver sales by an interval that the buyer's meter has sealed; the proof is fetched from the node",
+  example: "1 --openings openings.json --wait 10m",
+  contract: EnergyMarket,
+  others: PROVING,
+  isProved: true,
+  params: {
+    sales: { ...list(saleId, MAX_SALES), about: "numbers of sales to one meter, with commas between" },
+    openings: optional(
+      file("file of `meters openings`, where the meter commits to its sums", MAX_OPENINGS_CHARS, (text) =>
+        decodeOpenings(text, "openings"),
+      ),
+    ),
+    interval: optional(
+      pointer("txid:index", "transaction that sealed it, and its place there (default: the next one with energy left)"),
+    ),
+  },
+  places: ["sales"],
+  async prepare(context, { sales, openings = [], interval: given }) {
+    const market = marketOf(context);
+    const inOrder = [...new Set(sales)].sort((a, b) => (a < b ? -1 : 1));
+    const read = await Promise.all(inOrder.map((id) => market.saleOf(id)));
+    const meter = await market.meterId(read[0]?.meter ?? 0n);
+    const bought = Math.max(...read.map(({ createdAt }) => Number(createdAt))) * 1000;
+    const interval =
+      given === undefined ? await nextInterval(context, meter, bought, openings) : await named(context, given);
+    const opening = openingOf(interval, openings);
+    if (interval.sumMwh === undefined && opening === undefined) throw unopened(meter);
+    const proof = await proveInterval(context, interval, interval.sumMwh === undefined ? opening : undefined);
+    return market.settle.populateTransaction(inOrder, proof);
+  },
+  outcome({ logs }) {
+    const paid = EnergyMarket.events(logs, "Paid");
+    const delivered = EnergyMarket.events(logs, "Delivered").map(({ saleId: id, energyMwh }) => ({
+      ...{ saleId: `${id}`, energyMwh: `${energyMwh}` },
+      paid: paid.find((each) => each.saleId === id),
+    }));
+    return {
+      json: {
+        sales: delivered.map(({ paid: one, ...sale }) => ({
+          ...sale,
+          status: one === undefined ? "open" : "paid",
+          ...(one === undefined ? {} : paidJson(one)),
+        })),
+      },
+      text: delivered.flatMap(({ saleId: id, energyMwh, paid: one }) => [
+        ["sale", `${id}, ${one === undefined ? "open: a further interval is needed" : "paid"}`] as const,
+        ["delivered by it", formatEnergy(BigInt(energyMwh))] as const,
+        ...(one === undefined ? [] : paidText(one)),
+      ]),
+    };
+  },
+});
+
+/** The first interval behind the sale that shows energy which has delivered nothing yet. @throws CliError INTERVAL_MISSING, OPENING_MISSING */
+async function nextInterval(
+  context: ActionContext,
+  meter: string,
+  fromMs: number,
+  openings: readonly Opening[],
+): Promise<SealedMessage> {
+  const sealed = await sealedSince(context, meter, fromMs);
+  let isOpened = sealed.length === 0;
+  for (const interval of sealed) {
+    const sum = interval.sumMwh ?? openingOf(interval, openings)?.sumMwh;
+    if (sum !== undefined) isOpened = true;
+    if (sum === undefined || sum <= 0n) continue;
+    if ((await marketOf(context).deliveredBy(intervalKey(interval))) < sum) return interval;
+  }
+  if (!isOpened) throw unopened(meter);
+  const message = `no interval of ${meter} that began after the sale shows energy which is not used yet`;
+  throw cliError("notFound", "INTERVAL_MISSING", message, "try again when the meter has sealed its next interval");
+}
+
+async function named(context: ActionContext, { txId, index }: OutputPointer): Promise<SealedMessage> {
+  const found = (await sealedIn(context, txId)).find((interval) => interval.index === index);
+  if (found !== undefined) return found;
+  const hint = "`query tx TXID` shows its messages; they are counted from 0";
+  throw cliError("notFound", "INTERVAL_MISSING", `message ${index} of ${txId} seals no interval`, hint);
+}
+
+function unopened(meter: string) {
+  const hint = `at the meter's light node run \`energy-ledger meters openings ${meter} -o FILE\`, then give --openings FILE`;
+  return cliError("usage", "OPENING_MISSING", `${meter} commits to its sums, and nothing opens them`, hint);
+}
