@@ -29,6 +29,8 @@ export interface NetOptions {
   readonly dataFile: string | undefined;
   /** Parameters of the genesis beside those of a new ledger. */
   readonly params?: Partial<GenesisParams>;
+  /** What the configuration of a node says besides. */
+  readonly configOf?: (node: Pick<PreparedNode, "name" | "role">) => Partial<NodeOptions>;
 }
 
 export interface PreparedNode {
@@ -94,15 +96,23 @@ export async function prepareNet(options: NetOptions): Promise<PreparedNet> {
   const nodes: NodePlan[] = [];
   let lights = 0;
   for (const [index, node] of base.nodes.entries()) {
-    const config: Partial<NodeOptions> = { ...node.config, ...COMMON, passphraseFile, ...engineConfig(options) };
+    const own = options.configOf?.(node) ?? {};
+    const config: Partial<NodeOptions> = {
+      ...node.config,
+      ...COMMON,
+      passphraseFile,
+      ...engineConfig(options),
+      ...own,
+    };
     if (node.role !== "light") {
       const rpcListen = `127.0.0.1:${rpcPorts[index]}`;
       const bigchain = bigchainAt(bigchainPorts, index);
       nodes.push({ ...node, config: { ...config, workers: 1, rpcListen, ...bigchain } });
     } else {
       const metering = await meteringOf(options, lights);
-      meters.push(...enrol(node, chainId, metering.meters, metering.config.meterIntervalMs ?? QUARTER_HOUR_MS));
-      nodes.push({ ...node, config: { ...config, ...metering.config, apiDocs: false } });
+      const meteringConfig = { ...metering.config, ...own };
+      meters.push(...enrol(node, chainId, metering.meters, meteringConfig.meterIntervalMs ?? QUARTER_HOUR_MS));
+      nodes.push({ ...node, config: { ...config, ...meteringConfig, apiDocs: false } });
       lights += 1;
     }
   }

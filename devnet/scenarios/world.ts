@@ -1,15 +1,20 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { HDNodeWallet, type JsonRpcProvider, Mnemonic } from "ethers";
+import { HDNodeWallet, type JsonRpcProvider, Mnemonic, parseEther } from "ethers";
 import { type Anvil, startAnvil } from "#bridge/evm/anvil.ts";
 import { connectEvm } from "#bridge/evm/connectEvm.ts";
-import { encodeContractsFile } from "#bridge/evm/contractsFile.ts";
+import { addressOfContract, decodeContractsFile, encodeContractsFile } from "#bridge/evm/contractsFile.ts";
 import { ledgerIdOf } from "#bridge/ledgerId.ts";
+import { Bridge } from "#contracts/abi/Bridge.ts";
+import { OPERATOR_KEY_NAME } from "#node/cli/keyNames.ts";
+import type { NodeOptions } from "#node/options.ts";
 import { parseGenesis } from "#storage/types/genesis.ts";
+import { bridgedConfig, giveEther, makeBridgeKeys, OWN_REORG_MARGIN, RELAY_KEY, setUpBridge } from "../ethereum.ts";
 import { type RunningNet, startNet } from "../net.ts";
 import { nodeView } from "../observe.ts";
 import { runOperator } from "../operator.ts";
 import { type PreparedNode, prepareNet } from "../prepare.ts";
+import { type RelayProcess, startRelayProcess } from "../relayProcess.ts";
 import type { Story } from "./story.ts";
 
 export interface WorldOptions {
@@ -18,6 +23,19 @@ export interface WorldOptions {
   readonly light: number;
   /** Seconds between blocks of Ethereum. */
   readonly blockSeconds: number;
+  /** All contracts are deployed, validators sign anchors, a relayer carries them: README.md. */
+  readonly bridge?: boolean;
+  /** With `bridge`: an anchor ends with the first block of each multiple of it. */
+  readonly cadenceMs?: number;
+  /**
+   * Meters measure now, and an interval has this length; a divisor of a day, from 1000 on. Absent: the last 30 days run by, a quarter of an hour
+   * each second.
+   */
+  readonly intervalMs?: number;
+  /** With `intervalMs`: time between two readings; from 1000 on. */
+  readonly readingMs?: number;
+  /** With `intervalMs`: the light nodes whose meters measure now; absent: all of them. */
+  readonly realTime?: readonly string[];
   /** Ends the story where it is; both chains are stopped. */
   readonly signal?: AbortSignal;
 }
@@ -44,31 +62,56 @@ export interface World extends AsyncDisposable {
   readonly ask: <T>(name: string, path: string) => Promise<T>;
   /** Waits until the question has an answer; fails when a process of the world has ended. */
   readonly until: <T>(question: () => Promise<T | undefined>) => Promise<T>;
+  /** The address of a contract. @throws EvmError EVM_CONTRACT_ABSENT, and without `bridge` */
+  readonly contract: (name: string) => string;
+  /** Waits until the bridge contract has the block, and answers how far it is. @throws without `bridge` */
+  readonly anchored: (height: number) => Promise<number>;
+  /** @throws without `bridge` */
+  readonly relayer: () => RelayProcess;
 }
 
 /** The mnemonic that anvil gives ether to. */
 const MNEMONIC = "test test test test test test test test test test test junk";
 
 const LOOK_MS = 100;
+const DEFAULT_CADENCE_MS = 2000;
+const DEFAULT_READING_MS = 1000;
+/** Whose operator owns ledger and contracts, and beside whom the relayer runs. */
+const FIRST = "validator0";
+/** For the contracts, about 30 million gas, and for whatever the owner does afterwards. */
+const OWNER_WEI = parseEther("100");
+const RELAYER_WEI = parseEther("10");
 
-/** Starts both, and waits for the first block of the ledger. */
+/** Starts both, and waits for the first block of the ledger; with `bridge` for everything that the bridge needs. */
 export async function startWorld(options: WorldOptions, story: Story): Promise<World> {
-  const { directory, validators, light, blockSeconds, signal } = options;
+  const { directory, validators, light, blockSeconds, signal, bridge = false } = options;
   await using opened = new AsyncDisposableStack();
   // A block every second or so, as on a real chain: several transactions may be under way.
-  const anvil: Anvil = opened.use(await startAnvil({ blockSeconds }));
+  const anvil: Anvil = opened.use(await startAnvil({ blockSeconds, slotsInAnEpoch: 1 }));
   const evm = opened.use(await connectEvm({ url: anvil.url, chainId: BigInt(anvil.chainId), pollingMs: LOOK_MS }));
+  const treasury = HDNodeWallet.fromMnemonic(Mnemonic.fromPhrase(MNEMONIC)).connect(evm.provider);
+  const bridged = { ethereumUrl: anvil.url, reorgMarginBlocks: OWN_REORG_MARGIN };
   const prepared = await prepareNet({
     ...{ directory: join(directory, "net"), validators, full: 0, light, households: 1, dataFile: undefined },
+    configOf: (node) => ({ ...(bridge ? bridgedConfig(node, bridged) : {}), ...meteringConfig(node.name, options) }),
   });
-  const net = startNet(prepared);
-  opened.defer(() => net.stop());
   const node = (name: string) => {
     const found = prepared.nodes.find((each) => each.name === name);
     if (found === undefined) throw new Error(`there is no node ${name}`);
     return found;
   };
-  const first = node("validator0");
+  const first = node(FIRST);
+  const fees = new Map<string, bigint>();
+  const run: World["run"] = async (name, ...args) => {
+    signal?.throwIfAborted();
+    const answer = await runOperator(node(name).home, ...args);
+    if (typeof answer.gasUsed === "string") {
+      const feeWei = BigInt(String(answer.feeWei));
+      story.spend(BigInt(answer.gasUsed), feeWei);
+      fees.set(name, (fees.get(name) ?? 0n) + feeWei);
+    }
+    return answer;
+  };
   const until: World["until"] = async (question) => {
     for (;;) {
       signal?.throwIfAborted();
@@ -78,36 +121,34 @@ export async function startWorld(options: WorldOptions, story: Story): Promise<W
       if (ended !== "runs") throw ended ?? new Error("the Ethereum node has ended");
     }
   };
-  await until(async () => ((await nodeView(first.apiUrl))?.height ?? 0) > 0 || undefined);
+
+  const funded = bridge ? await makeBridgeKeys(run, prepared.nodes, FIRST) : undefined;
+  const net = startNet(prepared);
+  opened.defer(() => net.stop());
+  const isRunning = until(async () => ((await nodeView(first.apiUrl))?.height ?? 0) > 0 || undefined);
+  let relayer: RelayProcess | undefined;
+  if (funded !== undefined) {
+    const { ethereumAddress } = await run(FIRST, "keys", "show", OPERATOR_KEY_NAME);
+    const owner = { to: String(ethereumAddress), wei: OWNER_WEI };
+    await Promise.all([giveEther(treasury, [owner, { to: funded, wei: RELAYER_WEI }]), isRunning]);
+    const { cadenceMs = DEFAULT_CADENCE_MS } = options;
+    await setUpBridge({ run, nodes: prepared.nodes, payer: OPERATOR_KEY_NAME, cadenceMs });
+    const started = startRelayProcess({ home: first.home, key: RELAY_KEY, ethereumUrl: anvil.url });
+    opened.defer(() => started.stop());
+    relayer = started;
+  }
+  await isRunning;
   const genesis = parseGenesis(readFileSync(join(first.home, "genesis.json"), "utf8"));
   const ledgerId = Buffer.from(ledgerIdOf(genesis)).toString("hex");
-  const treasury = HDNodeWallet.fromMnemonic(Mnemonic.fromPhrase(MNEMONIC)).connect(evm.provider);
+  const contract = (name: string) =>
+    addressOfContract(decodeContractsFile(readFileSync(join(first.home, "contracts.json"), "utf8")), name);
   const parts = opened.move();
-  const fees = new Map<string, bigint>();
   return {
-    ...{
-      directory,
-      net,
-      provider: evm.provider,
-      ethereumUrl: anvil.url,
-      chainId: evm.chainId,
-      ledgerId,
-      treasury,
-      node,
-    },
+    ...{ directory, net, provider: evm.provider, ethereumUrl: anvil.url, chainId: evm.chainId, ledgerId, treasury },
+    ...{ node, run, until, contract },
     publishContracts(contracts, names) {
       const text = encodeContractsFile({ chainId: evm.chainId, ledgerId, fromBlock: 0, contracts });
       for (const name of names) writeFileSync(join(node(name).home, "contracts.json"), text);
-    },
-    async run(name, ...args) {
-      signal?.throwIfAborted();
-      const answer = await runOperator(node(name).home, ...args);
-      if (typeof answer.gasUsed === "string") {
-        const feeWei = BigInt(String(answer.feeWei));
-        story.spend(BigInt(answer.gasUsed), feeWei);
-        fees.set(name, (fees.get(name) ?? 0n) + feeWei);
-      }
-      return answer;
     },
     feesOf: (name) => fees.get(name) ?? 0n,
     async ask<T>(name: string, path: string) {
@@ -115,7 +156,27 @@ export async function startWorld(options: WorldOptions, story: Story): Promise<W
       if (response.status !== 200) throw new Error(`${name} answers ${path} with ${response.status}`);
       return (await response.json()) as T;
     },
-    until,
+    async anchored(height) {
+      const deployed = Bridge.at(contract("Bridge"), evm.provider);
+      return until(async () => {
+        const { toHeight } = await deployed.head();
+        return toHeight >= BigInt(height) ? Number(toHeight) : undefined;
+      });
+    },
+    relayer() {
+      if (relayer === undefined) throw new Error("a world without bridge");
+      return relayer;
+    },
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
+  };
+}
+
+/** Of a light node whose meters measure now. */
+function meteringConfig(name: string, { intervalMs, readingMs, realTime }: WorldOptions): Partial<NodeOptions> {
+  if (intervalMs === undefined || !name.startsWith("light") || realTime?.includes(name) === false) return {};
+  return {
+    meterIntervalMs: intervalMs,
+    simulatorReadingMs: readingMs ?? DEFAULT_READING_MS,
+    simulatorSpeed: 1,
   };
 }
