@@ -18,8 +18,9 @@ import type { ApiPorts } from "./ports.ts";
 
 const { slotMs: SLOT_MS, quantity: QUANTITY, zone: ZONE } = METER_ANALYTICS_QUERY.properties;
 const { period: PERIOD, tariff: TARIFF } = COST_BODY.properties;
+const MAX_TARIFF_CHARS = TARIFF.anyOf[0].maxLength;
 /** A tariff as long as is allowed, with its line ends escaped. */
-const MAX_BODY_BYTES = 2 * TARIFF.maxLength;
+const MAX_BODY_BYTES = 2 * MAX_TARIFF_CHARS;
 
 type Values = Readonly<Record<string, unknown>>;
 
@@ -62,8 +63,8 @@ function readCost(values: Values): CostBody {
   if (typeof rates !== "object" || rates === null) throw bad("rates is an object");
   const isTariff =
     tariff === undefined || typeof tariff === "string" || (typeof tariff === "object" && tariff !== null);
-  if (!isTariff || (typeof tariff === "string" && tariff.length > TARIFF.maxLength))
-    throw bad(`tariff is an object, or a text of at most ${TARIFF.maxLength} characters`);
+  if (!isTariff || (typeof tariff === "string" && tariff.length > MAX_TARIFF_CHARS))
+    throw bad(`tariff is an object, or a text of at most ${MAX_TARIFF_CHARS} characters`);
   const range = readRange(values, { needsMeter: true, areTexts: false }, ["period", "rates", "tariff"]);
   return { ...range, period: known, rates, ...(tariff === undefined ? {} : { tariff: tariff as string | object }) };
 }
