@@ -1,3 +1,4 @@
+import { DATA_WORDS } from "./revertWords/data.ts";
 import { FLEXIBILITY_WORDS } from "./revertWords/flexibility.ts";
 import { MARKET_WORDS } from "./revertWords/market.ts";
 import { REGISTRY_REVERT_WORDS } from "./revertWords/registry.ts";
@@ -16,6 +17,7 @@ export interface RevertWords {
 export const REVERT_WORDS: Readonly<Record<string, RevertWords>> = {
   ...SHARED_WORDS,
   ...FLEXIBILITY_WORDS,
+  ...DATA_WORDS,
   ...MARKET_WORDS,
   ...REGISTRY_REVERT_WORDS,
   // PaymentChannel
