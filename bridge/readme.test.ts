@@ -9,7 +9,6 @@ import { Flexibility } from "#contracts/abi/Flexibility.ts";
 import { FlexibilityPosition } from "#contracts/abi/FlexibilityPosition.ts";
 import { FlexibilityToken } from "#contracts/abi/FlexibilityToken.ts";
 import { LedgerReader } from "#contracts/abi/LedgerReader.ts";
-import { MeterReader } from "#contracts/abi/MeterReader.ts";
 import { Outbox } from "#contracts/abi/Outbox.ts";
 
 const sources = (folder: string) =>
@@ -27,7 +26,7 @@ test("the README has every code of the bridge, and no other", () => {
 
 test("the README of the contracts names every error of bridge, outbox, registry, markets and flexibility", () => {
   const readme = readFileSync(`${import.meta.dirname}/../contracts/README.md`, "utf8");
-  const devices = [DeviceRegistry, Flexibility, FlexibilityToken, FlexibilityPosition, MeterReader];
+  const devices = [DeviceRegistry, Flexibility, FlexibilityToken, FlexibilityPosition];
   for (const { interface: contractInterface } of [
     ...devices,
     Bridge,

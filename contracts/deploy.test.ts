@@ -83,8 +83,8 @@ test("everything is deployed for this ledger and its validators, belongs to the 
     expect(await owned.owner()).toBe(payer.address);
   expect(await FingerprintRegistry.at(contracts.FingerprintRegistry ?? "", evm.provider).BRIDGE()).toBe(bridge);
   expect([await market.READER(), await market.OUTBOX()]).toEqual([contracts.LedgerReader, outbox]);
-  expect([await flexibility.READER(), await flexibility.OUTBOX()]).toEqual([contracts.MeterReader, outbox]);
-  expect([await registry.READER(), await registry.OUTBOX()]).toEqual([contracts.MeterReader, outbox]);
+  expect([await flexibility.READER(), await flexibility.OUTBOX()]).toEqual([contracts.LedgerReader, outbox]);
+  expect([await registry.READER(), await registry.OUTBOX()]).toEqual([contracts.LedgerReader, outbox]);
   expect(await FlexibilityToken.at(contracts.FlexibilityToken ?? "", evm.provider).SETTLER()).toBe(
     contracts.Flexibility,
   );

@@ -7,7 +7,6 @@ import { EnergyMarket } from "./abi/EnergyMarket.ts";
 import { FingerprintRegistry } from "./abi/FingerprintRegistry.ts";
 import { Flexibility } from "./abi/Flexibility.ts";
 import { LedgerReader } from "./abi/LedgerReader.ts";
-import { MeterReader } from "./abi/MeterReader.ts";
 import { Outbox } from "./abi/Outbox.ts";
 import { PaymentChannel } from "./abi/PaymentChannel.ts";
 
@@ -57,7 +56,6 @@ export const DEPLOYABLES: readonly Deployable[] = [
   deployable(PaymentChannel, [], () => []),
   deployable(FingerprintRegistry, ["Bridge"], (_, [bridge]) => [bridge]),
   deployable(LedgerReader, ["Bridge"], (_, [bridge]) => [bridge]),
-  deployable(MeterReader, ["Bridge"], (_, [bridge]) => [bridge]),
   deployable(DataMarketplace, ["Bridge"], ({ owner }, [bridge]) => [owner, bridge]),
   emitter(EnergyMarket, ["LedgerReader", "Outbox"], ({ owner, treasury, microgrid }, [reader, outbox]) => [
     owner,
@@ -66,8 +64,8 @@ export const DEPLOYABLES: readonly Deployable[] = [
     outbox,
     microgrid,
   ]),
-  emitter(Flexibility, ["MeterReader", "Outbox"], ({ owner }, [reader, outbox]) => [reader, outbox, owner]),
-  emitter(DeviceRegistry, ["MeterReader", "Outbox"], ({ owner }, [reader, outbox]) => [reader, outbox, owner]),
+  emitter(Flexibility, ["LedgerReader", "Outbox"], ({ owner }, [reader, outbox]) => [reader, outbox, owner]),
+  emitter(DeviceRegistry, ["LedgerReader", "Outbox"], ({ owner }, [reader, outbox]) => [reader, outbox, owner]),
 ];
 
 /** Those that can be made next, side by side: none once all are there. */

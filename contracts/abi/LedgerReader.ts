@@ -3,19 +3,12 @@ import type { AddressLike, BaseContract, BigNumberish, BytesLike, ConstantContra
 import { type ContractType, contractType } from "../contractType.ts";
 import artifact from "./LedgerReader.json" with { type: "json" };
 
-export interface IntervalProofInput {
-  readonly message: BytesLike;
-  readonly proof: MessageProofInput;
-  readonly salt: BytesLike;
-  readonly sumMwh: BigNumberish;
-}
-
-export interface MessageProofInput {
+export interface StateProofInput {
   readonly blockProof: BlockProofInput;
-  readonly txId: BytesLike;
-  readonly messageIndex: BigNumberish;
-  readonly index: BigNumberish;
-  readonly path: readonly BytesLike[];
+  readonly stateRoot: BytesLike;
+  readonly mountainRoot: BytesLike;
+  readonly ancestorCount: BigNumberish;
+  readonly siblings: readonly BytesLike[];
 }
 
 export interface BlockProofInput {
@@ -44,12 +37,51 @@ export interface BlockLeafInput {
   readonly appHash: BytesLike;
 }
 
+export interface LedgerConfigurationOutput {
+  readonly plaintextHash: string;
+  readonly schemaIdHash: string;
+  readonly schemaVersion: bigint;
+  readonly isUrgent: boolean;
+  readonly outcome: string;
+  readonly code: bigint;
+  readonly acknowledgedMs: bigint;
+}
+
+export interface IntervalProofInput {
+  readonly message: BytesLike;
+  readonly proof: MessageProofInput;
+  readonly salt: BytesLike;
+  readonly sumMwh: BigNumberish;
+}
+
+export interface MessageProofInput {
+  readonly blockProof: BlockProofInput;
+  readonly txId: BytesLike;
+  readonly messageIndex: BigNumberish;
+  readonly index: BigNumberish;
+  readonly path: readonly BytesLike[];
+}
+
 export interface IntervalEnergyOutput {
   readonly meterIdHash: string;
   readonly startMs: bigint;
   readonly endMs: bigint;
   readonly sumMwh: bigint;
   readonly key: string;
+  readonly readingCount: bigint;
+}
+
+export interface LedgerMeterOutput {
+  readonly keyType: string;
+  readonly deviceKey: string;
+  readonly owner: string;
+  readonly quantity: string;
+  readonly isExport: boolean;
+  readonly intervalMs: bigint;
+  readonly isRevoked: boolean;
+  readonly administrator: string;
+  readonly validFromMs: bigint;
+  readonly validUntilMs: bigint;
 }
 
 export interface OutputProofInput {
@@ -57,14 +89,6 @@ export interface OutputProofInput {
   readonly outputIndex: BigNumberish;
   readonly record: BytesLike;
   readonly proof: StateProofInput;
-}
-
-export interface StateProofInput {
-  readonly blockProof: BlockProofInput;
-  readonly stateRoot: BytesLike;
-  readonly mountainRoot: BytesLike;
-  readonly ancestorCount: BigNumberish;
-  readonly siblings: readonly BytesLike[];
 }
 
 export interface EnergyOutputOutput {
@@ -77,7 +101,10 @@ export interface EnergyOutputOutput {
 
 export interface LedgerReaderContract extends BaseContract {
   BRIDGE: ConstantContractMethod<[], string>;
+  readConfiguration: ConstantContractMethod<[meterId: string, version: BigNumberish, record: BytesLike, proof: StateProofInput], [configuration: LedgerConfigurationOutput, timeMs: bigint] & { readonly configuration: LedgerConfigurationOutput; readonly timeMs: bigint }>;
   readInterval: ConstantContractMethod<[given: IntervalProofInput], IntervalEnergyOutput>;
+  readMeter: ConstantContractMethod<[meterId: string, record: BytesLike, proof: StateProofInput], [meter: LedgerMeterOutput, timeMs: bigint] & { readonly meter: LedgerMeterOutput; readonly timeMs: bigint }>;
+  readMeterOf: ConstantContractMethod<[sender: AddressLike, keyX: BigNumberish, keyY: BigNumberish, meterId: string, record: BytesLike, proof: StateProofInput], [meter: LedgerMeterOutput, timeMs: bigint] & { readonly meter: LedgerMeterOutput; readonly timeMs: bigint }>;
   readOutput: ConstantContractMethod<[given: OutputProofInput], EnergyOutputOutput>;
 }
 

@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {DeviceRegistry} from "../src/DeviceRegistry.sol";
-import {MeterReader} from "../src/MeterReader.sol";
+import {LedgerReader} from "../src/LedgerReader.sol";
 import {TrustingLedger} from "./TrustingLedger.sol";
 import {VM} from "./Vm.sol";
 
@@ -25,7 +25,7 @@ contract DeviceRegistryHandler {
     constructor() {
         VM.warp(1_700_000_000);
         TrustingLedger ledger = new TrustingLedger();
-        REGISTRY = new DeviceRegistry(new MeterReader(ledger), ledger, address(this));
+        REGISTRY = new DeviceRegistry(new LedgerReader(ledger), ledger, address(this));
         for (uint256 i = 0; i < 4; i++) {
             _accounts[i] = VM.addr(i + 1);
         }

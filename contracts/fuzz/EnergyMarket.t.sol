@@ -364,7 +364,8 @@ contract EnergyMarketHandler {
                 startMs: uint64(block.timestamp) * 1000,
                 endMs: uint64(block.timestamp) * 1000 + 1,
                 sumMwh: int64(uint64(shownMwh[interval])),
-                key: intervalKey(interval)
+                key: intervalKey(interval),
+                readingCount: 1
             })
         );
     }

@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {Flexibility} from "../src/Flexibility.sol";
 import {FlexibilityPosition} from "../src/FlexibilityPosition.sol";
 import {FlexibilityToken} from "../src/FlexibilityToken.sol";
-import {MeterReader} from "../src/MeterReader.sol";
+import {LedgerReader} from "../src/LedgerReader.sol";
 import {LedgerBytes, TrustingLedger} from "./TrustingLedger.sol";
 import {VM} from "./Vm.sol";
 
@@ -48,7 +48,7 @@ contract FlexibilityHandler {
     constructor() {
         VM.warp(1_700_000_000);
         TrustingLedger ledger = new TrustingLedger();
-        FLEXIBILITY = new Flexibility(new MeterReader(ledger), ledger, address(this));
+        FLEXIBILITY = new Flexibility(new LedgerReader(ledger), ledger, address(this));
         TOKEN = FLEXIBILITY.TOKEN();
         POSITIONS = FLEXIBILITY.POSITIONS();
         for (uint256 i = 0; i < 3; i++) {
@@ -147,7 +147,7 @@ contract FlexibilityHandler {
         meter = meter % 3;
         Flexibility.Terms memory terms = FLEXIBILITY.requestOf(position.requestId).terms;
         uint256 startMs = terms.startMs + (index % (INTERVALS + 1)) * INTERVAL_MS;
-        Flexibility.IntervalProof[] memory proofs = new Flexibility.IntervalProof[](isTwice ? 2 : 1);
+        LedgerReader.IntervalProof[] memory proofs = new LedgerReader.IntervalProof[](isTwice ? 2 : 1);
         for (uint256 i = 0; i < proofs.length; i++) {
             proofs[i].message = LedgerBytes.interval(meterId(meter), startMs, startMs + INTERVAL_MS, readings, sum);
         }

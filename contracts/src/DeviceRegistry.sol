@@ -8,7 +8,7 @@ import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {P256} from "@openzeppelin/contracts/utils/cryptography/P256.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
-import {MeterReader} from "./MeterReader.sol";
+import {LedgerReader} from "./LedgerReader.sol";
 import {StateProof} from "./interfaces/IBridge.sol";
 import {IOutbox} from "./interfaces/IOutbox.sol";
 import {LedgerConfiguration, LedgerConfigurations} from "./lib/LedgerConfigurations.sol";
@@ -194,7 +194,7 @@ contract DeviceRegistry is AccessControlDefaultAdminRules, EIP712 {
     uint256 public constant MAX_METER_ID_BYTES = 96;
     uint256 public constant MAX_SCHEMA_ID_BYTES = 64;
 
-    MeterReader public immutable READER;
+    LedgerReader public immutable READER;
     IOutbox public immutable OUTBOX;
 
     /// Numbers of the last ones; the first is 1.
@@ -210,7 +210,7 @@ contract DeviceRegistry is AccessControlDefaultAdminRules, EIP712 {
     mapping(bytes32 deviceId => Device) private _devices;
     mapping(bytes32 deviceId => mapping(uint256 version => Configuration)) private _configurations;
 
-    constructor(MeterReader reader, IOutbox outbox, address owner_)
+    constructor(LedgerReader reader, IOutbox outbox, address owner_)
         AccessControlDefaultAdminRules(ADMIN_DELAY, owner_)
         EIP712("EnergyLedgerDeviceRegistry", "1")
     {
@@ -388,7 +388,7 @@ contract DeviceRegistry is AccessControlDefaultAdminRules, EIP712 {
     ) external {
         bytes32 deviceId = deviceIdOf(meterId);
         Configuration storage configuration = _pending(deviceId, version);
-        (LedgerConfiguration memory read,) = READER.configuration(meterId, version, record, proof);
+        (LedgerConfiguration memory read,) = READER.readConfiguration(meterId, version, record, proof);
         if (
             read.plaintextHash != configuration.configHash || read.schemaIdHash != configuration.schemaIdHash
                 || read.schemaVersion != configuration.schemaVersion
@@ -400,7 +400,7 @@ contract DeviceRegistry is AccessControlDefaultAdminRules, EIP712 {
 
     /// Keeps what the ledger's certificate of this device says; by anybody, with a later block than before.
     function mirror(string calldata meterId, bytes calldata record, StateProof calldata proof) external {
-        (LedgerMeter memory meter, uint64 timeMs) = READER.meter(meterId, record, proof);
+        (LedgerMeter memory meter, uint64 timeMs) = READER.readMeter(meterId, record, proof);
         bytes32 deviceId = deviceIdOf(meterId);
         uint64 before = mirrorOf[deviceId].timeMs;
         if (timeMs <= before) revert MirrorNotNewer(timeMs, before);

@@ -7,13 +7,12 @@ import {
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {FlexibilityPosition} from "./FlexibilityPosition.sol";
 import {FlexibilityToken} from "./FlexibilityToken.sol";
-import {MeterReader} from "./MeterReader.sol";
-import {MessageProof, StateProof} from "./interfaces/IBridge.sol";
+import {LedgerReader} from "./LedgerReader.sol";
+import {StateProof} from "./interfaces/IBridge.sol";
 import {IOutbox} from "./interfaces/IOutbox.sol";
 import {LedgerMeter, LedgerMeters} from "./lib/LedgerMeters.sol";
 import {PullPayments} from "./lib/PullPayments.sol";
 import {Rfc6962} from "./lib/Rfc6962.sol";
-import {SealedInterval, SealedIntervals} from "./lib/SealedIntervals.sol";
 
 /// Demand response by contract (seed 003, HL-UC01): a DSO or an aggregator asks for flexibility in coming intervals and escrows the incentive;
 /// prosumers accept with a bond; what they delivered is what their meters' sealed intervals prove against a baseline that was committed before. An
@@ -22,8 +21,6 @@ import {SealedInterval, SealedIntervals} from "./lib/SealedIntervals.sol";
 /// Each accepted contract is an ERC-721 token (FlexibilityPosition): who holds it is paid and gets the bond back. Incentive and bond are
 /// FlexibilityToken, each unit backed by a wei here. Energy in mWh, times of the ledger in Unix ms, times of Ethereum in seconds.
 contract Flexibility is AccessControlDefaultAdminRules, PullPayments {
-    using SealedIntervals for SealedInterval;
-
     enum Quantity {
         ELECTRICITY,
         EV
@@ -101,14 +98,6 @@ contract Flexibility is AccessControlDefaultAdminRules, PullPayments {
         bytes32 baselineSalt;
         uint32 baselineIndex;
         bytes32[] baselinePath;
-    }
-
-    /// A MsgSealInterval as signed; salt and sumMwh open a sum that is committed.
-    struct IntervalProof {
-        bytes message;
-        MessageProof proof;
-        bytes32 salt;
-        int64 sumMwh;
     }
 
     event Requested(uint256 indexed requestId, address indexed requester, Terms terms, uint256 escrow);
@@ -197,7 +186,7 @@ contract Flexibility is AccessControlDefaultAdminRules, PullPayments {
     uint256 private constant MWH_PER_KWH = 1e6;
     uint256 private constant BPS = 10_000;
 
-    MeterReader public immutable READER;
+    LedgerReader public immutable READER;
     IOutbox public immutable OUTBOX;
     FlexibilityToken public immutable TOKEN;
     FlexibilityPosition public immutable POSITIONS;
@@ -213,7 +202,7 @@ contract Flexibility is AccessControlDefaultAdminRules, PullPayments {
     mapping(uint256 positionId => Position) private _positions;
     mapping(bytes32 meterKey => uint256[]) private _openPositions;
 
-    constructor(MeterReader reader, IOutbox outbox, address owner_)
+    constructor(LedgerReader reader, IOutbox outbox, address owner_)
         AccessControlDefaultAdminRules(ADMIN_DELAY, owner_)
     {
         READER = reader;
@@ -337,7 +326,7 @@ contract Flexibility is AccessControlDefaultAdminRules, PullPayments {
 
     /// Proves intervals of a contract, at most MAX_PROOFS_PER_CALL, by anybody, and pays what they have delivered; with the last one the contract
     /// is closed. baselines: as accepted.
-    function settle(uint256 positionId, int64[] calldata baselines, IntervalProof[] calldata proofs) external {
+    function settle(uint256 positionId, int64[] calldata baselines, LedgerReader.IntervalProof[] calldata proofs) external {
         Position storage position = _positions[positionId];
         Request storage asked = _requests[_positionOf(positionId).requestId];
         if (asked.isCancelled) revert RequestIsCancelled(position.requestId);
@@ -402,33 +391,37 @@ contract Flexibility is AccessControlDefaultAdminRules, PullPayments {
         Position storage position,
         Terms storage terms,
         int64[] calldata baselines,
-        IntervalProof calldata shown
+        LedgerReader.IntervalProof calldata shown
     ) private returns (uint256 delivered) {
-        SealedInterval memory sealed_ = READER.interval(shown.message, shown.proof, shown.salt, shown.sumMwh);
-        if (keccak256(bytes(sealed_.meterId)) != position.meterKey) revert MeterWrong();
-        uint256 index = _indexOf(terms, sealed_);
-        if (sealed_.readingCount < terms.minReadingCount) {
-            revert ReadingsTooFew(sealed_.readingCount, terms.minReadingCount);
+        LedgerReader.IntervalEnergy memory interval = READER.readInterval(shown);
+        if (interval.meterIdHash != position.meterKey) revert MeterWrong();
+        uint256 index = _indexOf(terms, interval);
+        if (interval.readingCount < terms.minReadingCount) {
+            revert ReadingsTooFew(interval.readingCount, terms.minReadingCount);
         }
-        bytes32 key = sealed_.keyOf();
+        bytes32 key = interval.key;
         if (usedBy[key] != 0) revert IntervalUsed(key);
         usedBy[key] = positionId;
 
-        int256 usage = position.isExport ? -int256(sealed_.sumMwh) : int256(sealed_.sumMwh);
+        int256 usage = position.isExport ? -int256(interval.sumMwh) : int256(interval.sumMwh);
         int256 baseline = baselines[index];
         int256 change = terms.isIncrease ? usage - baseline : baseline - usage;
         // clamp(change, 0, what was promised).
         // forge-lint: disable-next-line(unsafe-typecast)
         if (change > 0) delivered = Math.min(uint256(change), position.energyMwh);
-        emit Delivered(positionId, sealed_.startMs, baseline, usage, delivered);
+        emit Delivered(positionId, interval.startMs, baseline, usage, delivered);
     }
 
-    function _indexOf(Terms storage terms, SealedInterval memory sealed_) private view returns (uint256 index) {
-        uint256 start = sealed_.startMs;
+    function _indexOf(Terms storage terms, LedgerReader.IntervalEnergy memory interval)
+        private
+        view
+        returns (uint256 index)
+    {
+        uint256 start = interval.startMs;
         bool isIn = start >= terms.startMs && (start - terms.startMs) % terms.intervalMs == 0
-            && sealed_.endMs == start + terms.intervalMs;
+            && interval.endMs == start + terms.intervalMs;
         if (isIn) index = (start - terms.startMs) / terms.intervalMs;
-        if (!isIn || index >= terms.intervalCount) revert IntervalNotInEvent(start, sealed_.endMs);
+        if (!isIn || index >= terms.intervalCount) revert IntervalNotInEvent(start, interval.endMs);
     }
 
     function _pay(uint256 positionId, Position storage position, Request storage asked, uint256 amount) private {
@@ -547,7 +540,7 @@ contract Flexibility is AccessControlDefaultAdminRules, PullPayments {
     {
         uint64 timeMs;
         (meter, timeMs) =
-            READER.meterOf(msg.sender, made.keyX, made.keyY, made.meterId, made.meterRecord, made.meterProof);
+            READER.readMeterOf(msg.sender, made.keyX, made.keyY, made.meterId, made.meterRecord, made.meterProof);
         if (timeMs / 1000 + MAX_METER_PROOF_AGE < block.timestamp) revert MeterProofTooOld(timeMs);
         bool isOver = meter.validUntilMs != 0 && meter.validUntilMs < _endOf(terms);
         if (meter.isRevoked || isOver || meter.validFromMs > terms.startMs) revert MeterNotValid();

@@ -3,12 +3,18 @@ pragma solidity 0.8.37;
 
 import {IBridge, MessageProof, StateProof} from "./interfaces/IBridge.sol";
 import {EnergyOutputs} from "./lib/EnergyOutputs.sol";
+import {LedgerAccounts} from "./lib/LedgerAccounts.sol";
+import {LedgerConfiguration, LedgerConfigurations} from "./lib/LedgerConfigurations.sol";
+import {LedgerMeter, LedgerMeters} from "./lib/LedgerMeters.sol";
 import {LedgerTx} from "./lib/LedgerTx.sol";
 import {SealedInterval, SealedIntervals} from "./lib/SealedIntervals.sol";
 
-/// Proves the ledger's bytes by the bridge and reads them, for contracts that have no room for it (EIP-170). It keeps nothing and owns nothing.
+/// Proves the ledger's bytes by the bridge and reads them, for contracts that have no room for it (EIP-170). It keeps nothing, owns nothing, and nobody has
+/// a role. Times in Unix ms.
 contract LedgerReader {
     using SealedIntervals for SealedInterval;
+
+    error MeterNotOwned(bytes20 owner, bytes20 account);
 
     /// An unspent output of electricity that one account alone can spend.
     struct EnergyOutput {
@@ -18,7 +24,7 @@ contract LedgerReader {
         bytes20 account;
         /// First signer of the transaction that made it.
         bytes20 signer;
-        /// The record was so at this time, Unix ms.
+        /// The record was so at this time.
         uint64 timeMs;
     }
 
@@ -47,6 +53,7 @@ contract LedgerReader {
         int64 sumMwh;
         /// SealedIntervals.keyOf.
         bytes32 key;
+        uint32 readingCount;
     }
 
     IBridge public immutable BRIDGE;
@@ -72,7 +79,43 @@ contract LedgerReader {
             startMs: interval.startMs,
             endMs: interval.endMs,
             sumMwh: interval.sumMwh,
-            key: interval.keyOf()
+            key: interval.keyOf(),
+            readingCount: interval.readingCount
         });
+    }
+
+    /// The certificate that the ledger had under `meter/<meter id>`, and the time of the block that proves it.
+    function readMeter(string calldata meterId, bytes calldata record, StateProof calldata proof)
+        public
+        view
+        returns (LedgerMeter memory meter, uint64 timeMs)
+    {
+        (, timeMs) = BRIDGE.verifyState(LedgerMeters.stateKey(meterId), record, proof);
+        meter = LedgerMeters.decode(record);
+    }
+
+    /// The same of a meter that belongs to `sender`'s account on the ledger: (keyX, keyY) is the public key of both.
+    function readMeterOf(
+        address sender,
+        uint256 keyX,
+        uint256 keyY,
+        string calldata meterId,
+        bytes calldata record,
+        StateProof calldata proof
+    ) external view returns (LedgerMeter memory meter, uint64 timeMs) {
+        (meter, timeMs) = readMeter(meterId, record, proof);
+        bytes20 account = LedgerAccounts.accountOf(sender, keyX, keyY);
+        if (meter.owner != account) revert MeterNotOwned(meter.owner, account);
+    }
+
+    /// The configuration of this version that the ledger had for the meter's device, and the time of the block that proves it.
+    function readConfiguration(
+        string calldata meterId,
+        uint32 version,
+        bytes calldata record,
+        StateProof calldata proof
+    ) external view returns (LedgerConfiguration memory configuration, uint64 timeMs) {
+        (, timeMs) = BRIDGE.verifyState(LedgerConfigurations.stateKey(meterId, version), record, proof);
+        configuration = LedgerConfigurations.decode(record);
     }
 }

@@ -6,7 +6,7 @@ const SEE_EVENT = "`energy-ledger flexibility event REQUEST` shows the request's
 const ASK_REQUESTER = "ask the requester for the meter's baseline of this request, and give the file as it is";
 const BASELINES = "make the baselines anew with `energy-ledger flexibility baseline make`";
 
-/** Errors of Flexibility, of its tokens and contracts, and of what MeterReader says of a meter. */
+/** Errors of Flexibility, of its tokens and contracts, and of what LedgerReader says of a meter. */
 export const FLEXIBILITY_WORDS: Readonly<Record<string, RevertWords>> = {
   // Who may
   NotRequesterRole: {

@@ -1,6 +1,6 @@
 import type { RevertWords } from "../revertWords.ts";
 
-/** DeviceRegistry, and what MeterReader says of the ledger's records. */
+/** DeviceRegistry, and what LedgerReader says of the ledger's records. */
 export const REGISTRY_REVERT_WORDS: Readonly<Record<string, RevertWords>> = {
   NotIssuer: {
     reason: "this account is no issuer of certificates, or it was revoked, or one above it",

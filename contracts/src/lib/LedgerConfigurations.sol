@@ -43,13 +43,10 @@ library LedgerConfigurations {
     /// Fields in ascending order, each once at most; what is left out is zero or empty.
     function decode(bytes calldata record) internal pure returns (LedgerConfiguration memory read) {
         uint256 offset = 0;
-        uint256 previous = 0;
+        uint256 tag = 0;
         uint256 seen = 0;
         while (offset < record.length) {
-            uint256 tag;
-            (tag, offset) = Protobuf.readTag(record, offset);
-            if (tag <= previous) revert Protobuf.ProtobufFieldUnexpected(tag);
-            previous = tag;
+            (tag, offset) = Protobuf.readTagAfter(tag, record, offset);
             uint256 field = tag >> 3;
             // forge-lint: disable-next-line(incorrect-shift)
             seen |= 1 << field;
@@ -64,13 +61,19 @@ library LedgerConfigurations {
         returns (uint256 next)
     {
         if (tag & 7 == Protobuf.VARINT) {
-            uint64 number;
-            (number, next) = Protobuf.readVarint(record, offset);
-            if (tag == 13 << 3) read.acknowledgedMs = number;
-            else if (tag == 5 << 3) read.schemaVersion = small(number, offset);
-            else if (tag == 11 << 3) read.code = small(number, offset);
+            if (tag == 13 << 3) {
+                (read.acknowledgedMs, next) = Protobuf.readVarint(record, offset);
+            } else if (tag == 5 << 3) {
+                (read.schemaVersion, next) = Protobuf.readVarint32(record, offset);
+            } else if (tag == 11 << 3) {
+                (read.code, next) = Protobuf.readVarint32(record, offset);
+            }
             // Bytes of the payload, when it was set and when the device applied it.
-            else if (tag != 2 << 3 && tag != 9 << 3 && tag != 12 << 3) revert Protobuf.ProtobufFieldUnexpected(tag);
+            else if (tag == 2 << 3 || tag == 9 << 3 || tag == 12 << 3) {
+                next = Protobuf.skip(record, offset, tag);
+            } else {
+                revert Protobuf.ProtobufFieldUnexpected(tag);
+            }
             return next;
         }
         if (tag == (3 << 3) | 2) {
@@ -90,11 +93,5 @@ library LedgerConfigurations {
         else if (tag != (1 << 3) | 2 && tag != (7 << 3) | 2 && tag != (8 << 3) | 2) {
             revert Protobuf.ProtobufFieldUnexpected(tag);
         }
-    }
-
-    function small(uint64 number, uint256 offset) private pure returns (uint32) {
-        if (number > type(uint32).max) revert Protobuf.ProtobufMalformed(offset);
-        // forge-lint: disable-next-line(unsafe-typecast)
-        return uint32(number);
     }
 }

@@ -46,13 +46,10 @@ library LedgerMeters {
     /// Fields in ascending order, each once at most; what is left out is zero or empty.
     function decode(bytes calldata record) internal pure returns (LedgerMeter memory meter) {
         uint256 offset = 0;
-        uint256 previous = 0;
+        uint256 tag = 0;
         uint256 seen = 0;
         while (offset < record.length) {
-            uint256 tag;
-            (tag, offset) = Protobuf.readTag(record, offset);
-            if (tag <= previous) revert Protobuf.ProtobufFieldUnexpected(tag);
-            previous = tag;
+            (tag, offset) = Protobuf.readTagAfter(tag, record, offset);
             uint256 field = tag >> 3;
             // forge-lint: disable-next-line(incorrect-shift)
             seen |= 1 << field;

@@ -11,18 +11,23 @@ library Protobuf {
     uint256 internal constant VARINT = 0;
     uint256 internal constant BYTES = 2;
 
-    /// (field number << 3) | wire type; below 16 fields it is one byte.
-    function tag(uint256 field, uint256 wireType) internal pure returns (uint256) {
-        return (field << 3) | wireType;
-    }
-
-    /// The tag at `offset`, and where its value begins.
+    /// The tag at `offset`, (field number << 3) | wire type, one byte below 16 fields; and where its value begins.
     function readTag(bytes calldata data, uint256 offset) internal pure returns (uint256 value, uint256 next) {
         if (offset >= data.length) revert ProtobufMalformed(offset);
         value = uint8(data[offset]);
         // Fields 1 to 15: no message of the ledger has more.
         if (value < 8 || value > 0x7f) revert ProtobufMalformed(offset);
         next = offset + 1;
+    }
+
+    /// The same of a message whose fields come in ascending order, each once at most: `previous` is the tag before, 0 at the beginning.
+    function readTagAfter(uint256 previous, bytes calldata data, uint256 offset)
+        internal
+        pure
+        returns (uint256 value, uint256 next)
+    {
+        (value, next) = readTag(data, offset);
+        if (value <= previous) revert ProtobufFieldUnexpected(value);
     }
 
     /// An unsigned number of at most 64 bits.
@@ -41,6 +46,15 @@ library Protobuf {
             }
         }
         revert ProtobufMalformed(offset);
+    }
+
+    /// An unsigned number of at most 32 bits.
+    function readVarint32(bytes calldata data, uint256 offset) internal pure returns (uint32 value, uint256 next) {
+        uint64 number;
+        (number, next) = readVarint(data, offset);
+        if (number > type(uint32).max) revert ProtobufMalformed(offset);
+        // forge-lint: disable-next-line(unsafe-typecast)
+        value = uint32(number);
     }
 
     /// sint64: 0, -1, 1, -2 … are on the wire as 0, 1, 2, 3 …

@@ -23,13 +23,10 @@ library SealedArchives {
     {
         cid = message[0:0];
         uint256 offset = 0;
-        uint256 previous = 0;
+        uint256 tag = 0;
         uint256 seen = 0;
         while (offset < message.length) {
-            uint256 tag;
-            (tag, offset) = Protobuf.readTag(message, offset);
-            if (tag <= previous) revert Protobuf.ProtobufFieldUnexpected(tag);
-            previous = tag;
+            (tag, offset) = Protobuf.readTagAfter(tag, message, offset);
             if (tag == SIGNER) {
                 bytes calldata text;
                 (text, offset) = Protobuf.readBytes(message, offset);

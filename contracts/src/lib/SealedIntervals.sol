@@ -43,13 +43,10 @@ library SealedIntervals {
     /// The message's own bytes. Fields in ascending order, each once at most; a number that is left out is zero.
     function decode(bytes calldata message) internal pure returns (SealedInterval memory sealed_) {
         uint256 offset = 0;
-        uint256 previous = 0;
+        uint256 tag = 0;
         uint256 seen = 0;
         while (offset < message.length) {
-            uint256 tag;
-            (tag, offset) = Protobuf.readTag(message, offset);
-            if (tag <= previous) revert Protobuf.ProtobufFieldUnexpected(tag);
-            previous = tag;
+            (tag, offset) = Protobuf.readTagAfter(tag, message, offset);
             uint256 field = tag >> 3;
             // forge-lint: disable-next-line(incorrect-shift)
             seen |= 1 << field;
@@ -82,10 +79,7 @@ library SealedIntervals {
         } else if (tag == 4 << 3) {
             (sealed_.endMs, next) = Protobuf.readVarint(message, offset);
         } else if (tag == 5 << 3) {
-            (number, next) = Protobuf.readVarint(message, offset);
-            if (number > type(uint32).max) revert Protobuf.ProtobufMalformed(offset);
-            // forge-lint: disable-next-line(unsafe-typecast)
-            sealed_.readingCount = uint32(number);
+            (sealed_.readingCount, next) = Protobuf.readVarint32(message, offset);
         } else if (tag == (6 << 3) | 2) {
             (sealed_.fingerprint, next) = Protobuf.readWord(message, offset);
         } else if (tag == (7 << 3) | 2) {
