@@ -1,0 +1,33 @@
+import type { EthereumGroup } from "../group.ts";
+import {
+  acceptAdministrator,
+  acknowledge,
+  acknowledgeByLedger,
+  mirror,
+  proposeAdministrator,
+  setConfiguration,
+} from "./administratorActions.ts";
+import {
+  appointChecker,
+  appointIssuer,
+  dismissChecker,
+  issueAdministrator,
+  issueDevice,
+  revokeCertificate,
+  revokeIssuer,
+} from "./issuerActions.ts";
+import { certificate, device, issuers, pending } from "./registryQueries.ts";
+import { registryHomeCommands } from "./registrySigning.ts";
+
+export const registryGroup: EthereumGroup = {
+  name: "registry",
+  about: "Devices on Ethereum: certificates, who administers them, their configurations and what they answered",
+  actions: [
+    ...[appointIssuer, revokeIssuer, appointChecker, dismissChecker],
+    ...[issueAdministrator, issueDevice, revokeCertificate],
+    ...[proposeAdministrator, acceptAdministrator, setConfiguration],
+    ...[acknowledge, acknowledgeByLedger, mirror],
+  ],
+  queries: [device, certificate, issuers, pending],
+  homeCommands: registryHomeCommands,
+};
