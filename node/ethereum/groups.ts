@@ -5,4 +5,5 @@ export const ETHEREUM_GROUPS: Readonly<Record<string, () => Promise<EthereumGrou
   channel: async () => (await import("./channel/channelGroup.ts")).channelGroup,
   market: async () => (await import("./market/marketGroup.ts")).marketGroup,
   data: async () => (await import("./data/dataGroup.ts")).dataGroup,
+  registry: async () => (await import("./registry/registryGroup.ts")).registryGroup,
 };
