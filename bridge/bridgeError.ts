@@ -18,6 +18,7 @@ export type BridgeErrorDetails =
   | { readonly code: "BRIDGE_SIGNATURE_LOG_DAMAGED"; readonly path: string; readonly line: number }
   | { readonly code: "BRIDGE_SIGNATURE_LOG_FAILED"; readonly name: string }
   | { readonly code: "BRIDGE_SIGNED_OTHER"; readonly name: string; readonly signed: string; readonly digest: string }
+  | { readonly code: "BRIDGE_STATE_ABSENT"; readonly height: number }
   | { readonly code: "BRIDGE_STATE_PROOF"; readonly reason: string };
 
 /** Codes: bridge/README.md. */

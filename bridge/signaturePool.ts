@@ -1,21 +1,21 @@
 import { signerOf } from "./signatures.ts";
 import type { SignatureClaim } from "./signatureWire.ts";
 import { type BridgeStep, stepName } from "./steps.ts";
-import { type Anchor, anchorDigest, type BridgeDomain } from "./typedData.ts";
+import { anchorDigest, type BridgeDomain, rotationDigest } from "./typedData.ts";
 
-/** Two different anchors of one number by one second key. */
-export interface AnchorEquivocation {
+/** Two different anchors, or two different rotations, of one number by one second key. */
+export interface Equivocation {
   /** 0x and hex. */
   readonly signer: string;
-  readonly first: { readonly anchor: Anchor; readonly signature: Uint8Array };
-  readonly second: { readonly anchor: Anchor; readonly signature: Uint8Array };
+  readonly first: SignatureClaim;
+  readonly second: SignatureClaim;
 }
 
 export interface SignaturePoolOptions {
   readonly domain: BridgeDomain;
   /** Whether the address, 0x and hex, is or was a validator's second key: others' signatures are rubbish. */
   readonly isSigner: (address: string) => boolean;
-  readonly onEquivocation: (evidence: AnchorEquivocation) => void;
+  readonly onEquivocation: (evidence: Equivocation) => void;
 }
 
 /** `known` and `refused` are not sent on; `refused` is an offence of whoever sent it. */
@@ -31,7 +31,7 @@ interface Held {
 
 /**
  * Signatures of the steps that the contract does not have yet, in memory: validators send theirs again until it has them. Of one validator and name it
- * keeps the first two that differ: for anchors that is evidence.
+ * keeps the first two that differ: they are evidence.
  */
 export class SignaturePool {
   readonly #options: SignaturePoolOptions;
@@ -47,11 +47,12 @@ export class SignaturePool {
   }
 
   add(claim: SignatureClaim): PoolVerdict {
+    const { domain } = this.#options;
     const isAnchor = claim.kind === "anchor";
-    const number = isAnchor ? claim.anchor.seq : claim.nonce;
+    const number = isAnchor ? claim.anchor.seq : claim.rotation.nonce;
     const oldest = isAnchor ? this.#oldestSeq : this.#oldestNonce;
     if (number < oldest || number > oldest + MAX_AHEAD) return "outside";
-    const digest = isAnchor ? anchorDigest(this.#options.domain, claim.anchor) : claim.digest;
+    const digest = isAnchor ? anchorDigest(domain, claim.anchor) : rotationDigest(domain, claim.rotation);
     const name = `${claim.kind} ${number}`;
     const signer = signerOf(digest, claim.signature);
     if (signer === undefined || !this.#options.isSigner(signer)) return "refused";
@@ -61,8 +62,7 @@ export class SignaturePool {
     if (before.length > 1 || before.some((held) => held.digest === digest)) return "known";
     ofStep.set(signer, [...before, { claim, digest }]);
     const [first] = before;
-    if (isAnchor && first?.claim.kind === "anchor")
-      this.#options.onEquivocation({ signer, first: first.claim, second: claim });
+    if (first !== undefined) this.#options.onEquivocation({ signer, first: first.claim, second: claim });
     return "new";
   }
 
@@ -75,10 +75,13 @@ export class SignaturePool {
     );
   }
 
-  /** The contract has everything below for good. */
+  /**
+   * The contract has everything below for good. When an Ethereum node has said so and it was not true, or a reorganisation was deeper than the margin, the numbers go back
+   * again: what was forgotten is sent again by those who signed it.
+   */
   forget({ seq, nonce }: { readonly seq: bigint; readonly nonce: bigint }): void {
-    if (seq > this.#oldestSeq) this.#oldestSeq = seq;
-    if (nonce > this.#oldestNonce) this.#oldestNonce = nonce;
+    this.#oldestSeq = seq;
+    this.#oldestNonce = nonce;
     for (const name of this.#held.keys()) {
       const [kind, number] = name.split(" ");
       if (BigInt(number ?? 0) < (kind === "anchor" ? this.#oldestSeq : this.#oldestNonce)) this.#held.delete(name);

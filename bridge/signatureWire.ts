@@ -4,20 +4,26 @@ import { BridgeSignatureSchema } from "#storage/proto/gen/edream/ledger/v1/bridg
 import { decodeStrict } from "#storage/proto/strictDecode.ts";
 import { HASH_BYTES } from "#storage/types/wire.ts";
 import { COMPACT_SIGNATURE_BYTES } from "./signatures.ts";
-import { type BridgeStep, stepDigest } from "./steps.ts";
-import type { Anchor, BridgeDomain } from "./typedData.ts";
+import type { BridgeStep } from "./steps.ts";
+import { type Anchor, type Rotation, rotationOf } from "./typedData.ts";
 
-/** One signature as nodes tell it each other: an anchor with all its fields, because two of one number are evidence. */
+/**
+ * One signature as nodes tell it each other: with all that was signed, because two of one number are evidence, and because a digest alone would not say what it is of:
+ * somebody could pass a validator's signature of one step for one of another, in whose place the true one would then be missing.
+ */
 export type SignatureClaim =
   | { readonly kind: "anchor"; readonly anchor: Anchor; readonly signature: Uint8Array }
-  | { readonly kind: "rotation"; readonly nonce: bigint; readonly digest: string; readonly signature: Uint8Array };
+  | { readonly kind: "rotation"; readonly rotation: Rotation; readonly signature: Uint8Array };
 
 /** Bytes of one at most. */
 export const MAX_BRIDGE_MESSAGE_BYTES = 512;
 
-export function claimOf(domain: BridgeDomain, step: BridgeStep, signature: Uint8Array): SignatureClaim {
+const POWER_BYTES = 16;
+
+export function claimOf(step: BridgeStep, signature: Uint8Array): SignatureClaim {
   if (step.kind === "anchor") return { kind: "anchor", anchor: step.anchor, signature };
-  return { kind: "rotation", nonce: step.nonce, digest: stepDigest(domain, step), signature };
+  const { nonce, effectiveHeight, next } = step;
+  return { kind: "rotation", rotation: rotationOf({ nonce, effectiveHeight, members: next.members }), signature };
 }
 
 export function encodeClaim(claim: SignatureClaim, round: number): Uint8Array {
@@ -25,7 +31,7 @@ export function encodeClaim(claim: SignatureClaim, round: number): Uint8Array {
   const signed =
     claim.kind === "anchor"
       ? { case: "anchor" as const, value: { ...anchorFields(claim.anchor), signature } }
-      : { case: "rotation" as const, value: { nonce: claim.nonce, digest: getBytes(claim.digest), signature } };
+      : { case: "rotation" as const, value: { ...rotationFields(claim.rotation), signature } };
   return toBinary(BridgeSignatureSchema, create(BridgeSignatureSchema, { signed: signed as never, round }));
 }
 
@@ -34,6 +40,12 @@ export function anchorFields(anchor: Anchor) {
   const { seq, valsetNonce, fromHeight, toHeight, time, lastHeaderHash, root } = anchor;
   const heights = { fromHeight: BigInt(fromHeight), toHeight: BigInt(toHeight), time: BigInt(time) };
   return { seq, valsetNonce, ...heights, lastHeaderHash, root };
+}
+
+/** As anchorFields. */
+export function rotationFields({ nonce, effectiveHeight, totalPower, valsetHash }: Rotation) {
+  const power = new Uint8Array(Buffer.from(totalPower.toString(16).padStart(2 * POWER_BYTES, "0"), "hex"));
+  return { nonce, effectiveHeight: BigInt(effectiveHeight), totalPower: power, valsetHash: getBytes(valsetHash) };
 }
 
 /** Undefined for what is none: too long, unknown fields, lengths or numbers that no signature has. */
@@ -45,9 +57,12 @@ export function decodeClaim(bytes: Uint8Array): { readonly claim: SignatureClaim
   if (signed.value === undefined || signed.value.signature.length !== COMPACT_SIGNATURE_BYTES) return undefined;
   const signature = new Uint8Array(signed.value.signature);
   if (signed.case === "rotation") {
-    const { nonce, digest } = signed.value;
-    if (digest.length !== HASH_BYTES) return undefined;
-    return { claim: { kind: "rotation", nonce, digest: hexlify(digest), signature }, round };
+    const { nonce, totalPower, valsetHash } = signed.value;
+    const effectiveHeight = Number(signed.value.effectiveHeight);
+    if (valsetHash.length !== HASH_BYTES || totalPower.length !== POWER_BYTES) return undefined;
+    if (!Number.isSafeInteger(effectiveHeight)) return undefined;
+    const set = { totalPower: BigInt(hexlify(totalPower)), valsetHash: hexlify(valsetHash) };
+    return { claim: { kind: "rotation", rotation: { nonce, effectiveHeight, ...set }, signature }, round };
   }
   const { seq, valsetNonce, lastHeaderHash, root } = signed.value;
   const [fromHeight, toHeight, time] = [signed.value.fromHeight, signed.value.toHeight, signed.value.time].map(Number);

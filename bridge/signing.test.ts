@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { ethereumAddress, keyOf } from "#consensus/application/testLedger.ts";
 import { SignatureLog, signingName } from "./signatureLog.ts";
-import { type AnchorEquivocation, SignaturePool } from "./signaturePool.ts";
+import { type Equivocation, SignaturePool } from "./signaturePool.ts";
 import { signDigest } from "./signatures.ts";
 import { claimOf, decodeClaim, encodeClaim, MAX_BRIDGE_MESSAGE_BYTES } from "./signatureWire.ts";
 import { type AnchorStep, type RotationStep, stepDigest } from "./steps.ts";
@@ -21,7 +21,7 @@ function anchorStep(seq: bigint, byte = 1): AnchorStep {
 
 const rotation: RotationStep = { kind: "rotation", nonce: 1n, effectiveHeight: 3, set, next: { ...set, number: 2n } };
 const claim = (step: AnchorStep | RotationStep, name = "one") =>
-  claimOf(domain, step, signDigest(keyOf(name).bytes, stepDigest(domain, step)));
+  claimOf(step, signDigest(keyOf(name).bytes, stepDigest(domain, step)));
 
 function logFile(): string {
   const folder = mkdtempSync(join(tmpdir(), "bridge-"));
@@ -76,7 +76,7 @@ test("a line that was not finished was signed by nobody and goes; any other dama
 });
 
 function pool() {
-  const evidence: AnchorEquivocation[] = [];
+  const evidence: Equivocation[] = [];
   const known = new Set(["one", "two"].map(address));
   const isSigner = (of: string) => known.has(of);
   const made = new SignaturePool(
@@ -99,6 +99,9 @@ test("a pool keeps each validator's signature of each step once, and gives those
   signatures.forget({ seq: 2n, nonce: 1n });
   expect(signatures.size).toBe(1);
   expect(signatures.add(claim(anchorStep(1n)))).toBe("outside");
+  // The contract does not have it after all.
+  signatures.forget({ seq: 1n, nonce: 1n });
+  expect(signatures.add(claim(anchorStep(1n)))).toBe("new");
 });
 
 test("what no validator signed, for another bridge, or too far ahead is not kept", () => {
@@ -107,7 +110,7 @@ test("what no validator signed, for another bridge, or too far ahead is not kept
   expect(signatures.add(strange)).toBe("refused");
   const elsewhere = { ...domain, chainId: 1n };
   const step = anchorStep(1n);
-  const foreign = claimOf(elsewhere, step, signDigest(keyOf("one").bytes, stepDigest(elsewhere, step)));
+  const foreign = claimOf(step, signDigest(keyOf("one").bytes, stepDigest(elsewhere, step)));
   expect(signatures.add(foreign)).toBe("refused");
   expect(signatures.add({ ...claim(step), signature: new Uint8Array(64).fill(0xff) })).toBe("refused");
   expect(signatures.add(claim(anchorStep(1_000_000n)))).toBe("outside");
@@ -123,6 +126,29 @@ test("two anchors of one number by one validator are evidence, once", () => {
     first: { anchor: { seq: 4n } },
     second: { anchor: { seq: 4n } },
   });
+});
+
+test("two rotations of one number by one validator are evidence, once; one of each of two numbers is none", () => {
+  const { pool: signatures, evidence } = pool();
+  const later: RotationStep = { ...rotation, nonce: 2n };
+  const elsewhere: RotationStep = { ...rotation, effectiveHeight: 4 };
+  for (const step of [rotation, later, rotation, elsewhere, elsewhere]) signatures.add(claim(step));
+  signatures.add(claim(elsewhere, "two"));
+  expect(evidence).toHaveLength(1);
+  expect(evidence[0]).toMatchObject({
+    signer: address("one"),
+    first: { kind: "rotation", rotation: { nonce: 1n, effectiveHeight: 3 } },
+    second: { kind: "rotation", rotation: { nonce: 1n, effectiveHeight: 4 } },
+  });
+});
+
+test("a signature of one step is not taken for one of another, in whose place the true one would be missing", () => {
+  const { pool: signatures } = pool();
+  const { signature } = claim(rotation);
+  for (const effectiveHeight of [7, 8, 9])
+    expect(signatures.add({ ...claim({ ...rotation, effectiveHeight }), signature })).toBe("refused");
+  expect(signatures.add({ ...claim(rotation), signature: claim(anchorStep(1n)).signature })).toBe("refused");
+  expect(signatures.add(claim(rotation))).toBe("new");
 });
 
 test("claims survive the wire; what is longer, unknown or of wrong lengths is none", () => {

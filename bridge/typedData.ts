@@ -32,6 +32,15 @@ export interface ValsetUpdate {
   readonly members: readonly ValsetMember[];
 }
 
+/** A ValsetUpdate as it is signed: the set by its hash alone. */
+export interface Rotation {
+  readonly nonce: bigint;
+  readonly effectiveHeight: number;
+  readonly totalPower: bigint;
+  /** 0x and 64 hex digits. */
+  readonly valsetHash: string;
+}
+
 export interface Freeze {
   readonly nonce: bigint;
   readonly on: boolean;
@@ -75,10 +84,19 @@ export function anchorHash(anchor: Anchor): string {
   return TypedDataEncoder.hashStruct("Anchor", { ...ANCHOR }, anchor);
 }
 
+/** @throws BridgeError as encodeValset */
+export function rotationOf({ nonce, effectiveHeight, members }: ValsetUpdate): Rotation {
+  return { nonce, effectiveHeight, totalPower: totalPower(members), valsetHash: valsetHash(members) };
+}
+
+/** As anchorDigest. */
+export function rotationDigest(domain: BridgeDomain, rotation: Rotation): string {
+  return TypedDataEncoder.hash(ethersDomain(domain), { ...VALSET_UPDATE }, rotation);
+}
+
 /** As anchorDigest. @throws BridgeError as encodeValset */
-export function valsetUpdateDigest(domain: BridgeDomain, { nonce, effectiveHeight, members }: ValsetUpdate): string {
-  const value = { nonce, effectiveHeight, totalPower: totalPower(members), valsetHash: valsetHash(members) };
-  return TypedDataEncoder.hash(ethersDomain(domain), { ...VALSET_UPDATE }, value);
+export function valsetUpdateDigest(domain: BridgeDomain, update: ValsetUpdate): string {
+  return rotationDigest(domain, rotationOf(update));
 }
 
 /** As anchorDigest. */

@@ -114,7 +114,8 @@ export function openBridgeClient(options: BridgeClientOptions): OpenBridgeClient
     },
     async send({ data, nonce, gasLimit, maxFeePerGas, tip }) {
       if (wallet === undefined) throw new Error("no key to send with");
-      const chainId = BigInt(await provider.send("eth_chainId", []));
+      // Never what the node says: a transaction for another chain could be taken there, and paid for.
+      const { chainId } = options;
       const fees = { maxFeePerGas, maxPriorityFeePerGas: tip };
       const raw = await wallet.signTransaction({
         type: 2,

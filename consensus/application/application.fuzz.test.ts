@@ -30,6 +30,7 @@ import {
   INTERVAL_MS,
   output,
   type Person,
+  rotationEquivocationMessage,
   START_MS,
   sealMessage,
   type TestLedger,
@@ -131,6 +132,7 @@ function createLedger(): { ledger: TestLedger; samples: readonly { message: Ledg
       { message: bridgeKeyMessage("dso", 3, "second key 3"), by: ["dso"] },
       { message: configureBridgeMessage({ cadenceMs: 5000n }), by: ["owner"] },
       { message: equivocationMessage("dso", "second key 1"), by: ["dso"] },
+      { message: rotationEquivocationMessage("dso", "second key 1"), by: ["dso"] },
       {
         message: ledgerMessage("MsgEthereumEvents", {
           signer: accountOf("second key 0"),

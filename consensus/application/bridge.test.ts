@@ -14,6 +14,7 @@ import {
   ethereumAddress,
   keyOf,
   type Person,
+  rotationEquivocationMessage,
   type TestLedger,
   validatorKey,
 } from "./testLedger.ts";
@@ -131,6 +132,42 @@ test("what is no equivocation is refused: one anchor twice, two numbers, two key
   const twice = [equivocationMessage("dso", "second key 1"), equivocationMessage("dso", "second key 2")];
   expect(ledger.send(twice, "dso")).toBe("TX_LIMIT_EXCEEDED");
   expect(createTestLedger().send(equivocationMessage("dso", "second key 1"), "dso")).toBe("BRIDGE_NOT_CONFIGURED");
+  expect(ledger.query("/edream/validators")?.validators).toHaveLength(4);
+});
+
+test("two rotations of one number by one key exclude its validator, which is not in the next set", () => {
+  const ledger = bridgedLedger();
+  const report = rotationEquivocationMessage("second key 0", "second key 2");
+  expect(ledger.send(report, "second key 0")).toBe("OK");
+  expect(memberAddresses(ledger)).toEqual(addressesOf(["second key 0", "second key 1", "second key 3"]));
+  expect(ledger.query("/edream/exclusions")?.entries).toMatchObject([{ reason: "bridgeEquivocation" }]);
+  expect(ledger.send(report, "second key 0")).toBe("EQUIVOCATION_INVALID");
+});
+
+test("rotations that are no equivocation are refused: one twice, two numbers, two keys, wrong lengths, a rotation and an anchor", () => {
+  const ledger = bridgedLedger();
+  type Fields = MessageValue<"MsgBridgeEquivocation">;
+  const { firstRotation, secondRotation } = rotationEquivocationMessage("dso", "second key 1").value as Fields;
+  const ofOther = (rotationEquivocationMessage("dso", "second key 2").value as Fields).secondRotation;
+  const { first, second } = equivocationMessage("dso", "second key 1").value as Fields;
+  const report = (fields: object) => {
+    const message = { signer: accountOf("dso"), firstRotation, secondRotation, ...fields };
+    return ledger.send(ledgerMessage("MsgBridgeEquivocation", message as object), "dso");
+  };
+  const wrong = [
+    { secondRotation: firstRotation },
+    { secondRotation: undefined },
+    { secondRotation: ofOther },
+    { secondRotation: { ...secondRotation, nonce: 4n } },
+    { secondRotation: { ...secondRotation, totalPower: new Uint8Array(15) } },
+    { secondRotation: { ...secondRotation, totalPower: new Uint8Array(33) } },
+    { secondRotation: { ...secondRotation, valsetHash: new Uint8Array(33) } },
+    { secondRotation: { ...secondRotation, effectiveHeight: 6n } },
+    { secondRotation: undefined, second },
+    { firstRotation: undefined, first },
+    { first, second },
+  ];
+  for (const fields of wrong) expect(report(fields)).toBe("EQUIVOCATION_INVALID");
   expect(ledger.query("/edream/validators")?.validators).toHaveLength(4);
 });
 

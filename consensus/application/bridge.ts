@@ -2,8 +2,9 @@ import type {
   MsgBridgeEquivocation,
   MsgConfigureBridge,
   SignedAnchor,
+  SignedRotation,
 } from "#storage/proto/gen/edream/ledger/v1/tx_pb.ts";
-import { anchorSigningDigest } from "#storage/types/bridgeSigning.ts";
+import { type AnchorDomain, anchorSigningDigest, rotationSigningDigest } from "#storage/types/bridgeSigning.ts";
 import { ETHEREUM_ADDRESS_BYTES, ethereumAddressOf, recoverKey } from "#storage/types/ethereum.ts";
 import { latestSetNumber } from "./bridgeSets.ts";
 import type { Failure } from "./codes.ts";
@@ -61,9 +62,10 @@ export function configureBridge(context: MessageContext, message: MsgConfigureBr
 const MAX_EQUIVOCATIONS = 1;
 
 /**
- * Two different anchors of one sequence number, signed by one second key: the validator whose key it is, or was, is excluded as after any other
- * evidence. Checks in this order: whoever brings it may (ROLE_FORBIDDEN); there is a bridge (BRIDGE_NOT_CONFIGURED); the anchors differ and have
- * one number, both signatures are the same key's and that key is a validator's that is not excluded yet (EQUIVOCATION_INVALID).
+ * Two different anchors, or two different rotations, of one number, signed by one second key: the validator whose key it is, or was, is excluded as
+ * after any other evidence. Checks in this order: whoever brings it may (ROLE_FORBIDDEN); there is a bridge (BRIDGE_NOT_CONFIGURED); they are two
+ * anchors or two rotations, differ and have one number, both signatures are the same key's and that key is a validator's that is not excluded yet
+ * (EQUIVOCATION_INVALID).
  */
 export function reportEquivocation(context: MessageContext, message: MsgBridgeEquivocation): Failure | undefined {
   const { state } = context;
@@ -72,17 +74,15 @@ export function reportEquivocation(context: MessageContext, message: MsgBridgeEq
   const bridge = state.get("bridge", SINGLE);
   if (bridge === undefined) return fail("BRIDGE_NOT_CONFIGURED", "there is no bridge");
   const invalid = (reason: string) => fail("EQUIVOCATION_INVALID", reason);
-  const { first, second } = message;
-  if (first === undefined || second === undefined) return invalid("not two anchors");
-  if (first.seq !== second.seq) return invalid("of two sequence numbers");
-  if (!hasHashes(first) || !hasHashes(second)) return invalid("a hash of another length");
+  const domain = { chainId: bridge.chainId, contract: bridge.bridge, ledgerId: bridge.ledgerId };
+  const said = twoStatements(message);
+  if (typeof said === "string") return invalid(said);
   const reports = context.tx.messages.filter(({ name }) => name === "MsgBridgeEquivocation").length;
   if (reports > MAX_EQUIVOCATIONS) return fail("TX_LIMIT_EXCEEDED", `${reports} reports in one transaction`);
-  const domain = { chainId: bridge.chainId, contract: bridge.bridge, ledgerId: bridge.ledgerId };
-  const [one, other] = [first, second].map((anchor) => anchorSigningDigest(domain, anchor));
-  if (one === undefined || other === undefined || Buffer.compare(one, other) === 0) return invalid("the same anchor");
-  const key = recoverKey(one, first.signature);
-  const otherKey = recoverKey(other, second.signature);
+  const [one, other] = said.map(({ digest }) => digest(domain));
+  if (one === undefined || other === undefined || Buffer.compare(one, other) === 0) return invalid("the same twice");
+  const key = recoverKey(one, said[0].signature);
+  const otherKey = recoverKey(other, said[1].signature);
   if (key === undefined || otherKey === undefined || Buffer.compare(key, otherKey) !== 0)
     return invalid("not signed by one key");
   const owner = state.get("bridgeAddress", addressHex(ethereumAddressOf(key)));
@@ -94,6 +94,39 @@ export function reportEquivocation(context: MessageContext, message: MsgBridgeEq
   return undefined;
 }
 
-function hasHashes({ lastHeaderHash, root }: SignedAnchor): boolean {
+/** What somebody has signed. */
+interface Statement {
+  readonly digest: (domain: AnchorDomain) => Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+/** Of one kind and number, or why they are not. */
+function twoStatements(message: MsgBridgeEquivocation): readonly [Statement, Statement] | string {
+  const { first, second, firstRotation, secondRotation } = message;
+  if (first !== undefined && second !== undefined && firstRotation === undefined && secondRotation === undefined) {
+    if (first.seq !== second.seq) return "of two sequence numbers";
+    return isWhole(first) && isWhole(second) ? [ofAnchor(first), ofAnchor(second)] : "a hash of another length";
+  }
+  if (firstRotation === undefined || secondRotation === undefined || first !== undefined || second !== undefined)
+    return "neither two anchors nor two rotations";
+  if (firstRotation.nonce !== secondRotation.nonce) return "of two numbers";
+  return isWholeRotation(firstRotation) && isWholeRotation(secondRotation)
+    ? [ofRotation(firstRotation), ofRotation(secondRotation)]
+    : "a power or a hash of another length";
+}
+
+function ofAnchor(anchor: SignedAnchor): Statement {
+  return { digest: (domain) => anchorSigningDigest(domain, anchor), signature: anchor.signature };
+}
+
+function ofRotation(rotation: SignedRotation): Statement {
+  return { digest: (domain) => rotationSigningDigest(domain, rotation), signature: rotation.signature };
+}
+
+function isWhole({ lastHeaderHash, root }: SignedAnchor): boolean {
   return lastHeaderHash.length === 32 && root.length === 32;
+}
+
+function isWholeRotation({ totalPower, valsetHash }: SignedRotation): boolean {
+  return totalPower.length === 16 && valsetHash.length === 32;
 }

@@ -101,7 +101,10 @@ export const LEDGER_CODES = {
   BRIDGE_PROOF_INVALID: [142, "the second key or the consensus key has not signed this binding"],
   BRIDGE_CONFIGURATION_INVALID: [143, "a field of the bridge's configuration is not valid"],
   BRIDGE_NOT_CONFIGURED: [144, "the owner has not said where the bridge is"],
-  EQUIVOCATION_INVALID: [145, "not two different anchors of one number, signed by one validator's second key"],
+  EQUIVOCATION_INVALID: [
+    145,
+    "not two different anchors or rotations of one number, signed by one validator's second key",
+  ],
   ETHEREUM_EVENTS_INVALID: [146, "no events, too many, or a field of another length than it has"],
   ETHEREUM_EVENTS_AHEAD: [147, "the events are too far ahead of those that were applied"],
 } as const satisfies Record<string, readonly [number, string]>;

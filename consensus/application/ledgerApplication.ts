@@ -34,7 +34,7 @@ import type { AppPosition } from "./persistence.ts";
 import { loadState, positionWrites } from "./persistence.ts";
 import { answerQuery } from "./queries.ts";
 import { QueryIndex } from "./queryIndex.ts";
-import type { QueryVersion } from "./queryTypes.ts";
+import type { KeptState, QuerySource, QueryVersion } from "./queryTypes.ts";
 import { BlockQuotas, checkPending } from "./quotas.ts";
 import { SignatureVerdicts } from "./signatureVerdicts.ts";
 import { dryRun, simulate } from "./simulate.ts";
@@ -67,6 +67,8 @@ export interface LedgerApplication extends Application {
   dryCheckTx(tx: Uint8Array): CheckTxResponse;
   /** bech32 account that pays for the transaction's place; undefined if the bytes do not decode. */
   payerOf(tx: Uint8Array): string | undefined;
+  /** The state after this block, for as long as the caller keeps it; undefined where it is none of the latest ones. */
+  keepState(height: number): KeptState | undefined;
 }
 
 /** State versions that can still be queried and proved: a light node's header of h + 1 is always a block behind. */
@@ -244,15 +246,26 @@ class Ledger implements LedgerApplication {
   }
 
   query(request: Parameters<Application["query"]>[0]): QueryResponse {
-    const pendingSequence = (account: string) => this.#checkSite?.state.get("account", account)?.sequence;
-    return answerQuery(request, {
-      versions: this.#versions,
+    return answerQuery(request, this.#querySource(this.#versions));
+  }
+
+  keepState(height: number): KeptState | undefined {
+    const version = this.#versions.find((one) => one.height === height);
+    if (version === undefined) return undefined;
+    const prove = (path: string, data: Uint8Array) =>
+      answerQuery({ path, data, height: 0, prove: true }, this.#querySource([version]));
+    return { height, prove };
+  }
+
+  #querySource(versions: readonly QueryVersion[]): QuerySource {
+    return {
+      versions,
       ancestors: this.#ancestors,
       index: this.#index,
-      pendingSequence,
+      pendingSequence: (account) => this.#checkSite?.state.get("account", account)?.sequence,
       simulate: (txBytes) => simulate(this.#siteOrFail(), txBytes),
       quotaBytesPerBlock: () => this.#siteOrFail().params.quotaBytesPerBlock,
-    });
+    };
   }
 
   dryCheckTx(tx: Uint8Array): CheckTxResponse {

@@ -114,6 +114,25 @@ test("the last heights can still be asked and proved, older ones are gone", () =
   );
 });
 
+test("a state that somebody keeps is proved as it was, however many blocks later", () => {
+  const ledger = createTestLedger();
+  ledger.send(sealMessage(0), "device");
+  const appHash = ledger.app.info().lastBlockAppHash;
+  const kept = ledger.app.keepState(1);
+  for (let index = 1; index < 20; index++) ledger.send(sealMessage(index), "device");
+  expect(ledger.app.keepState(1)).toBeUndefined();
+  expect(ledger.app.keepState(21)).toBeUndefined();
+  const proved = kept?.prove("/edream/chain", bytes(EXPORT_METER));
+  if (kept === undefined || proved === undefined) throw new Error("the state was not kept");
+  const { key, value, proof } = proved;
+  expect(kept.height).toBe(1);
+  expect(decodeRecord("chain", value).intervalCount).toBe(1n);
+  expect(verifyStateAnswer(appHash, key, value, proof)).toEqual({ accepted: true });
+  const absent = kept.prove("/edream/state", bytes("output/none"));
+  expect(verifyStateAnswer(appHash, absent.key, undefined, absent.proof)).toEqual({ accepted: true });
+  expect(codeName(kept.prove("/edream/nothing", bytes("")))).toBe("QUERY_PATH_UNKNOWN");
+});
+
 test("the hash of one block cannot be shown as that of another, whatever number of blocks the prover claims", () => {
   const ledger = createTestLedger();
   for (let index = 0; index < 9; index++) ledger.send(sealMessage(index), "device");

@@ -14,6 +14,14 @@ export interface QueryVersion {
   readonly roots: AppRoots;
 }
 
+/** One committed state that somebody keeps, so that its records can be proved for longer than `query` does: it costs what has changed since. */
+export interface KeptState {
+  /** Of the block after which it is the state; its app hash is in the header of the next one. */
+  readonly height: number;
+  /** As a query of this height with `prove`: a record's value with its proof, or an empty value with the proof that there is none. */
+  prove(path: string, data: Uint8Array): QueryResponse;
+}
+
 export interface QuerySource {
   /** Oldest first; the last is the latest commit. */
   readonly versions: readonly QueryVersion[];

@@ -16,7 +16,12 @@ import {
 import { sha256 } from "#storage/crypto/hash.ts";
 import type { KeyType, PrivateKey } from "#storage/crypto/keys.ts";
 import { addressOf, generatePrivateKey, publicKeyOf, sign } from "#storage/crypto/keys.ts";
-import { anchorSigningDigest, bindingConsensusBytes, bindingDigest } from "#storage/types/bridgeSigning.ts";
+import {
+  anchorSigningDigest,
+  bindingConsensusBytes,
+  bindingDigest,
+  rotationSigningDigest,
+} from "#storage/types/bridgeSigning.ts";
 import { attestationBytes } from "#storage/types/configurationAttestation.ts";
 import { ethereumAddressOf, signCompact } from "#storage/types/ethereum.ts";
 import { timestampFromMs } from "#storage/types/time.ts";
@@ -355,15 +360,30 @@ export function configureBridgeMessage(fields: Partial<ConfigureFields> = {}): L
   });
 }
 
+const TEST_BRIDGE = {
+  chainId: 31337n,
+  contract: new Uint8Array(20).fill(1),
+  ledgerId: new Uint8Array(32).fill(7),
+};
+
 /** Two anchors number 7 that the key called `name` has signed for the bridge of configureBridgeMessage, in `by`'s hands. */
 export function equivocationMessage(by: Person, name: Person): LedgerMessage {
-  const domain = { chainId: 31337n, contract: new Uint8Array(20).fill(1), ledgerId: new Uint8Array(32).fill(7) };
   const [first, second] = [1, 2].map((byte) => {
     const hashes = { lastHeaderHash: new Uint8Array(32).fill(9), root: new Uint8Array(32).fill(byte) };
     const anchor = { seq: 7n, valsetNonce: 0n, fromHeight: 1n, toHeight: 2n, time: 3n, ...hashes };
-    return { ...anchor, signature: signCompact(keyOf(name).bytes, anchorSigningDigest(domain, anchor)) };
+    return { ...anchor, signature: signCompact(keyOf(name).bytes, anchorSigningDigest(TEST_BRIDGE, anchor)) };
   });
   return ledgerMessage("MsgBridgeEquivocation", { signer: accountOf(by), first, second } as object);
+}
+
+/** As equivocationMessage, of two rotations number 3. */
+export function rotationEquivocationMessage(by: Person, name: Person): LedgerMessage {
+  const [firstRotation, secondRotation] = [1, 2].map((byte) => {
+    const set = { totalPower: new Uint8Array(16).fill(byte, 15), valsetHash: new Uint8Array(32).fill(byte) };
+    const rotation = { nonce: 3n, effectiveHeight: 5n, ...set };
+    return { ...rotation, signature: signCompact(keyOf(name).bytes, rotationSigningDigest(TEST_BRIDGE, rotation)) };
+  });
+  return ledgerMessage("MsgBridgeEquivocation", { signer: accountOf(by), firstRotation, secondRotation } as object);
 }
 
 /** An output for one person, or with an m-of-n lock. */

@@ -107,6 +107,23 @@ export const STATE_QUERY = {
   },
 } as const;
 
+export const STATE_PROOF_QUERY = {
+  type: "object",
+  required: ["path"],
+  additionalProperties: false,
+  properties: {
+    path: STATE_QUERY.properties.path,
+    data: STATE_QUERY.properties.data,
+    minHeight: {
+      type: "integer",
+      minimum: 0,
+      maximum: Number.MAX_SAFE_INTEGER,
+      default: 0,
+      description: "The state after this block or a later one",
+    },
+  },
+} as const;
+
 export const EVENTS_QUERY = {
   type: "object",
   additionalProperties: false,

@@ -2,139 +2,42 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { id } from "ethers";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { encodeContractsFile } from "#bridge/evm/contractsFile.ts";
-import { ledgerIdOf } from "#bridge/ledgerId.ts";
-import { encodeValset } from "#bridge/valset.ts";
-import { Bridge, type BridgeContract } from "#contracts/abi/Bridge.ts";
-import { Outbox, type OutboxContract } from "#contracts/abi/Outbox.ts";
-import { mined, startTestEvm, type TestEvm } from "#contracts/testing.ts";
-import { generatePrivateKey, type PrivateKey, publicKeyOf } from "#storage/crypto/keys.ts";
-import { parseGenesis } from "#storage/types/genesis.ts";
+import { mined } from "#contracts/testing.ts";
+import { generatePrivateKey, publicKeyOf } from "#storage/crypto/keys.ts";
 import { accountOfKey } from "#storage/types/transactionAccounts.ts";
-import { type LedgerMessage, ledgerMessage } from "#storage/types/transactionMessages.ts";
-import { signTransaction } from "#storage/types/transactionSign.ts";
-import { OPERATOR_KEY_NAME } from "../cli/keyNames.ts";
-import { saveKey } from "../cli/keyStore.ts";
+import { ledgerMessage } from "#storage/types/transactionMessages.ts";
 import { runCli } from "../cli/program.ts";
-import { VALIDATOR_KEY_NAME } from "../configurationHome.ts";
-import type { RunningNode } from "../runningNode.ts";
-import { createTestNetwork, eventually, PASSPHRASE, type TestNetwork } from "../testNetwork.ts";
-import { bindBridgeKey } from "./bindKey.ts";
+import { eventually } from "../testNetwork.ts";
+import { startTestBridgeNetwork, type TestBridgeNetwork } from "./testBridgeNetwork.ts";
 
-/** Two validators that only together are a quorum, a full node that relays, an EVM: what goes from block to contract and back by itself. */
+interface RecordProof {
+  readonly key: string;
+  readonly value: string;
+  readonly height: number;
+  readonly proof: never;
+}
+
+interface MessageProof {
+  readonly typeUrl: string;
+  readonly message: string;
+  readonly proof: never;
+}
+
+/** Two validators that only together are a quorum. */
 const START_MS = 90_000;
-const CADENCE_MS = 2000n;
 
-let evm: TestEvm;
-let net: TestNetwork;
-let full: RunningNode;
-let bridge: BridgeContract;
-let outbox: OutboxContract;
+let world: TestBridgeNetwork;
+let { evm, net, full, bridge, outbox, owner, get, state, send } = {} as TestBridgeNetwork;
 
 beforeAll(async () => {
-  evm = await startTestEvm({ blockSeconds: 0.2, slotsInAnEpoch: 1 });
-  net = await createTestNetwork({ validators: 2, full: 1 });
-  const validators = ["validator0", "validator1"];
-  const secondKeys = new Map<string, PrivateKey>();
-  for (const name of validators) {
-    const key = generatePrivateKey("secp256k1");
-    secondKeys.set(name, key);
-    await saveKey(join(net.directory, name, "keys"), "bridge", key, PASSPHRASE);
-  }
-  const payer = Buffer.from(evm.wallets[3]?.privateKey.slice(2) ?? "", "hex");
-  await saveKey(join(net.directory, "full0", "keys"), "relayer", { type: "secp256k1", bytes: payer }, PASSPHRASE);
-
-  writeFileSync(join(net.directory, "passphrase"), `${PASSPHRASE}\n`, { mode: 0o600 });
-  const ethereum = { ethereumUrl: evm.anvil.url, reorgMarginBlocks: 2 };
-  for (const name of validators) await net.start(name, { ...ethereum, bridgeKey: "bridge" });
-  full = await net.start("full0", { ...ethereum, bridgeRelay: true });
-
-  const owner = keyOf("validator0", OPERATOR_KEY_NAME);
-  for (const [name, secondKey] of secondKeys) {
-    const consensusKey = keyOf(name, VALIDATOR_KEY_NAME);
-    const signer = accountOfKey(publicKeyOf(keyOf("validator0", OPERATOR_KEY_NAME)));
-    await send(bindBridgeKey({ chainId: net.chainId, signer, consensusKey, secondKey }), owner);
-  }
-
-  const [wallet] = evm.wallets;
-  if (wallet === undefined) throw new Error("no wallet");
-  const { latest } = (await state("/edream/bridge-sets")) as { latest: string };
-  const set = (await state("/edream/bridge-set", latest)) as {
-    readonly height: string;
-    readonly members: readonly { readonly address: string; readonly power: string }[];
-  };
-  const members = set.members.map(({ address, power }) => ({ address: `0x${address}`, power: BigInt(power) }));
-  const ledgerId = ledgerIdOf(parseGenesis(readFileSync(join(net.directory, "full0", "genesis.json"), "utf8")));
-  const toHeight = Number(set.height);
-  bridge = await Bridge.deploy(wallet, [ledgerId, toHeight + 1, 0, encodeValset(members), wallet.address]);
-  outbox = await Outbox.deploy(wallet, [wallet.address]);
-  await mined(outbox.grantRole(await outbox.EMITTER_ROLE(), wallet.address));
-  const bytes = (hex: string) => Buffer.from(hex.slice(2), "hex");
-  await send(
-    ledgerMessage("MsgConfigureBridge", {
-      authority: accountOfKey(publicKeyOf(owner)),
-      chainId: BigInt(evm.anvil.chainId),
-      ledgerId,
-      bridge: bytes(await bridge.getAddress()),
-      outbox: bytes(await outbox.getAddress()),
-      cadenceMs: CADENCE_MS,
-      toHeight: BigInt(toHeight),
-      setNumber: BigInt(latest),
-    }),
-    owner,
-  );
-  const contracts = { Bridge: await bridge.getAddress(), Outbox: await outbox.getAddress() };
-  const file = {
-    chainId: BigInt(evm.anvil.chainId),
-    ledgerId: Buffer.from(ledgerId).toString("hex"),
-    fromBlock: 0,
-    contracts,
-  };
-  for (const name of [...validators, "full0"])
-    writeFileSync(join(net.directory, name, "contracts.json"), encodeContractsFile(file));
+  world = await startTestBridgeNetwork(2);
+  ({ evm, net, full, bridge, outbox, owner, get, state, send } = world);
 }, START_MS);
-
-afterAll(async () => {
-  await net[Symbol.asyncDispose]();
-  await evm[Symbol.asyncDispose]();
-}, START_MS);
-
-function keyOf(node: string, name: string): PrivateKey {
-  const key = net.plan.nodes.find((plan) => plan.name === node)?.keys[name];
-  if (key === undefined) throw new Error(`no key ${name} of ${node}`);
-  return key;
-}
-
-async function get(path: string): Promise<unknown> {
-  const answer = await fetch(`${full.api?.url}/ledger/v1${path}`);
-  return answer.ok ? answer.json() : undefined;
-}
-
-async function state(path: string, data = ""): Promise<unknown> {
-  const query = new URLSearchParams({ path, data: Buffer.from(data).toString("hex") });
-  const answer = (await get(`/state?${query}`)) as { readonly value: string } | undefined;
-  return answer && JSON.parse(Buffer.from(answer.value, "base64").toString());
-}
-
-async function send(message: LedgerMessage, key: PrivateKey): Promise<string> {
-  const account = accountOfKey(publicKeyOf(key));
-  const found = (await state("/edream/account", account)) as { readonly number: string; readonly sequence: string };
-  const signers = [{ privateKey: key, accountNumber: BigInt(found.number), sequence: BigInt(found.sequence) }];
-  const tx = signTransaction({ messages: [message], chainId: net.chainId, signers });
-  const answer = await fetch(`${full.api?.url}/ledger/v1/transactions?wait=commit`, {
-    method: "POST",
-    headers: { "content-type": "application/octet-stream" },
-    body: new Uint8Array(tx),
-  });
-  const json = (await answer.json()) as { readonly code: number; readonly txId: string };
-  expect(json, JSON.stringify(json)).toMatchObject({ code: 0 });
-  return json.txId;
-}
+afterAll(() => world[Symbol.asyncDispose](), START_MS);
 
 test("anchors of real blocks, signed by validators that hear each other by gossip, reach the contract; a transaction is proved by what the API answers", {
   timeout: START_MS,
 }, async () => {
-  const owner = keyOf("validator0", OPERATOR_KEY_NAME);
   const member = accountOfKey(publicKeyOf(generatePrivateKey("secp256k1")));
   const authority = accountOfKey(publicKeyOf(owner));
   const txId = await send(ledgerMessage("MsgEnrolMember", { authority, member, role: "consumer" }), owner);
@@ -144,6 +47,54 @@ test("anchors of real blocks, signed by validators that hear each other by gossi
   const [provedHeight] = await bridge.verifyTx(`0x${txId}`, answer.proof);
   expect(provedHeight).toBe(BigInt(height));
   expect(await get("/bridge")).toMatchObject({ contract: (await bridge.getAddress()).toLowerCase(), fault: "" });
+});
+
+test("a message and a record of the state are proved by what the API answers, and the contract takes both", {
+  timeout: START_MS,
+}, async () => {
+  const member = accountOfKey(publicKeyOf(generatePrivateKey("secp256k1")));
+  const authority = accountOfKey(publicKeyOf(owner));
+  const txId = await send(ledgerMessage("MsgEnrolMember", { authority, member, role: "producer" }), owner);
+  const { height } = (await get(`/transactions/${txId}`)) as { readonly height: number };
+
+  const data = Buffer.from(member).toString("hex");
+  const path = `/bridge/proofs/state?path=/edream/member&data=${data}&minHeight=${height}`;
+  const record = (await eventually(() => get(path))) as RecordProof;
+  expect(Buffer.from(String(record.key).slice(2), "hex").toString()).toBe(`member/${member}`);
+  const [provedHeight] = await eventually(() => bridge.verifyState(record.key, record.value, record.proof).catch(none));
+  expect(provedHeight).toBe(BigInt(record.height) + 1n);
+  const other = bridge.verifyState(record.key, "0x00", record.proof);
+  await expect(other).rejects.toMatchObject({ revert: { name: "StateNotInBlock" } });
+
+  const shown = (await get(`/bridge/proofs/messages/${txId}/0`)) as MessageProof;
+  expect(shown).toMatchObject({ typeUrl: "/edream.ledger.v1.MsgEnrolMember", messageIndex: 0 });
+  const asked = bridge.verifyMessage(Buffer.from(shown.typeUrl), shown.message, shown.proof);
+  expect((await asked)[0]).toBe(BigInt(height));
+});
+
+test("what cannot be proved is answered with the reason: too new, absent, of no record, no such message", {
+  timeout: START_MS,
+}, async () => {
+  const { height } = (await get("/status")) as { readonly height: number };
+  const status = async (path: string) => {
+    const answer = await fetch(`${full.api?.url}/ledger/v1/bridge/proofs/${path}`);
+    const { code } = (await answer.json()) as { readonly code?: string };
+    return [answer.status, code];
+  };
+  const account = Buffer.from(accountOfKey(publicKeyOf(generatePrivateKey("secp256k1")))).toString("hex");
+  await eventually(() => get("/bridge/proofs/state?path=/edream/params"));
+  expect(await status(`state?path=/edream/params&minHeight=${height + 100_000}`)).toEqual([503, "NOT_READY"]);
+  expect(await status(`state?path=/edream/member&data=${account}`)).toEqual([404, "NOT_FOUND"]);
+  expect(await status("state?path=/edream/ancestor&data=31")).toEqual([422, "QUERY_REFUSED"]);
+  expect(await status("state?path=/edream/members")).toEqual([422, "QUERY_REFUSED"]);
+  expect(await status("state?path=/edream/none")).toEqual([422, "QUERY_REFUSED"]);
+  expect(await status("state?path=/edream/params&minHeight=-1")).toEqual([400, "BAD_REQUEST"]);
+  expect(await status(`messages/${"ab".repeat(32)}/0`)).toEqual([404, "NOT_FOUND"]);
+  const member = accountOfKey(publicKeyOf(generatePrivateKey("secp256k1")));
+  const authority = accountOfKey(publicKeyOf(owner));
+  const txId = await send(ledgerMessage("MsgEnrolMember", { authority, member, role: "consumer" }), owner);
+  await eventually(() => get(`/bridge/proofs/messages/${txId}/0`));
+  expect(await status(`messages/${txId}/1`)).toEqual([404, "NOT_FOUND"]);
 });
 
 test("an event of the outbox comes onto the ledger once, by the validators' votes", { timeout: START_MS }, async () => {
@@ -186,6 +137,8 @@ async function cli(home: string, ...args: readonly string[]) {
   return { exitCode, out, err };
 }
 
+/** For what may be refused for a while. */
+const none = () => undefined;
 const file = (name: string) => join(net.directory, name);
 const ethereum = () => ["--ethereum", evm.anvil.url];
 
@@ -201,7 +154,6 @@ test("commands: keys and status are shown, a proof is written and the contract a
   expect(metrics).toMatch(/^ledger_bridge_relay_state\{state="\w+"\} 1$/m);
   expect(metrics).toMatch(/^ledger_bridge_fault 0$/m);
 
-  const owner = keyOf("validator0", OPERATOR_KEY_NAME);
   const member = accountOfKey(publicKeyOf(generatePrivateKey("secp256k1")));
   const authority = accountOfKey(publicKeyOf(owner));
   const txId = await send(ledgerMessage("MsgEnrolMember", { authority, member, role: "consumer" }), owner);
@@ -220,6 +172,23 @@ test("commands: keys and status are shown, a proof is written and the contract a
   expect([refused.exitCode, refused.err]).toEqual([5, expect.stringContaining("TxNotInBlock")]);
   writeFileSync(file("other.json"), "{}");
   expect((await cli("full0", "bridge", "verify", file("other.json"), ...ethereum())).exitCode).toBe(2);
+
+  const record = ["bridge", "prove-state", "member", member, "-o", file("record.json")];
+  for (const args of [["bridge", "prove-message", txId, "0", "-o", file("message.json")], record])
+    await eventually(async () => ((await cli("full0", ...args)).exitCode === 0 ? true : undefined));
+  for (const [name, expected] of [
+    ["message.json", { txId: `0x${txId}`, typeUrl: "/edream.ledger.v1.MsgEnrolMember" }],
+    ["record.json", { record: `member/${member}` }],
+  ] as const) {
+    const held = await eventually(async () => {
+      const answer = await cli("full0", "bridge", "verify", file(name), ...ethereum());
+      return answer.exitCode === 0 ? answer : undefined;
+    });
+    expect(JSON.parse(held.out)).toMatchObject(expected);
+  }
+  expect((await cli("full0", "bridge", "prove-state", "no such")).exitCode).toBe(2);
+  expect((await cli("full0", "bridge", "prove-state", "params", "--min-height", "x")).exitCode).toBe(2);
+  expect((await cli("full0", "bridge", "prove-message", txId, "x")).exitCode).toBe(2);
 });
 
 test("commands: a validator's second key is replaced, and the contract has the new set before further anchors", {

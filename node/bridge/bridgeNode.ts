@@ -1,13 +1,9 @@
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import type { Logger } from "pino";
 import type { PlanChain } from "#bridge/anchorPlan.ts";
-import { EMPTY_OUTBOX_CHAIN } from "#bridge/contractEvents.ts";
 import { type OpenBridgeClient, openBridgeClient } from "#bridge/evm/bridgeClient.ts";
-import { decodeContractsFile } from "#bridge/evm/contractsFile.ts";
 import { openOutboxClient } from "#bridge/evm/outboxClient.ts";
 import { ledgerIdOf } from "#bridge/ledgerId.ts";
-import { type ObserverCursor, type ObserverReport, OutboxObserver } from "#bridge/outboxObserver.ts";
+import { type ObserverReport, OutboxObserver } from "#bridge/outboxObserver.ts";
 import { Relayer, type RelayReport } from "#bridge/relayer.ts";
 import { ETHEREUM_WINDOW } from "#consensus/application/ethereumEvents.ts";
 import type { LedgerApplication } from "#consensus/application/ledgerApplication.ts";
@@ -21,13 +17,15 @@ import { hashHeader } from "#storage/types/header.ts";
 import { timestampToMs } from "#storage/types/time.ts";
 import { queryRecord } from "../api/ledgerQueries.ts";
 import type { Metrics } from "../api/metrics.ts";
-import { writeFileDurably } from "../archive/durableFile.ts";
 import type { GossipDecision } from "../mempoolGossip.ts";
 import type { Mempool } from "../mempoolTypes.ts";
 import type { NodeOptions } from "../options.ts";
 import { BridgeSession } from "./bridgeSession.ts";
 import { bridgeVotes } from "./bridgeVotes.ts";
+import { EvidenceReports } from "./evidenceReports.ts";
 import { bridgeSets, ledgerBridge, type RecordQuery } from "./ledgerBridge.ts";
+import { oneAtATime } from "./oneAtATime.ts";
+import { firstCursor, loadCursor, saveCursor } from "./outboxCursor.ts";
 
 /** How often Ethereum is looked at, and signatures are sent again, in ms. */
 const LOOK_MS = 2000;
@@ -96,6 +94,8 @@ export async function startBridge(options: BridgeOptions, parts: BridgeNodeParts
   let fault = "";
   const votes = keys.bridge && bridgeVotes(parts.genesis.chainId, keys.bridge, { record, mempool });
 
+  const reports = new EvidenceReports(votes, log);
+
   const closeSession = () => {
     session?.close();
     client?.[Symbol.dispose]();
@@ -110,19 +110,20 @@ export async function startBridge(options: BridgeOptions, parts: BridgeNodeParts
     if (bridge === undefined || bridge.name === session?.bridge.name) return;
     if (Buffer.compare(bridge.domain.ledgerId, ledgerId) !== 0)
       throw new Error("the configured bridge is another ledger's: its ledger id is not this genesis'");
+    // Files first: what cannot be read is asked for again with the next block, with nothing half open.
+    const isVoting = votes !== undefined && options.ethereumUrl !== "";
+    const cursor = isVoting ? (loadCursor(data, bridge.outbox) ?? firstCursor(options.contractsFile)) : undefined;
     closeSession();
     session = await BridgeSession.open(bridge, {
       data,
       chain,
+      keepState: (height) => app.keepState(height),
       key: keys.bridge,
       isSigner: (address) => signers.has(address),
       publish: parts.publish,
       onEquivocation(evidence) {
-        log.error(
-          { signer: evidence.signer, seq: `${evidence.first.anchor.seq}` },
-          "A validator has signed two anchors",
-        );
-        votes?.report(evidence).catch((err) => log.warn({ err }, "The evidence was not taken"));
+        reports.add(evidence);
+        void reports.send();
       },
       log,
     });
@@ -143,11 +144,10 @@ export async function startBridge(options: BridgeOptions, parts: BridgeNodeParts
         bumpAfterMs: BUMP_AFTER_MS,
         nowMs: () => performance.now(),
       });
-    if (votes === undefined) return;
+    if (votes === undefined || cursor === undefined) return;
     const outboxClient = openOutboxClient({ ...ethereum, contract: bridge.outbox });
     outbox = outboxClient;
     const limits = { maxEvents: MAX_ETHEREUM_EVENTS, window: Number(ETHEREUM_WINDOW), voteAgainMs: VOTE_AGAIN_MS };
-    const cursor = loadCursor(cursorPath(data), bridge.outbox) ?? firstCursor(options.contractsFile);
     observer = new OutboxObserver(
       outboxClient,
       votes,
@@ -163,13 +163,13 @@ export async function startBridge(options: BridgeOptions, parts: BridgeNodeParts
       for (const { address } of (await chain.set(number))?.members ?? []) signers.add(address);
   };
 
-  let isStopping = false;
   let plannedAt = -1;
   let lastRepeatMs = performance.now();
-  let work: Promise<void> | undefined;
-  let isWanted = false;
 
   const plan = async () => {
+    // Of before: a block that comes while this is under way is planned the next time.
+    const height = chain.height();
+    if (height === plannedAt) return;
     try {
       await openSession();
       await learnSigners();
@@ -180,48 +180,54 @@ export async function startBridge(options: BridgeOptions, parts: BridgeNodeParts
       if (reason !== fault) log.error({ err: error }, "The bridge is not followed any further by this node");
       fault = reason;
     }
-    plannedAt = blocks.height();
+    plannedAt = height;
   };
 
+  /** Of one session: planning may open another meanwhile. */
   const lookAtEthereum = async () => {
-    if (performance.now() - lastRepeatMs >= REPEAT_MS) {
-      lastRepeatMs = performance.now();
-      try {
-        session?.repeat();
-      } catch (error) {
-        fault = error instanceof Error ? error.message : String(error);
-      }
-    }
-    if (relayer !== undefined) {
-      const report = await relayer.tick();
+    const now = { session, relayer, client, observer };
+    if (now.session === undefined) return;
+    if (now.relayer !== undefined) {
+      const report = await now.relayer.tick();
       note("relayer", relayReport?.state, report);
       relayReport = report;
-    } else if (client !== undefined && session !== undefined) await watch(client, session, options.reorgMarginBlocks);
-    if (observer === undefined || session === undefined) return;
-    const report = await observer.tick();
-    note("observer", observerReport?.state, report);
-    observerReport = report;
-    if (observer.isSettled) await saveCursor(cursorPath(data), session.bridge.outbox, observer.cursor);
+      if (report.head !== undefined) now.session.contractHas(report.head.seq);
+    } else if (now.client !== undefined) await watch(now.client, now.session, options.reorgMarginBlocks);
+    if (now.observer !== undefined) {
+      const report = await now.observer.tick();
+      note("observer", observerReport?.state, report);
+      observerReport = report;
+      if (now.observer.isSettled) await saveCursor(data, now.session.bridge.outbox, now.observer.cursor);
+    }
+    measure(parts.metrics, status());
   };
 
   const note = (who: string, before: string | undefined, { state, detail }: { state: string; detail: string }) => {
     if (state !== before) log.info({ who, state, detail }, "Bridge");
   };
 
+  const repeat = async () => {
+    if (performance.now() - lastRepeatMs < REPEAT_MS) return;
+    lastRepeatMs = performance.now();
+    await reports.send();
+    try {
+      session?.repeat();
+    } catch (error) {
+      fault = error instanceof Error ? error.message : String(error);
+    }
+  };
+
+  const failed = (err: unknown) => log.error({ err }, "Bridge");
+  // Apart from each other: an Ethereum node that is slow or silent must not keep a validator from signing.
+  const planning = oneAtATime(async () => {
+    await plan();
+    await repeat();
+    measure(parts.metrics, status());
+  }, failed);
+  const looking = oneAtATime(lookAtEthereum, failed);
   const run = () => {
-    isWanted = true;
-    work ??= (async () => {
-      while (isWanted && !isStopping) {
-        isWanted = false;
-        if (plannedAt !== blocks.height()) await plan();
-        await lookAtEthereum();
-        measure(parts.metrics, status());
-      }
-      work = undefined;
-    })().catch((err) => {
-      work = undefined;
-      log.error({ err }, "Bridge");
-    });
+    planning.want();
+    looking.want();
   };
   const status = (): BridgeStatus => ({
     contract: session?.bridge.domain.contract,
@@ -241,9 +247,8 @@ export async function startBridge(options: BridgeOptions, parts: BridgeNodeParts
     session: () => session,
     status,
     async [Symbol.asyncDispose]() {
-      isStopping = true;
       clearInterval(timer);
-      await work;
+      await Promise.all([planning.stop(), looking.stop()]);
       closeSession();
     },
   };
@@ -270,6 +275,7 @@ function plannedOf(session: BridgeSession | undefined) {
 /** One that does not relay learns all the same what need not be kept any more. */
 async function watch(client: OpenBridgeClient, session: BridgeSession, margin: number): Promise<void> {
   try {
+    session.contractHas((await client.state("latest")).seq);
     const settled = await client.state((await client.blockNumber()) - margin);
     if (settled !== undefined) session.source().confirmed(settled);
   } catch {
@@ -294,35 +300,4 @@ function chainOf(store: Store, blocks: BlockStore, app: LedgerApplication, recor
     },
     set: bridgeSets(record),
   };
-}
-
-function cursorPath(data: string): string {
-  return join(data, "bridge-outbox.json");
-}
-
-async function saveCursor(path: string, outbox: string, { block, eventNonce, hash }: ObserverCursor): Promise<void> {
-  await writeFileDurably(
-    path,
-    Buffer.from(JSON.stringify({ outbox, block, eventNonce: `${eventNonce}`, hash })),
-    0o600,
-  );
-}
-
-/** Undefined where there is none, or of another outbox: then everything is read from the beginning. */
-function loadCursor(path: string, outbox: string): ObserverCursor | undefined {
-  if (!existsSync(path)) return undefined;
-  try {
-    const json = JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>;
-    const { block, eventNonce, hash } = json;
-    if (json.outbox !== outbox || typeof hash !== "string" || !/^0x[0-9a-f]{48}$/.test(hash)) return undefined;
-    if (typeof block !== "number" || !Number.isSafeInteger(block) || typeof eventNonce !== "string") return undefined;
-    return { block, eventNonce: BigInt(eventNonce), hash };
-  } catch {
-    return undefined;
-  }
-}
-
-function firstCursor(contractsFile: string): ObserverCursor {
-  const fromBlock = contractsFile === "" ? 0 : decodeContractsFile(readFileSync(contractsFile, "utf8")).fromBlock;
-  return { block: fromBlock - 1, ...EMPTY_OUTBOX_CHAIN };
 }

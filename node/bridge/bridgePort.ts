@@ -1,7 +1,7 @@
-import type { BlockProof, TxProof } from "#bridge/proofs.ts";
 import type { ChainReader } from "../serve/chainReader.ts";
 import type { BridgeNode } from "./bridgeNode.ts";
-import { anchorToJson, stepToJson } from "./stepJson.ts";
+import { blockProofJson, hex, messageProofJson, plain, stateProofJson, txProofJson } from "./proofJson.ts";
+import { stepToJson } from "./stepJson.ts";
 
 /** What the REST API answers of the bridge: JSON, bytes as 0x and hex, as contract calls take them. */
 export interface BridgePort {
@@ -11,6 +11,10 @@ export interface BridgePort {
   /** Undefined: no such transaction, or no anchor over its block yet. @throws BridgeError BRIDGE_TX_ABSENT for one that failed */
   proveTx(txId: Uint8Array): Promise<object | undefined>;
   proveBlock(height: number): Promise<object | undefined>;
+  /** As proveTx. @throws BridgeError BRIDGE_MESSAGE_ABSENT: it has no such message, or failed */
+  proveMessage(txId: Uint8Array, messageIndex: number): Promise<object | undefined>;
+  /** Of the state after block `minHeight` or later. Undefined where the ledger has no such record. @throws BridgeError BRIDGE_STATE_ABSENT, BRIDGE_STATE_PROOF */
+  proveRecord(path: string, data: Uint8Array, minHeight: number): Promise<object | undefined>;
 }
 
 export function bridgePort(bridge: BridgeNode, reader: Pick<ChainReader, "transaction">): BridgePort {
@@ -42,32 +46,20 @@ export function bridgePort(bridge: BridgeNode, reader: Pick<ChainReader, "transa
       const proof = await bridge.session()?.proveBlock(height);
       return proof && { contract: bridge.status().contract, blockProof: blockProofJson(proof) };
     },
+    async proveMessage(txId, messageIndex) {
+      const found = await reader.transaction(txId);
+      const proved = found && (await bridge.session()?.proveMessage(found.height, txId, messageIndex));
+      if (proved === undefined) return undefined;
+      const { typeUrl, value } = proved.message;
+      const message = { txId: hex(txId), messageIndex, typeUrl, message: hex(value) };
+      return { contract: bridge.status().contract, ...message, proof: messageProofJson(proved.proof) };
+    },
+    async proveRecord(path, data, minHeight) {
+      const proved = await bridge.session()?.proveRecord(path, data, minHeight);
+      if (proved === undefined) return undefined;
+      const { height, key, value, proof } = proved;
+      const record = { height, key: hex(key), value: hex(value) };
+      return { contract: bridge.status().contract, ...record, proof: stateProofJson(proof) };
+    },
   };
-}
-
-function txProofJson({ blockProof, index, path }: TxProof) {
-  return { blockProof: blockProofJson(blockProof), index, path: path.map(hex) };
-}
-
-function blockProofJson({ anchor, leaf, path }: BlockProof) {
-  const { lastHeaderHash, root, ...numbers } = anchorToJson(anchor);
-  return {
-    anchor: { ...numbers, lastHeaderHash: `0x${lastHeaderHash}`, root: `0x${root}` },
-    leaf: plain(leaf),
-    path: path.map(hex),
-  };
-}
-
-function hex(bytes: Uint8Array): string {
-  return `0x${Buffer.from(bytes).toString("hex")}`;
-}
-
-/** Numbers beyond 2^53 as decimal text, bytes as 0x and hex; what is undefined is left out. */
-function plain(value: unknown): unknown {
-  if (typeof value === "bigint") return value.toString();
-  if (value instanceof Uint8Array) return hex(value);
-  if (Array.isArray(value)) return value.map(plain);
-  if (typeof value !== "object" || value === null) return value;
-  const entries = Object.entries(value).filter(([, inner]) => inner !== undefined);
-  return Object.fromEntries(entries.map(([name, inner]) => [name, plain(inner)]));
 }

@@ -1,17 +1,36 @@
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { AnchorPlan, type PlanChain } from "#bridge/anchorPlan.ts";
-import { blockLeafOf, type ExecutedBlock, succeededTxIds } from "#bridge/blockLeaf.ts";
-import { type BlockProof, proveBlock, proveTx, type TxProof } from "#bridge/proofs.ts";
+import {
+  type BlockLeaf,
+  blockLeafOf,
+  type ExecutedBlock,
+  succeededMessages,
+  succeededTxIds,
+} from "#bridge/blockLeaf.ts";
+import type { BlockMessage } from "#bridge/blockMessages.ts";
+import { BridgeError } from "#bridge/bridgeError.ts";
+import {
+  type BlockProof,
+  type MessageProof,
+  proveBlock,
+  proveMessage,
+  proveTx,
+  type StateProof,
+  stateProofFrom,
+  type TxProof,
+} from "#bridge/proofs.ts";
 import { hashOfStep, nextStepAfter, type RelaySource } from "#bridge/relayer.ts";
 import { SignatureLog, signingName } from "#bridge/signatureLog.ts";
-import { type AnchorEquivocation, SignaturePool } from "#bridge/signaturePool.ts";
+import { type Equivocation, SignaturePool } from "#bridge/signaturePool.ts";
 import { signDigest } from "#bridge/signatures.ts";
 import { claimOf, decodeClaim, encodeClaim } from "#bridge/signatureWire.ts";
 import { type AnchorStep, type BridgeStep, stepDigest, stepName } from "#bridge/steps.ts";
+import type { KeptState } from "#consensus/application/queryTypes.ts";
 import { type PrivateKey, publicKeyOf } from "#storage/crypto/keys.ts";
 import { ethereumAddressOf } from "#storage/types/ethereum.ts";
 import type { GossipDecision } from "../mempoolGossip.ts";
+import { AnchoredStates } from "./anchoredStates.ts";
 import type { LedgerBridge } from "./ledgerBridge.ts";
 import { PlanFile } from "./planFile.ts";
 
@@ -19,12 +38,14 @@ export interface BridgeSessionParts {
   /** The node's data folder. */
   readonly data: string;
   readonly chain: PlanChain;
+  /** The state after this block, while the application has it. */
+  readonly keepState: (height: number) => KeptState | undefined;
   /** The validator's second key; absent: this node signs nothing. */
   readonly key: PrivateKey | undefined;
   /** Whether the address, 0x and hex, is or was a second key. */
   readonly isSigner: (address: string) => boolean;
   readonly publish: (bytes: Uint8Array) => void;
-  readonly onEquivocation: (evidence: AnchorEquivocation) => void;
+  readonly onEquivocation: (evidence: Equivocation) => void;
   readonly log: Logger;
 }
 
@@ -37,6 +58,18 @@ export interface PendingStep {
 /** Steps whose signatures are sent again at once: those that the contract needs first, or, where nobody says what it has, the latest. */
 const MAX_REPEATED = 64;
 
+/** Anchors whose leaves are kept, because many proofs under one anchor are asked for one after the other. */
+const KEPT_LEAVES = 4;
+
+/** A record of the state with its proof, as contracts take both. */
+export interface ProvedRecord {
+  /** The value is that after this block. */
+  readonly height: number;
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+  readonly proof: StateProof;
+}
+
 /** One bridge from its configuration on: what is planned, signed here and by others, and proved. */
 export class BridgeSession {
   readonly bridge: LedgerBridge;
@@ -46,6 +79,9 @@ export class BridgeSession {
   readonly #plan: AnchorPlan;
   readonly #pool: SignaturePool;
   readonly #log: SignatureLog | undefined;
+  readonly #states: AnchoredStates;
+  /** By the anchor's number. */
+  readonly #leaves = new Map<bigint, Promise<readonly BlockLeaf[]>>();
   /** Of the steps the contract has for good. */
   #settled: { readonly seq: bigint; readonly nonce: bigint };
   #isContractKnown = false;
@@ -61,14 +97,17 @@ export class BridgeSession {
     const oldest = { seq: bridge.start.seq + 1n, nonce: bridge.start.valsetNonce + 1n };
     this.#pool = new SignaturePool({ domain: bridge.domain, isSigner, onEquivocation }, oldest);
     this.address = key && `0x${Buffer.from(ethereumAddressOf(publicKeyOf(key).bytes)).toString("hex")}`;
+    this.#states = new AnchoredStates(parts.keepState);
     this.#log = key && new SignatureLog(join(parts.data, "bridge-signed"));
   }
 
   /** @throws BridgeError BRIDGE_SIGNATURE_LOG_DAMAGED */
   static async open(bridge: LedgerBridge, parts: BridgeSessionParts): Promise<BridgeSession> {
-    const { chain, data } = parts;
+    const { chain, data, log } = parts;
     const path = join(data, "bridge-plan.jsonl");
     const file = await PlanFile.open(path, bridge.name, bridge.start, (number) => chain.set(number));
+    if (file.damagedLine !== undefined)
+      log.warn({ path, line: file.damagedLine }, "The plan of the bridge was damaged: it is planned again from there");
     return new BridgeSession(bridge, parts, file);
   }
 
@@ -80,6 +119,7 @@ export class BridgeSession {
   async advance(): Promise<void> {
     for (let step = await this.#plan.next(); step !== undefined; step = await this.#plan.next()) {
       this.#file.append(step);
+      if (step.kind === "anchor") this.#states.planned(step.anchor);
       this.#parts.log.info({ step: stepName(step) }, "Planned for the bridge");
       this.#sign(step, 0);
     }
@@ -121,6 +161,9 @@ export class BridgeSession {
       anchorHash: async (seq) => hashOfStep(this.steps, seq),
       signatures: async (step) => this.#signatures(step),
       confirmed: ({ seq, valsetNonce }) => {
+        // More than was ever planned: this node is behind, or the Ethereum node lies. What is signed here is not given up for that.
+        const { position } = this.#file;
+        if (seq > position.seq || valsetNonce > position.valsetNonce) return;
         this.#settled = { seq, nonce: valsetNonce };
         this.#isContractKnown = true;
         this.#pool.forget({ seq: seq + 1n, nonce: valsetNonce + 1n });
@@ -128,20 +171,53 @@ export class BridgeSession {
     };
   }
 
+  /** What the contract has now, whether for good or not: a record of the state is proved under an anchor that it knows. */
+  contractHas(seq: bigint): void {
+    this.#states.contractHas(seq);
+  }
+
   /** Undefined where no anchor has the height yet. @throws BridgeError BRIDGE_BLOCK_ABSENT */
   async proveBlock(height: number): Promise<BlockProof | undefined> {
     const step = this.#anchorOf(height);
-    if (step === undefined) return undefined;
-    const { fromHeight, toHeight } = step.anchor;
-    const leaves = [];
-    for (let at = fromHeight; at <= toHeight; at += 1) leaves.push(blockLeafOf(await this.#block(at)));
-    return proveBlock(step.anchor, leaves, height);
+    return step && proveBlock(step.anchor, await this.#leavesOf(step), height);
   }
 
   /** As proveBlock. @throws BridgeError BRIDGE_TX_ABSENT for one that failed */
   async proveTx(height: number, txId: Uint8Array): Promise<TxProof | undefined> {
     const blockProof = await this.proveBlock(height);
     return blockProof && proveTx(blockProof, succeededTxIds(await this.#block(height)), txId);
+  }
+
+  /** As proveBlock, with the message as it was signed. @throws BridgeError BRIDGE_MESSAGE_ABSENT, also for a transaction that failed */
+  async proveMessage(
+    height: number,
+    txId: Uint8Array,
+    messageIndex: number,
+  ): Promise<{ readonly message: BlockMessage; readonly proof: MessageProof } | undefined> {
+    const blockProof = await this.proveBlock(height);
+    if (blockProof === undefined) return undefined;
+    const messages = succeededMessages(await this.#block(height));
+    const proof = proveMessage(blockProof, messages, txId, messageIndex);
+    const message = messages[proof.index];
+    return message && { message, proof };
+  }
+
+  /**
+   * A record under an app hash that the contract has, as it was after block `minHeight` or a later one, and named as a query names it
+   * (consensus/application/README.md); undefined where there is none.
+   * @throws BridgeError BRIDGE_STATE_ABSENT: not under an anchor yet, with the latest height that is, 0 for none; BRIDGE_STATE_PROOF: the path asks for no record;
+   * BRIDGE_BLOCK_ABSENT
+   */
+  async proveRecord(path: string, data: Uint8Array, minHeight: number): Promise<ProvedRecord | undefined> {
+    const state = this.#states.latest();
+    if (state === undefined || state.height < minHeight)
+      throw new BridgeError({ code: "BRIDGE_STATE_ABSENT", height: state?.height ?? 0 });
+    const { code, log, key, value, proof } = state.prove(path, data);
+    if (code !== 0) throw new BridgeError({ code: "BRIDGE_STATE_PROOF", reason: log });
+    const blockProof = await this.proveBlock(state.height + 1);
+    if (blockProof === undefined) throw new BridgeError({ code: "BRIDGE_STATE_ABSENT", height: 0 });
+    const stateProof = stateProofFrom(blockProof, proof);
+    return value.length === 0 ? undefined : { height: state.height, key, value, proof: stateProof };
   }
 
   close(): void {
@@ -155,7 +231,7 @@ export class BridgeSession {
     const { domain } = this.bridge;
     const digest = stepDigest(domain, step);
     const signature = this.#log.sign(signingName(stepName(step), domain), digest, () => signDigest(key.bytes, digest));
-    const claim = claimOf(domain, step, signature);
+    const claim = claimOf(step, signature);
     this.#pool.add(claim);
     publish(encodeClaim(claim, round));
   }
@@ -175,9 +251,25 @@ export class BridgeSession {
     return this.steps.find(isOf);
   }
 
+  #leavesOf({ anchor }: AnchorStep): Promise<readonly BlockLeaf[]> {
+    const known = this.#leaves.get(anchor.seq);
+    if (known !== undefined) return known;
+    const leaves = this.#makeLeaves(anchor.fromHeight, anchor.toHeight);
+    this.#leaves.set(anchor.seq, leaves);
+    leaves.catch(() => this.#leaves.delete(anchor.seq));
+    for (const seq of [...this.#leaves.keys()].slice(0, -KEPT_LEAVES)) this.#leaves.delete(seq);
+    return leaves;
+  }
+
+  async #makeLeaves(fromHeight: number, toHeight: number): Promise<readonly BlockLeaf[]> {
+    const leaves: BlockLeaf[] = [];
+    for (let at = fromHeight; at <= toHeight; at += 1) leaves.push(blockLeafOf(await this.#block(at)));
+    return leaves;
+  }
+
   async #block(height: number): Promise<ExecutedBlock> {
     const block = await this.#parts.chain.block(height);
-    if (block === undefined) throw new Error(`block ${height} is not kept here any more`);
+    if (block === undefined) throw new BridgeError({ code: "BRIDGE_BLOCK_ABSENT", height });
     return block;
   }
 }

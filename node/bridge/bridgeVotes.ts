@@ -1,7 +1,8 @@
 import { getBytes } from "ethers";
 import type { EventVotes } from "#bridge/outboxObserver.ts";
-import type { AnchorEquivocation } from "#bridge/signaturePool.ts";
-import { anchorFields } from "#bridge/signatureWire.ts";
+import type { Equivocation } from "#bridge/signaturePool.ts";
+import { anchorFields, rotationFields, type SignatureClaim } from "#bridge/signatureWire.ts";
+import { codeNumber } from "#consensus/application/codes.ts";
 import { type PrivateKey, publicKeyOf } from "#storage/crypto/keys.ts";
 import { accountOfKey } from "#storage/types/transactionAccounts.ts";
 import { type LedgerMessage, ledgerMessage } from "#storage/types/transactionMessages.ts";
@@ -10,8 +11,11 @@ import type { Mempool } from "../mempoolTypes.ts";
 import type { RecordQuery } from "./ledgerBridge.ts";
 
 export interface BridgeVotes extends EventVotes {
-  report(evidence: AnchorEquivocation): Promise<void>;
+  /** `settled`: the ledger has no use for it, most often because the validator is excluded already. */
+  report(evidence: Equivocation): Promise<"sent" | "settled">;
 }
+
+const EQUIVOCATION_INVALID = codeNumber("EQUIVOCATION_INVALID");
 
 /** What a validator tells the ledger with the account of its second key. */
 export function bridgeVotes(
@@ -26,32 +30,35 @@ export function bridgeVotes(
     const sequence = BigInt(account.pendingSequence ?? account.sequence ?? 0);
     const signers = [{ privateKey: key, accountNumber: BigInt(account.number ?? 0), sequence }];
     const [verdict] = await ports.mempool.addBatch([signTransaction({ messages: [message], chainId, signers })]);
-    if (verdict?.added !== true && verdict?.code !== "TX_KNOWN") throw new Error(`${message.name}: ${verdict?.code}`);
+    if (verdict === undefined || verdict.added || verdict.code === "TX_KNOWN") return undefined;
+    if (verdict.code === "TX_REJECTED" && verdict.response.code === EQUIVOCATION_INVALID) return "unneeded";
+    throw new Error(`${message.name}: ${verdict.code === "TX_REJECTED" ? verdict.response.log : verdict.code}`);
   };
   return {
     async applied() {
       const lane = (await ports.record("/edream/ethereum", "")) as { readonly eventNonce: string } | undefined;
       return lane && BigInt(lane.eventNonce);
     },
-    vote: (fromNonce, events) =>
-      send(
-        ledgerMessage("MsgEthereumEvents", {
-          signer,
-          fromNonce,
-          events: events.map(({ emitter, kind, payload }) => ({
-            emitter: getBytes(emitter),
-            kind: getBytes(kind),
-            payload: getBytes(payload),
-          })),
-        }),
-      ),
-    report: ({ first, second }) =>
-      send(
-        ledgerMessage("MsgBridgeEquivocation", {
-          signer,
-          first: { ...anchorFields(first.anchor), signature: first.signature },
-          second: { ...anchorFields(second.anchor), signature: second.signature },
-        }),
-      ),
+    async vote(fromNonce, events) {
+      const seen = events.map(({ emitter, kind, payload }) => ({
+        emitter: getBytes(emitter),
+        kind: getBytes(kind),
+        payload: getBytes(payload),
+      }));
+      await send(ledgerMessage("MsgEthereumEvents", { signer, fromNonce, events: seen }));
+    },
+    async report({ first, second }) {
+      const said = { ...signedBy(first, "first"), ...signedBy(second, "second") };
+      const refused = await send(ledgerMessage("MsgBridgeEquivocation", { signer, ...said }));
+      return refused === undefined ? "sent" : "settled";
+    },
   };
+}
+
+/** In the message's field for what it is. */
+function signedBy(claim: SignatureClaim, place: "first" | "second") {
+  const { signature } = claim;
+  return claim.kind === "anchor"
+    ? { [place]: { ...anchorFields(claim.anchor), signature } }
+    : { [`${place}Rotation`]: { ...rotationFields(claim.rotation), signature } };
 }

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import type { BridgeStep } from "#bridge/steps.ts";
+import { withChecksum } from "../checkedJson.ts";
 import { PlanFile } from "./planFile.ts";
 import { stepFromJson, stepToJson } from "./stepJson.ts";
 
@@ -45,16 +46,34 @@ test("a torn or changed line ends what is believed, and is overwritten; another 
   const path = await written();
   const whole = readFileSync(path, "utf8");
   appendFileSync(path, '{"kind":"anchor","set":"2","anch');
-  expect((await PlanFile.open(path, "7", START, setOf)).steps).toEqual(STEPS);
+  expect(await PlanFile.open(path, "7", START, setOf)).toMatchObject({ steps: STEPS, damagedLine: undefined });
   expect(readFileSync(path, "utf8")).toBe(whole);
-  for (const changed of [whole.replace('"nonce":"1"', '"nonce":"2"'), whole.replace('"next":"2"', '"next":"9"')]) {
+  const [, , rotation = ""] = whole.split("\n");
+  const notFollowing = JSON.stringify(withChecksum(stepToJson({ ...STEPS[1], nonce: 2n } as BridgeStep)));
+  for (const changed of [whole.replace('"next":"2"', '"next":"1"'), whole.replace(rotation, notFollowing)]) {
     writeFileSync(path, changed);
     const file = await PlanFile.open(path, "7", START, setOf);
-    expect(file.steps).toEqual(STEPS.slice(0, 1));
+    expect(file).toMatchObject({ steps: STEPS.slice(0, 1), damagedLine: 3 });
     for (const step of STEPS.slice(1)) file.append(step);
     expect(readFileSync(path, "utf8")).toBe(whole);
   }
-  expect((await PlanFile.open(path, "8", START, setOf)).steps).toEqual([]);
+  expect(await PlanFile.open(path, "8", START, setOf)).toMatchObject({ steps: [], damagedLine: undefined });
+  writeFileSync(path, whole.replace('"plan":"7"', '"plan":"8"'));
+  expect(await PlanFile.open(path, "8", START, setOf)).toMatchObject({ steps: [], damagedLine: 1 });
+});
+
+test("no byte of a plan can be another without being noticed, also where the text still is a step that follows", async () => {
+  const path = await written();
+  const whole = readFileSync(path);
+  for (let at = 0; at < whole.length; at += 1) {
+    const changed = Buffer.from(whole);
+    changed.writeUInt8(whole.readUInt8(at) ^ 1, at);
+    writeFileSync(path, changed);
+    const { steps, damagedLine } = await PlanFile.open(path, "7", START, setOf);
+    expect(steps, `byte ${at}`).toEqual(STEPS.slice(0, steps.length));
+    const isLastFeed = at === whole.length - 1;
+    expect(steps.length < STEPS.length && (damagedLine !== undefined || isLastFeed), `byte ${at}`).toBe(true);
+  }
 });
 
 test("what is no step is none", async () => {

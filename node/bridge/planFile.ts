@@ -1,15 +1,18 @@
 import { appendFileSync, existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import type { PlanPosition } from "#bridge/anchorPlan.ts";
 import type { BridgeSet, BridgeStep } from "#bridge/steps.ts";
+import { hasGoodChecksum, withChecksum } from "../checkedJson.ts";
 import { stepFromJson, stepToJson } from "./stepJson.ts";
 
 /**
  * What was planned, so that a node which starts again need not go through all blocks since the bridge began. It can be made again from the ledger
- * at any time: a line that is torn or that does not follow ends what is believed, and the rest is planned anew.
+ * at any time: a line that is torn, whose checksum is wrong or that does not follow ends what is believed, and the rest is planned anew.
  */
 export class PlanFile {
   readonly #path: string;
   readonly steps: BridgeStep[] = [];
+  /** The first line that was not believed, from 1: what is behind it is planned again. A last line that was never finished is none. */
+  damagedLine: number | undefined;
   #position: PlanPosition;
 
   private constructor(path: string, start: PlanPosition) {
@@ -26,16 +29,21 @@ export class PlanFile {
   ): Promise<PlanFile> {
     const file = new PlanFile(path, start);
     const text = existsSync(path) ? readFileSync(path, "utf8") : "";
-    const head = `${JSON.stringify({ plan: name })}\n`;
+    const head = lineOf({ plan: name });
     if (!text.startsWith(head)) {
+      // Of another configuration, or damaged: which one cannot be told, and both are planned from the start.
+      if (text !== "" && !isHead(text)) file.damagedLine = 1;
       rmSync(path, { force: true });
       writeFileSync(path, head, { mode: 0o600 });
       return file;
     }
     let end = head.length;
-    for (const line of text.slice(end).split("\n").slice(0, -1)) {
+    for (const [index, line] of text.slice(end).split("\n").slice(0, -1).entries()) {
       const step = await stepFromJson(parse(line), setOf);
-      if (step === undefined || !file.#take(step)) break;
+      if (step === undefined || !file.#take(step)) {
+        file.damagedLine = index + 2;
+        break;
+      }
       end += line.length + 1;
     }
     truncateSync(path, end);
@@ -48,7 +56,7 @@ export class PlanFile {
 
   append(step: BridgeStep): void {
     if (!this.#take(step)) throw new Error("a step that does not follow the one before");
-    appendFileSync(this.#path, `${JSON.stringify(stepToJson(step))}\n`);
+    appendFileSync(this.#path, lineOf(stepToJson(step)));
   }
 
   #take(step: BridgeStep): boolean {
@@ -68,9 +76,20 @@ export class PlanFile {
   }
 }
 
+function lineOf(value: object): string {
+  return `${JSON.stringify(withChecksum(value))}\n`;
+}
+
+/** Whether the file begins as one of these does, of whatever configuration. */
+function isHead(text: string): boolean {
+  return parse(text.slice(0, Math.max(text.indexOf("\n"), 0))) !== undefined;
+}
+
+/** Undefined for what was not written so. */
 function parse(line: string): unknown {
   try {
-    return JSON.parse(line);
+    const value: unknown = JSON.parse(line);
+    return hasGoodChecksum(value) ? value : undefined;
   } catch {
     return undefined;
   }

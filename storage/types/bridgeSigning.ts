@@ -63,15 +63,20 @@ const ANCHOR_DOMAIN = "EIP712Domain(string name,string version,uint256 chainId,a
 const ANCHOR_TYPE =
   "Anchor(uint64 seq,uint64 valsetNonce,uint64 fromHeight,uint64 toHeight,uint64 time,bytes32 lastHeaderHash,bytes32 root)";
 
+/** The fields of a change of the contract's validator set as they are signed. */
+export interface RotationFields {
+  readonly nonce: bigint;
+  readonly effectiveHeight: bigint;
+  /** uint128, big-endian, 16 bytes. */
+  readonly totalPower: Uint8Array;
+  /** 32 bytes. */
+  readonly valsetHash: Uint8Array;
+}
+
+const ROTATION_TYPE = "ValsetUpdate(uint64 nonce,uint64 effectiveHeight,uint128 totalPower,bytes32 valsetHash)";
+
 /** What a validator's second key signs of an anchor, 32 bytes: the same as `anchorDigest` of the bridge, for the rules of the ledger. */
 export function anchorSigningDigest(domain: AnchorDomain, anchor: AnchorFields): Uint8Array {
-  const separator = structHash(ANCHOR_DOMAIN, [
-    { type: "string", value: "EnergyLedgerBridge" },
-    { type: "string", value: "1" },
-    { type: "uint256", value: domain.chainId },
-    { type: "address", value: domain.contract },
-    { type: "bytes32", value: domain.ledgerId },
-  ]);
   const struct = structHash(ANCHOR_TYPE, [
     { type: "uint64", value: anchor.seq },
     { type: "uint64", value: anchor.valsetNonce },
@@ -81,5 +86,27 @@ export function anchorSigningDigest(domain: AnchorDomain, anchor: AnchorFields):
     { type: "bytes32", value: anchor.lastHeaderHash },
     { type: "bytes32", value: anchor.root },
   ]);
-  return typedDigest(separator, struct);
+  return typedDigest(separatorOf(domain), struct);
+}
+
+/** As anchorSigningDigest, of a rotation: the same as `valsetUpdateDigest` of the bridge. */
+export function rotationSigningDigest(domain: AnchorDomain, rotation: RotationFields): Uint8Array {
+  const totalPower = BigInt(`0x${Buffer.from(rotation.totalPower).toString("hex") || "0"}`);
+  const struct = structHash(ROTATION_TYPE, [
+    { type: "uint64", value: rotation.nonce },
+    { type: "uint64", value: rotation.effectiveHeight },
+    { type: "uint128", value: totalPower },
+    { type: "bytes32", value: rotation.valsetHash },
+  ]);
+  return typedDigest(separatorOf(domain), struct);
+}
+
+function separatorOf(domain: AnchorDomain): Uint8Array {
+  return structHash(ANCHOR_DOMAIN, [
+    { type: "string", value: "EnergyLedgerBridge" },
+    { type: "string", value: "1" },
+    { type: "uint256", value: domain.chainId },
+    { type: "address", value: domain.contract },
+    { type: "bytes32", value: domain.ledgerId },
+  ]);
 }

@@ -2,7 +2,7 @@ import { recoverAddress, Signature, SigningKey, TypedDataEncoder } from "ethers"
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { nobleSecp256k1, secp256k1Implementation } from "../crypto/secp256k1.ts";
-import { anchorSigningDigest, bindingDigest } from "./bridgeSigning.ts";
+import { anchorSigningDigest, bindingDigest, rotationSigningDigest } from "./bridgeSigning.ts";
 import { ethereumAddressOf, recoverKey, signCompact } from "./ethereum.ts";
 
 const hex = (bytes: Uint8Array) => `0x${Buffer.from(bytes).toString("hex")}`;
@@ -70,6 +70,14 @@ test("digests are those of EIP-712 as ethers makes them", () => {
       .map((name) => ({ name, type: "uint64" }))
       .concat(["lastHeaderHash", "root"].map((name) => ({ name, type: "bytes32" }))),
   };
+  const rotationTypes = {
+    ValsetUpdate: [
+      { name: "nonce", type: "uint64" },
+      { name: "effectiveHeight", type: "uint64" },
+      { name: "totalPower", type: "uint128" },
+      { name: "valsetHash", type: "bytes32" },
+    ],
+  };
   const keyTypes = {
     BridgeKey: [
       { name: "ledger", type: "string" },
@@ -83,6 +91,12 @@ test("digests are those of EIP-712 as ethers makes them", () => {
       const domain = { name: "EnergyLedgerBridge", version: "1", ...where };
       const digest = anchorSigningDigest({ chainId, contract, ledgerId }, anchor);
       expect(hex(digest)).toBe(TypedDataEncoder.hash(domain, anchorTypes, anchor));
+      const power = ledgerId.subarray(16);
+      const rotation = { nonce: anchor.seq, effectiveHeight: anchor.toHeight, valsetHash: anchor.root };
+      const ofRotation = { ...rotation, totalPower: BigInt(hex(power)) };
+      expect(hex(rotationSigningDigest({ chainId, contract, ledgerId }, { ...rotation, totalPower: power }))).toBe(
+        TypedDataEncoder.hash(domain, rotationTypes, ofRotation),
+      );
       const binding = { chainId: "edream-é", validator: contract, address };
       const value = { ledger: binding.chainId, validator: hex(contract), bridgeKey: hex(address) };
       const ofKey = { name: "EnergyLedgerBridgeKey", version: "1" };

@@ -1,4 +1,3 @@
-import { readFileSync, writeFileSync } from "node:fs";
 import type { Command } from "commander";
 import { valsetHash } from "#bridge/valset.ts";
 import { Bridge } from "#contracts/abi/Bridge.ts";
@@ -18,6 +17,7 @@ import { parseHex } from "../quantities.ts";
 import { type SubmitFlags, signAndSubmit, signingAccount } from "../submit.ts";
 import { deployCommand } from "./bridgeDeploy.ts";
 import { freezeCommands } from "./bridgeFreeze.ts";
+import { proofCommands } from "./bridgeProofs.ts";
 import { relayCommand } from "./bridgeRelay.ts";
 import { withSubmitFlags } from "./submitFlags.ts";
 
@@ -141,56 +141,7 @@ export function bridgeCommand(program: Command, io: CliIo): void {
       );
     });
 
-  bridge
-    .command("prove")
-    .description("A transaction's proof as contract calls take it, once an anchor has its block")
-    .argument("<txid>", "64 hexadecimal digits")
-    .option("-o, --output <file>", "where to write it (default: standard output)")
-    .addHelpText("after", example(`bridge prove ${"6f".repeat(32)} -o proof.json`))
-    .action(async (txId: string, flags: { output?: string }, command: Command) => {
-      parseHex(txId, 32, "the transaction id");
-      const proof = await commandContext(io, command).client().get<object>(`/bridge/proofs/transactions/${txId}`);
-      const text = `${JSON.stringify(proof, null, 2)}\n`;
-      if (flags.output === undefined) io.out(text);
-      else writeFileSync(flags.output, text);
-    });
-
-  withChainFlags(
-    bridge
-      .command("verify")
-      .description("Ask the contract whether a proof of `bridge prove` holds; it costs nothing")
-      .argument("<file>", "the proof"),
-  )
-    .addHelpText("after", example("bridge verify proof.json --ethereum http://127.0.0.1:8545"))
-    .action(async (file: string, flags: ChainFlags, command: Command) => {
-      const context = commandContext(io, command);
-      const { txId, proof } = readProof(file);
-      using contract = await openContract(context, flags, "Bridge");
-      const deployed = Bridge.at(contract.address, contract.connection.provider);
-      let answer: { readonly height: bigint; readonly time: bigint };
-      try {
-        answer = await deployed.verifyTx(txId, proof);
-      } catch (error) {
-        const name = (error as { readonly revert?: { readonly name?: string } }).revert?.name;
-        if (name === undefined && (error as { readonly code?: string }).code !== "INVALID_ARGUMENT") throw error;
-        const hint = "take a new proof from a full node with `energy-ledger bridge prove`";
-        throw cliError(
-          "verificationFailed",
-          "BRIDGE_PROOF_REFUSED",
-          `the contract says ${name ?? "it is no proof"}`,
-          hint,
-        );
-      }
-      const view = { txId, height: Number(answer.height), timeMs: Number(answer.time), contract: contract.address };
-      show(io, context.json, view, () =>
-        facts([
-          ["holds", txId],
-          ["block", view.height],
-          ["time", new Date(view.timeMs).toISOString()],
-        ]),
-      );
-    });
-
+  proofCommands(bridge, io);
   deployCommand(bridge, io);
   freezeCommands(bridge, io);
   relayCommand(bridge, io);
@@ -215,20 +166,6 @@ async function setWithHash(context: CommandContext, hash: string): Promise<bigin
   }
   const hint = "the contract must be deployed with the validators that `energy-ledger bridge keys` shows";
   throw cliError("failure", "BRIDGE_SET_UNKNOWN", "the contract's validators were never the ledger's", hint);
-}
-
-function readProof(file: string): { readonly txId: string; readonly proof: never } {
-  const hint = "give a file that `energy-ledger bridge prove` has written";
-  let json: { readonly txId?: unknown; readonly proof?: unknown };
-  try {
-    json = JSON.parse(readFileSync(file, "utf8")) as typeof json;
-  } catch {
-    throw cliError("usage", "BRIDGE_PROOF_UNREADABLE", `${file} is no JSON`, hint);
-  }
-  const { txId, proof } = json ?? {};
-  if (typeof txId !== "string" || !/^0x[0-9a-f]{64}$/.test(txId) || typeof proof !== "object" || proof === null)
-    throw cliError("usage", "BRIDGE_PROOF_UNREADABLE", `${file} is no proof of a transaction`, hint);
-  return { txId, proof: proof as never };
 }
 
 function addressBytes(address: string): Uint8Array {

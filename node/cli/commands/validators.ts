@@ -30,7 +30,7 @@ interface ExclusionAnswer {
 const OFFENCES: Readonly<Record<string, string>> = {
   duplicateVote: "two votes",
   lightClientAttack: "attack on light nodes",
-  bridgeEquivocation: "two anchors",
+  bridgeEquivocation: "two anchors or rotations",
 };
 
 export function validatorsCommand(program: Command, io: CliIo): void {

@@ -6,7 +6,7 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { SignedAnchor } from "./tx_pb.ts";
+import type { SignedAnchor, SignedRotation } from "./tx_pb.ts";
 import { file_edream_ledger_v1_tx } from "./tx_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file edream/ledger/v1/bridge.proto.
  */
 export const file_edream_ledger_v1_bridge: GenFile = /*@__PURE__*/
-  fileDesc("Ch1lZHJlYW0vbGVkZ2VyL3YxL2JyaWRnZS5wcm90bxIQZWRyZWFtLmxlZGdlci52MSKSAQoPQnJpZGdlU2lnbmF0dXJlEjAKBmFuY2hvchgBIAEoCzIeLmVkcmVhbS5sZWRnZXIudjEuU2lnbmVkQW5jaG9ySAASNAoIcm90YXRpb24YAiABKAsyIC5lZHJlYW0ubGVkZ2VyLnYxLlNpZ25lZFJvdGF0aW9uSAASDQoFcm91bmQYAyABKA1CCAoGc2lnbmVkIkIKDlNpZ25lZFJvdGF0aW9uEg0KBW5vbmNlGAEgASgEEg4KBmRpZ2VzdBgCIAEoDBIRCglzaWduYXR1cmUYAyABKAxiBnByb3RvMw", [file_edream_ledger_v1_tx]);
+  fileDesc("Ch1lZHJlYW0vbGVkZ2VyL3YxL2JyaWRnZS5wcm90bxIQZWRyZWFtLmxlZGdlci52MSKSAQoPQnJpZGdlU2lnbmF0dXJlEjAKBmFuY2hvchgBIAEoCzIeLmVkcmVhbS5sZWRnZXIudjEuU2lnbmVkQW5jaG9ySAASNAoIcm90YXRpb24YAiABKAsyIC5lZHJlYW0ubGVkZ2VyLnYxLlNpZ25lZFJvdGF0aW9uSAASDQoFcm91bmQYAyABKA1CCAoGc2lnbmVkYgZwcm90bzM", [file_edream_ledger_v1_tx]);
 
 /**
  * A validator's signature with its second key, as it goes over the topic of checkpoints.
@@ -53,35 +53,4 @@ export type BridgeSignature = Message<"edream.ledger.v1.BridgeSignature"> & {
  */
 export const BridgeSignatureSchema: GenMessage<BridgeSignature> = /*@__PURE__*/
   messageDesc(file_edream_ledger_v1_bridge, 0);
-
-/**
- * Of a change of the contract's validator set.
- *
- * @generated from message edream.ledger.v1.SignedRotation
- */
-export type SignedRotation = Message<"edream.ledger.v1.SignedRotation"> & {
-  /**
-   * @generated from field: uint64 nonce = 1;
-   */
-  nonce: bigint;
-
-  /**
-   * EIP-712, 32 bytes.
-   *
-   * @generated from field: bytes digest = 2;
-   */
-  digest: Uint8Array;
-
-  /**
-   * @generated from field: bytes signature = 3;
-   */
-  signature: Uint8Array;
-};
-
-/**
- * Describes the message edream.ledger.v1.SignedRotation.
- * Use `create(SignedRotationSchema)` to create a new message.
- */
-export const SignedRotationSchema: GenMessage<SignedRotation> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_bridge, 1);
 
