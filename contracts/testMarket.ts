@@ -25,7 +25,7 @@ import {
   type StateProofInput,
 } from "./abi/LedgerReader.ts";
 import { Outbox, type OutboxContract } from "./abi/Outbox.ts";
-import { deployTestBridge } from "./testBridge.ts";
+import { deployTestBridge, type TestBridge } from "./testBridge.ts";
 import { mined, type TestEvm } from "./testing.ts";
 
 const KWH = 1_000_000n;
@@ -40,6 +40,14 @@ export const SALT = sha256(Buffer.from("sum salt"));
 export const SHOWN_MWH = [5_000_000n, 2_000_000n, -84_891n, 1_000_000n] as const;
 
 type Signer = HDNodeWallet | Wallet;
+
+/** A transaction that took effect, where it is. */
+export interface TestTransaction {
+  readonly tx: Uint8Array;
+  readonly height: number;
+  readonly index: number;
+  readonly timeMs: number;
+}
 
 /** A market with a person for each role, a ledger with energy for it, and intervals that deliver what is sold before `startSeconds`. */
 export interface TestMarket {
@@ -56,6 +64,10 @@ export interface TestMarket {
   readonly stranger: HDNodeWallet;
   /** When the first interval begins: ten minutes ahead. */
   readonly startSeconds: number;
+  /** The ledger, and the bridge that has all of it under anchors. */
+  readonly bridge: TestBridge;
+  /** All transactions of the ledger, by their id in hex. */
+  readonly transactions: ReadonlyMap<string, TestTransaction>;
   as(wallet: Signer): EnergyMarketContract;
   /** Output `index` of the producer's registration: below SMALL_BACKING 1000 kWh, then 10 kWh each. */
   backing(index: number): ReturnType<typeof backingOf>;
@@ -105,10 +117,14 @@ export async function createTestMarket(evm: TestEvm): Promise<TestMarket> {
   await evm.mineAt(startMs / 1000 - 600);
   const made = await deployTestBridge(evm);
   const { ledger } = made;
-  const block = (...txs: Uint8Array[]) => {
-    const failed = made.block(txs, startMs).txResults.find(({ code }) => code !== 0);
+  const transactions = new Map<string, TestTransaction>();
+  const blockAt = (timeMs: number, txs: readonly Uint8Array[]) => {
+    const failed = made.block(txs, timeMs).txResults.find(({ code }) => code !== 0);
     if (failed !== undefined) throw new Error(`the ledger refuses: ${codeName(failed)}`);
+    for (const [index, tx] of txs.entries())
+      transactions.set(Buffer.from(txId(tx)).toString("hex"), { tx, height: ledger.height, index, timeMs });
   };
+  const block = (...txs: Uint8Array[]) => blockAt(startMs, txs);
   const first = (startMs - START_MS) / INTERVAL_MS;
   const produce = sealMessage(first - 1, { energy: { case: "sumMwh", value: 20_000n * KWH } });
   block(ledger.sign([produce], ["device"]));
@@ -156,9 +172,7 @@ export async function createTestMarket(evm: TestEvm): Promise<TestMarket> {
   });
   const elsewhere = ledger.sign([sealMessage(first, { energy: { case: "sumMwh", value: 9_000_000n } })], ["device"]);
   const end = startMs + 4 * INTERVAL_MS - 900_000;
-  const results = made.block([before, ...seals, elsewhere], end).txResults;
-  const failed = results.find(({ code }) => code !== 0);
-  if (failed !== undefined) throw new Error(`the ledger refuses: ${codeName(failed)}`);
+  blockAt(end, [before, ...seals, elsewhere]);
   made.block([], end + 1000);
   await made.anchor();
 
@@ -184,7 +198,7 @@ export async function createTestMarket(evm: TestEvm): Promise<TestMarket> {
   const intervals = [...seals, elsewhere, before];
   return {
     ...{ market, reader, outbox, owner, regulator, producer, otherProducer, consumer, otherConsumer, treasury },
-    ...{ stranger, startSeconds: startMs / 1000, as },
+    ...{ stranger, startSeconds: startMs / 1000, bridge: made, transactions, as },
     backing: (index) => proveOutput(main, index),
     odd: {
       elsewhere: proveOutput(odd, 0),

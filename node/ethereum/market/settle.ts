@@ -78,14 +78,13 @@ async function nextInterval(
   openings: readonly Opening[],
 ): Promise<SealedMessage> {
   const sealed = await sealedSince(context, meter, fromMs);
-  let isOpened = sealed.length === 0;
+  let isUnopened = false;
   for (const interval of sealed) {
     const sum = interval.sumMwh ?? openingOf(interval, openings)?.sumMwh;
-    if (sum !== undefined) isOpened = true;
-    if (sum === undefined || sum <= 0n) continue;
-    if ((await marketOf(context).deliveredBy(intervalKey(interval))) < sum) return interval;
+    if (sum === undefined) isUnopened = true;
+    else if (sum > 0n && (await marketOf(context).deliveredBy(intervalKey(interval))) < sum) return interval;
   }
-  if (!isOpened) throw unopened(meter);
+  if (isUnopened) throw unopened(meter);
   const message = `no interval of ${meter} that began after the sale shows energy which is not used yet`;
   throw cliError("notFound", "INTERVAL_MISSING", message, "try again when the meter has sealed its next interval");
 }
