@@ -6,4 +6,5 @@ export const ETHEREUM_GROUPS: Readonly<Record<string, () => Promise<EthereumGrou
   market: async () => (await import("./market/marketGroup.ts")).marketGroup,
   data: async () => (await import("./data/dataGroup.ts")).dataGroup,
   registry: async () => (await import("./registry/registryGroup.ts")).registryGroup,
+  flexibility: async () => (await import("./flexibility/flexibilityGroup.ts")).flexibilityGroup,
 };
