@@ -5,24 +5,21 @@ import { accountOf, DAY_MS, EXPORT_METER, keyOf, START_MS } from "#consensus/app
 import { sha256 } from "#storage/crypto/hash.ts";
 import { ledgerMessage } from "#storage/types/transactionMessages.ts";
 import { DataMarketplace, type DataMarketplaceContract } from "./abi/DataMarketplace.ts";
+import { type CallGas, type MeasuredCall, measureCalls, setMeasuringTime } from "./measureCalls.ts";
 import { deployTestBridge } from "./testBridge.ts";
-import { mined, type TestEvm, type TestWallet } from "./testing.ts";
+import { startTestEvm, type TestWallet } from "./testing.ts";
 import { createTestMarket } from "./testMarket.ts";
 
-/** One call of a market, as a transaction of its own. */
-export interface CallGas {
-  readonly call: string;
-  readonly gas: number;
-}
-
 /** A trade in EnergyMarket, calls that come again and again: whoever takes part has done so before. */
-export async function measureEnergyMarket(evm: TestEvm): Promise<readonly CallGas[]> {
+export async function measureEnergyMarket(): Promise<readonly CallGas[]> {
+  await using evm = await startTestEvm();
+  await setMeasuringTime(evm);
   const { market, as, ...made } = await createTestMarket(evm);
   const [producer, consumer] = [as(made.producer), as(made.consumer)];
   const price = 10n ** 15n;
   const request = (advertId: number) =>
     consumer["requestForEnergy(uint32,uint32,uint256)"](advertId, 1000, price, { value: price });
-  const steps: [string, () => Parameters<typeof mined>[0]][] = [
+  const steps: MeasuredCall[] = [
     ["", () => producer.availableEnergyAdvert(10_000, price, made.backing(0))],
     ["availableEnergyAdvert", () => producer.availableEnergyAdvert(2000, price, made.odd.transferred)],
     ["", () => request(1)],
@@ -33,13 +30,13 @@ export async function measureEnergyMarket(evm: TestEvm): Promise<readonly CallGa
     ["placeOrder", () => consumer.placeOrder(2000, price, made.startSeconds + 3600, { value: 2n * price })],
     ["matchOrders, one pair", () => market.matchOrders([2], [1])],
   ];
-  const measured: CallGas[] = [];
-  for (const [call, send] of steps) measured.push({ call, gas: Number((await mined(send())).gasUsed) });
-  return measured.filter(({ call }) => call !== "");
+  return await measureCalls(steps);
 }
 
 /** A sale in DataMarketplace, of a right key and of a wrong one. */
-export async function measureDataMarketplace(evm: TestEvm): Promise<readonly CallGas[]> {
+export async function measureDataMarketplace(): Promise<readonly CallGas[]> {
+  await using evm = await startTestEvm();
+  const now = await setMeasuringTime(evm);
   const [owner, buyer, rival] = evm.wallets as [TestWallet, TestWallet, TestWallet];
   const seller = new Wallet(hexlify(keyOf("prosumer").bytes), evm.provider);
   await evm.provider.send("anvil_setBalance", [seller.address, "0x56bc75e2d63100000"]);
@@ -67,7 +64,7 @@ export async function measureDataMarketplace(evm: TestEvm): Promise<readonly Cal
     return { box, opening: openingOfWrongKey(box, oneTime, context, keyHashOf(key)) };
   };
   const terms = {
-    ...{ keyHash: keyHashOf(key), reserve: 1000, buyNow: 10_000, deadline: (await evm.now()) + 86_400 },
+    ...{ keyHash: keyHashOf(key), reserve: 1000, buyNow: 10_000, deadline: now + 86_400 },
     ...{ publisher: owner.address, publisherBps: 250 },
   };
   const message = messagesOf(tx)[0]?.value ?? new Uint8Array(0);
@@ -76,7 +73,7 @@ export async function measureDataMarketplace(evm: TestEvm): Promise<readonly Cal
   const [right, wrong] = [boxOf(1n, key), boxOf(2n, junk)];
   const opening = wrong.opening;
   if (opening === undefined) throw new Error("the junk is the key");
-  const steps: [string, () => Parameters<typeof mined>[0]][] = [
+  const steps: MeasuredCall[] = [
     ["list", list],
     ["", list],
     ["offer, the first", () => as(rival).offer(1, recipient, { value: 2000n })],
@@ -93,7 +90,5 @@ export async function measureDataMarketplace(evm: TestEvm): Promise<readonly Cal
       },
     ],
   ];
-  const measured: CallGas[] = [];
-  for (const [call, send] of steps) measured.push({ call, gas: Number((await mined(send())).gasUsed) });
-  return measured.filter(({ call }) => call !== "");
+  return await measureCalls(steps);
 }

@@ -15,7 +15,7 @@ say("");
 process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : textOf(report));
 process.exitCode = report.exceeded.length === 0 ? 0 : 1;
 
-function textOf({ anchors, proofs, intervals, naive, d51, days, exceeded, ...markets }: GasReport): string {
+function textOf({ anchors, proofs, intervals, naive, d51, days, contracts, exceeded }: GasReport): string {
   const whole = (value: number) => Math.round(value).toLocaleString("en").replaceAll(",", " ");
   const tables = [
     formatTable(
@@ -47,13 +47,11 @@ function textOf({ anchors, proofs, intervals, naive, d51, days, exceeded, ...mar
         whole(day.ratio),
       ]),
     ),
-    formatTable(
-      ["EnergyMarket", "gas"],
-      markets.energyMarket.map(({ call, gas }) => [call, whole(gas)]),
-    ),
-    formatTable(
-      ["DataMarketplace", "gas"],
-      markets.dataMarketplace.map(({ call, gas }) => [call, whole(gas)]),
+    ...contracts.map(({ contract, calls }) =>
+      formatTable(
+        [contract, "gas"],
+        calls.map(({ call, gas }) => [call, whole(gas)]),
+      ),
     ),
   ];
   const d51Lines = [

@@ -1,3 +1,4 @@
+import type { CallGas } from "#contracts/measureCalls.ts";
 import {
   ANCHOR_BUDGETS,
   type AnchorGas,
@@ -11,7 +12,8 @@ import {
   type ProofGas,
   WALK_BUDGET,
 } from "#contracts/measureGas.ts";
-import { type CallGas, measureDataMarketplace, measureEnergyMarket } from "#contracts/measureMarkets.ts";
+import { measureDataMarketplace, measureEnergyMarket } from "#contracts/measureMarkets.ts";
+import { measureDeviceRegistry, measureFlexibility, measurePaymentChannel } from "#contracts/measureServices.ts";
 import { startTestEvm } from "#contracts/testing.ts";
 
 /** The least by which an anchor is cheaper than the naive contract, for 2000 prosumers. */
@@ -81,6 +83,20 @@ export function costPerProsumerDay(
   };
 }
 
+/** What the calls of one contract cost, when whoever takes part has done so before. */
+export interface ContractGas {
+  readonly contract: string;
+  readonly calls: readonly CallGas[];
+}
+
+const CONTRACTS: Readonly<Record<string, () => Promise<readonly CallGas[]>>> = {
+  EnergyMarket: measureEnergyMarket,
+  PaymentChannel: measurePaymentChannel,
+  DataMarketplace: measureDataMarketplace,
+  DeviceRegistry: measureDeviceRegistry,
+  Flexibility: measureFlexibility,
+};
+
 export interface GasReport {
   readonly anchors: readonly (AnchorGas & { readonly budget: number })[];
   readonly proofs: readonly ProofGas[];
@@ -97,8 +113,7 @@ export interface GasReport {
     readonly minimumMinutesToday: number;
   };
   readonly days: readonly DayCost[];
-  readonly energyMarket: readonly CallGas[];
-  readonly dataMarketplace: readonly CallGas[];
+  readonly contracts: readonly ContractGas[];
   /** What is above its budget; empty when all is well. */
   readonly exceeded: readonly string[];
 }
@@ -121,9 +136,11 @@ export async function measureGas(
   }
   const intervals = [];
   for (const count of [1, 400]) intervals.push(await measureInterval(evm, count));
-  say("the markets");
-  const energyMarket = await measureEnergyMarket(evm);
-  const dataMarketplace = await measureDataMarketplace(evm);
+  const contracts: ContractGas[] = [];
+  for (const [contract, measure] of Object.entries(CONTRACTS)) {
+    say(contract);
+    contracts.push({ contract, calls: await measure() });
+  }
   say("D5.1's contract");
   const [then, today] = [await measureNaive("petersburg"), await measureNaive("osaka")];
   const perBlock2019 = await measureBlock("petersburg", BLOCKS.petersburg.gasLimit);
@@ -145,8 +162,7 @@ export async function measureGas(
       minimumMinutesToday: minimumIntervalMinutes(prosumers, today.register, BLOCKS.osaka),
     },
     days,
-    energyMarket,
-    dataMarketplace,
+    contracts,
   };
   return { ...report, exceeded: exceededBudgets(report) };
 }
