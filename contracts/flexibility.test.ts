@@ -260,7 +260,7 @@ describe("what is refused", () => {
       nameOf(at(dso).request.staticCall({ ...terms, ...fields }, { value }));
     expect(await nameWith({}, 0n)).toBe("NothingEscrowed");
     for (const fields of [
-      { intervalMs: 59_999 },
+      { intervalMs: 999, startMs: event.startMs - (event.startMs % 999) },
       { intervalMs: 86_400_001 },
       { intervalCount: 0 },
       { intervalCount: 97 },
@@ -286,6 +286,7 @@ describe("what is refused", () => {
     expect(await nameWith({ baselineRoot: ZeroHash })).toBe("BaselineRootInvalid");
     expect(await nameWith({ baselineCount: 0 })).toBe("BaselineRootInvalid");
     await ask({ cutoff: event.startMs / 1000, settleBy: endS + 90 * DAY_S }, 1n);
+    await ask({ intervalMs: 1000 }, 1n);
   });
 });
 

@@ -166,7 +166,8 @@ contract Flexibility is AccessControlDefaultAdminRules, PullPayments {
 
     /// A day of quarters of an hour.
     uint256 public constant MAX_INTERVALS = 96;
-    uint256 public constant MIN_INTERVAL_MS = 60_000;
+    /// As short as the ledger's meters seal them.
+    uint256 public constant MIN_INTERVAL_MS = 1000;
     uint256 public constant MAX_INTERVAL_MS = 86_400_000;
     /// 1 GWh: products with prices and counts stay far from any limit.
     uint256 public constant MAX_ENERGY_MWH = 1e12;
