@@ -8,9 +8,9 @@ export interface Funded {
   readonly change: () => Promise<bigint>;
 }
 
-/** Gives the prosumer of a node its first ether. */
-export async function fund(world: World, name: string, wei: bigint): Promise<Funded> {
-  const { ethereumAddress } = await world.run(name, "keys", "show", PROSUMER_KEY_NAME);
+/** Gives the prosumer of a node its first ether, or another key of that home. */
+export async function fund(world: World, name: string, wei: bigint, key = PROSUMER_KEY_NAME): Promise<Funded> {
+  const { ethereumAddress } = await world.run(name, "keys", "show", key);
   const address = String(ethereumAddress);
   const sent = await world.treasury.sendTransaction({ to: address, value: wei });
   await sent.wait();

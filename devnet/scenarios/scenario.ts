@@ -1,5 +1,6 @@
 import { formatMoney } from "#node/cli/money.ts";
 import { payAsYouGo } from "./payAsYouGo.ts";
+import { sellData } from "./sellData.ts";
 import { type Claim, createStory, type Step, type Story } from "./story.ts";
 
 export interface ScenarioOptions {
@@ -16,6 +17,7 @@ export type ScenarioPlay = (options: ScenarioOptions, story: Story) => Promise<v
 
 export const SCENARIOS = {
   "pay-as-you-go": { about: "a consumer pays a producer by vouchers, interval after interval", play: payAsYouGo },
+  "sell-data": { about: "a prosumer sells an archive of its readings to one of two buyers", play: sellData },
 } as const satisfies Readonly<Record<string, { readonly about: string; readonly play: ScenarioPlay }>>;
 
 export type ScenarioName = keyof typeof SCENARIOS;

@@ -43,8 +43,8 @@ let [publisher, archive, sealedBy] = ["", "", ""];
 const homes = new Map<Person, TestCli>();
 const home = (name: Person) => homes.get(name) as TestCli;
 const addresses = new Map<Person, string>();
-/** Whether there is an anchor over the ledger's blocks. */
-let isAnchored = false;
+/** How far the anchor over the archive's block is. */
+let anchor: "none" | "signed" | "on Ethereum" = "none";
 
 beforeAll(async () => {
   evm = await startTestEvm();
@@ -112,9 +112,10 @@ function ledgerPorts(): Partial<ApiPorts> {
     bridge: {
       proveMessage: async (id: Uint8Array, messageIndex: number) => {
         const tx = sent.get(hex(id));
-        const message = tx === undefined || !isAnchored ? undefined : messagesOf(tx)[messageIndex];
+        const message = tx === undefined || anchor === "none" ? undefined : messagesOf(tx)[messageIndex];
         if (tx === undefined || message === undefined) return undefined;
         const proof = messageProofJson(made.proveMessage(tx, messageIndex));
+        if (anchor === "signed") proof.blockProof.anchor.seq = `${(await made.bridge.head()).seq + 1n}`;
         return { txId: hex(id), messageIndex, typeUrl: message.typeUrl, message: hex(message.value), proof };
       },
     } as never,
@@ -149,10 +150,8 @@ const bought = async (...terms: readonly string[]) => {
 };
 /** What a seller who cheats has to write a program for. */
 async function releaseOther(id: string) {
-  const { buyerKey } = await done("prosumer", "listing", id);
-  const file = `${String(buyerKey).slice(2).toLowerCase()}.json`;
-  const kept = readFileSync(join(homePaths(home("consumer").home).keys, "data", file), "utf8");
-  const point = publicPoint("").parse((JSON.parse(kept) as { publicKey: string }).publicKey);
+  const { offers } = (await done("prosumer", "offers", id)) as { offers: readonly { publicKey: string }[] };
+  const point = publicPoint("").parse(offers[0]?.publicKey ?? "");
   const context = { chainId: 31_337n, contract: await market.getAddress(), listingId: BigInt(id) };
   const { ephemeral, box } = sealKey(new Uint8Array(32).fill(9), point, context, new Uint8Array(32).fill(8));
   return done(
@@ -167,11 +166,14 @@ async function releaseOther(id: string) {
 }
 
 describe("a sale by commands", () => {
-  test("waits for the anchor of the archive's block", async () => {
+  test("waits for the anchor of the archive's block, until the contract has it", async () => {
     const early = await data("prosumer", "list", archive, ...TERMS);
     expect(early).toMatchObject({ exit: "notFound", json: { code: "PROOF_NOT_ANCHORED" } });
     await made.anchor();
-    isAnchored = true;
+    anchor = "signed";
+    const signed = await data("prosumer", "list", archive, ...TERMS);
+    expect(signed.json).toMatchObject({ message: expect.stringContaining("is signed, and not on Ethereum yet") });
+    anchor = "on Ethereum";
   });
 
   test("from the listing to the readings in the buyer's hands and everybody's money, to the wei", async () => {

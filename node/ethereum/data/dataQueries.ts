@@ -17,7 +17,7 @@ import {
   logsOf,
   phaseOf,
 } from "./dataListing.ts";
-import { listingId } from "./dataParams.ts";
+import { listingId, pointText } from "./dataParams.ts";
 import { listingJson, listingText, timeText } from "./listingView.ts";
 
 /** Listings that are shown at once, and that are looked at for them. */
@@ -102,6 +102,7 @@ export const offers = query({
     const made = (await eventsOf(context, "Offered", id)).map((each) => ({
       buyer: each.buyer,
       priceWei: `${each.price}`,
+      publicKey: pointText({ x: each.keyX, y: each.keyY }),
       isHighest: each.buyer === buyer && each.price === price,
     }));
     const rows = made.map((each) => [
