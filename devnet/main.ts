@@ -7,13 +7,15 @@ import { LedgerError } from "#storage/error.ts";
 import { checkAgreement } from "./agreement.ts";
 import { runScenario } from "./faults/runScenario.ts";
 import { readScenario } from "./faults/scenario.ts";
+import { frame, type Look, summary } from "./liveView.ts";
 import { type RunningNet, startNet } from "./net.ts";
+import { type EthereumSource, type NetEthereum, readEthereumKey, startNetEthereum } from "./netEthereum.ts";
 import { type LightView, lightView, metricValue, type NodeView, nodeView } from "./observe.ts";
 import { prepareNet } from "./prepare.ts";
 import { residentBytes } from "./processes.ts";
-import { type DevnetReport, percentile } from "./report.ts";
+import { type DevnetReport, percentile, sorted } from "./report.ts";
 import { cometbftBinary } from "./services/cometbft.ts";
-import { createScreen, formatBytes, formatTable } from "./view.ts";
+import { createScreen, formatTable } from "./view.ts";
 
 /** How often all nodes are looked at, in ms. */
 const LOOK_MS = 500;
@@ -33,6 +35,10 @@ interface Flags {
   readonly scenario?: string;
   readonly engine: "embedded" | "cometbft";
   readonly cometbft?: string;
+  /** Absent: a node of its own; false: none; else the JSON-RPC of a node. */
+  readonly ethereum?: string | false;
+  readonly ethereumKey?: string;
+  readonly ethereumPassphraseFile?: string;
 }
 
 const program = new Command("devnet")
@@ -58,18 +64,28 @@ const program = new Command("devnet")
       .default("embedded"),
   )
   .option("--cometbft <program>", "with --engine cometbft: its program (default: built by Go when it is not there)")
+  .option("--ethereum <url>", "JSON-RPC of an Ethereum node for contracts and bridge (default: a node of its own)")
+  .option("--no-ethereum", "without Ethereum: no contracts, no bridge")
+  .option("--ethereum-key <file>", "with --ethereum: a key with ether, 64 hex digits or a Web3 keystore (version 3)")
+  .option("--ethereum-passphrase-file <file>", "file whose first line opens the Web3 keystore")
   .addHelpText(
     "after",
     "\nExamples:\n  npm run devnet\n  npm run devnet -- --seconds 30 --json\n  npm run devnet -- --data part-00.csv.gz\n  npm run devnet -- --engine cometbft\n  npm run devnet -- --scenario devnet/faults/scenarios/split.json",
   )
   .parse();
 
-process.exitCode = await main(program.opts<Flags>()).catch((error) => {
+const given = program.opts<Flags>();
+if (typeof given.ethereum === "string" && given.ethereumKey === undefined)
+  program.error("error: --ethereum needs --ethereum-key: a key with ether on that chain");
+
+process.exitCode = await main(given).catch((error) => {
   // Anything else is a fault of this program, of which the stack is wanted.
   if (!(error instanceof LedgerError)) throw error;
   process.stderr.write(`${error.message}\n`);
   return 1;
 });
+// All processes are ended. A deployment that was under way still waits for receipts of a node that is gone.
+setTimeout(() => process.exit(), 1000).unref();
 
 async function main(flags: Flags): Promise<number> {
   const startedMs = performance.now();
@@ -77,9 +93,12 @@ async function main(flags: Flags): Promise<number> {
   const interrupt = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => interrupt.abort());
   let net: RunningNet | undefined;
+  let ethereum: NetEthereum | undefined;
   try {
     if (flags.scenario !== undefined)
       return await playScenario(flags.scenario, directory, flags.json, interrupt.signal);
+    const relayedBy = flags.full > 0 ? "full0" : "validator0";
+    ethereum = flags.ethereum === false ? undefined : await startNetEthereum(await ethereumSource(flags), relayedBy);
     const prepared = await prepareNet({
       directory,
       engine: flags.engine,
@@ -89,11 +108,15 @@ async function main(flags: Flags): Promise<number> {
       light: flags.light,
       households: flags.households,
       dataFile: flags.data === undefined ? undefined : resolve(flags.data),
+      ...(ethereum === undefined ? {} : { configOf: ethereum.configOf }),
     });
+    await ethereum?.prepare(prepared.nodes);
     net = startNet(prepared);
-    return await run(flags, net, startedMs, interrupt.signal);
+    ethereum?.begin(prepared.nodes);
+    return await run(flags, { net, ethereum }, startedMs, interrupt.signal);
   } finally {
     await net?.stop();
+    await ethereum?.[Symbol.asyncDispose]();
     if (flags.keep === undefined) rmSync(directory, { recursive: true, force: true });
     else process.stderr.write(`kept in ${directory}\n`);
   }
@@ -116,13 +139,19 @@ async function playScenario(file: string, directory: string, json: boolean, sign
   return report.holds ? 0 : 1;
 }
 
-interface Look {
-  readonly views: ReadonlyMap<string, NodeView>;
-  readonly lights: ReadonlyMap<string, LightView>;
-  readonly rss: ReadonlyMap<string, number>;
+/** @throws EvmError EVM_KEYSTORE_MALFORMED, EVM_KEYSTORE_PASSPHRASE_WRONG */
+async function ethereumSource({ ethereum, ethereumKey, ethereumPassphraseFile }: Flags): Promise<EthereumSource> {
+  if (typeof ethereum !== "string" || ethereumKey === undefined) return { kind: "own" };
+  return { kind: "given", url: ethereum, key: await readEthereumKey(ethereumKey, ethereumPassphraseFile) };
 }
 
-async function run(flags: Flags, net: RunningNet, startedMs: number, signal: AbortSignal): Promise<number> {
+interface Chains {
+  readonly net: RunningNet;
+  readonly ethereum: NetEthereum | undefined;
+}
+
+async function run(flags: Flags, chains: Chains, startedMs: number, signal: AbortSignal): Promise<number> {
+  const { net } = chains;
   const screen = createScreen(flags.json ? process.stderr : process.stdout);
   let firstBlockSeconds: number | undefined;
   let look: Look = { views: new Map(), lights: new Map(), rss: new Map() };
@@ -130,10 +159,10 @@ async function run(flags: Flags, net: RunningNet, startedMs: number, signal: Abo
   const draws = !flags.json || process.stderr.isTTY === true;
 
   const observe = async () => {
-    look = await lookAt(net);
+    look = await lookAt(chains);
     if (firstBlockSeconds === undefined && [...look.views.values()].some(({ height }) => height > 0))
       firstBlockSeconds = elapsed();
-    if (draws) screen.draw(frame(net, look, elapsed(), flags));
+    if (draws) screen.draw(frame(net, look, elapsed(), flags.seconds));
   };
 
   const ended = () => {
@@ -157,10 +186,12 @@ async function run(flags: Flags, net: RunningNet, startedMs: number, signal: Abo
   const report = await close(flags, net, look, { seconds: elapsed(), firstBlockSeconds: firstBlockSeconds ?? 0 });
   if (flags.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   else screen.draw(summary(report));
-  return report.agreement && report.light.every(({ proofsFailed }) => proofsFailed === 0) ? 0 : 1;
+  const isBridged = report.ethereum === undefined || report.ethereum.fault === "";
+  return isBridged && report.agreement && report.light.every(({ proofsFailed }) => proofsFailed === 0) ? 0 : 1;
 }
 
-async function lookAt(net: RunningNet): Promise<Look> {
+async function lookAt({ net, ethereum }: Chains): Promise<Look> {
+  const seen = ethereum?.look();
   const views = new Map<string, NodeView>();
   const lights = new Map<string, LightView>();
   const rss = new Map<string, number>();
@@ -177,38 +208,13 @@ async function lookAt(net: RunningNet): Promise<Look> {
       if (bytes !== undefined) rss.set(name, bytes);
     }),
   );
-  return { views, lights, rss };
-}
-
-function frame(net: RunningNet, { views, lights, rss }: Look, seconds: number, flags: Flags): string {
-  const rows = net.nodes.map(({ name, apiUrl, rpcUrl = "", process }) => {
-    const view = views.get(name);
-    const light = lights.get(name);
-    return [
-      name,
-      view === undefined ? "–" : String(view.height),
-      view === undefined ? "–" : String(view.round),
-      view === undefined ? "–" : String(view.peers),
-      light === undefined ? "" : String(light.transactions?.finalised ?? 0),
-      light === undefined
-        ? ""
-        : `${light.proofsVerified}${light.proofsFailed > 0 ? ` (${light.proofsFailed} failed)` : ""}`,
-      light === undefined ? "" : `${percentile(sorted(light.finalitySeconds), 0.5).toFixed(2)} s`,
-      formatBytes(rss.get(name) ?? 0),
-      apiUrl,
-      process.restarts() > 0 ? `${rpcUrl}  (restarted ${process.restarts()}×)` : rpcUrl,
-    ];
-  });
-  const head = `${net.chainId}  ${seconds.toFixed(0)} s${flags.seconds === undefined ? "  Ctrl-C ends" : ` of ${flags.seconds}`}`;
-  const docs = `OpenAPI page: ${net.nodes[0]?.apiUrl}/docs`;
-  const header = ["NODE", "HEIGHT", "ROUND", "PEERS", "FINAL TXS", "PROOFS", "FINALITY", "MEMORY", "API", "RPC"];
-  return `${head}\n${formatTable(header, rows)}\n${docs}`;
+  return { views, lights, rss, ...(seen === undefined ? {} : { ethereum: await seen }) };
 }
 
 async function close(
   flags: Flags,
   net: RunningNet,
-  { views, lights, rss }: Look,
+  { views, lights, rss, ethereum }: Look,
   times: { readonly seconds: number; readonly firstBlockSeconds: number },
 ): Promise<DevnetReport> {
   const heights = net.nodes.map(({ name }) => views.get(name)?.height ?? 0);
@@ -267,6 +273,7 @@ async function close(
         };
       }),
     full,
+    ...(ethereum === undefined ? {} : { ethereum }),
     ...(data?.account === undefined
       ? {}
       : {
@@ -283,39 +290,9 @@ async function close(
   };
 }
 
-function summary(report: DevnetReport): string {
-  const { transactions, readings, finalitySeconds } = report;
-  const lines = [
-    `agreement      ${report.agreement ? "every node holds the same chain" : "NODES DIFFER"}, ${report.blocks} blocks`,
-    `transactions   ${transactions.sent} sent, ${transactions.finalised} finalised, ${transactions.rejected} rejected`,
-    `readings       ${readings.queued} queued, ${readings.durable} durable, ${readings.fingerprinted} fingerprinted, ${readings.finalised} finalised`,
-    `finality       p50 ${finalitySeconds.p50} s, p99 ${finalitySeconds.p99} s (sent until verified on the light node)`,
-    ...report.light.map(
-      (light) =>
-        `${light.name.padEnd(14)} ${light.headers} headers, ${light.bytesPerBlock} B each; ${light.proofsVerified} proofs verified, ${light.proofsFailed} failed; ${formatBytes(light.rssBytes)}`,
-    ),
-    ...report.full.map(
-      (full) => `${full.name.padEnd(14)} ${formatBytes(full.blockBytes)} of blocks, ${formatBytes(full.rssBytes)}`,
-    ),
-  ];
-  if (report.data !== undefined) {
-    const { rows, accepted, duplicates, rejected, fileWh, finalisedWh } = report.data;
-    const reasons = Object.entries(rejected).filter(([, rejectedRows]) => rejectedRows > 0);
-    lines.push(
-      `rows           ${rows}: ${accepted} accepted, ${duplicates} duplicates, ${reasons.map(([reason, n]) => `${n} ${reason}`).join(", ") || "none rejected"}`,
-      `energy         ${fileWh} Wh in the file, ${finalisedWh} Wh finalised`,
-    );
-  }
-  return lines.join("\n");
-}
-
 /** With --data the first light node reads the file. */
 function meteringLight(lights: ReadonlyMap<string, LightView>): LightView | undefined {
   return lights.get("light0");
-}
-
-function sorted(samples: readonly number[]): readonly number[] {
-  return [...samples].sort((a, b) => a - b);
 }
 
 function round(value: number): number {

@@ -40,6 +40,11 @@ export interface LightView {
   readonly isDrained: boolean;
 }
 
+export interface BridgeView {
+  readonly relay?: { readonly state: string; readonly detail: string };
+  readonly fault: string;
+}
+
 const REQUEST_TIMEOUT_MS = 3_000;
 
 async function ask<T>(url: string): Promise<T | undefined> {
@@ -57,6 +62,11 @@ export function nodeView(apiUrl: string): Promise<NodeView | undefined> {
 
 export function lightView(apiUrl: string): Promise<LightView | undefined> {
   return ask(`${apiUrl}/ledger/v1/light`);
+}
+
+/** A node's part in the bridge; undefined where it has none. */
+export function bridgeView(apiUrl: string): Promise<BridgeView | undefined> {
+  return ask(`${apiUrl}/ledger/v1/bridge`);
 }
 
 /** Validators that the application excluded, by address in hex, and why. */

@@ -1,3 +1,5 @@
+import type { EthereumReport } from "./netEthereum.ts";
+
 /** The JSON object that `npm run devnet -- --json` ends with. Rates of readings are four different figures (DESIGN.md §7). */
 export interface DevnetReport {
   /** True only if every node holds the same block hash and app hash at every height it has in common with another. */
@@ -19,6 +21,8 @@ export interface DevnetReport {
   readonly finalitySeconds: { readonly p50: number; readonly p99: number };
   readonly light: readonly LightReport[];
   readonly full: readonly FullReport[];
+  /** Absent with --no-ethereum. */
+  readonly ethereum?: EthereumReport;
   /** Present with --data: what became of every row of the file. */
   readonly data?: DataReport;
 }
@@ -63,4 +67,8 @@ export interface DataReport {
 export function percentile(sorted: readonly number[], share: number): number {
   if (sorted.length === 0) return 0;
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
+}
+
+export function sorted(samples: readonly number[]): readonly number[] {
+  return [...samples].sort((a, b) => a - b);
 }

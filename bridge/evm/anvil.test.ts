@@ -1,6 +1,9 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { JsonRpcProvider } from "ethers";
 import { expect, test } from "vitest";
 import { startAnvil } from "./anvil.ts";
@@ -23,6 +26,27 @@ test("an anvil that ends by itself, or grows beyond its memory, says so", async 
 
   await using greedy = await startAnvil({ maxMemoryMib: 1 });
   expect((await greedy.exited)?.code).toBe("EVM_MEMORY_EXCEEDED");
+});
+
+test.skipIf(process.platform === "win32")("an anvil does not outlive whoever started it, killed -9", async () => {
+  const module = fileURLToPath(new URL("anvil.ts", import.meta.url));
+  const script = `import { startAnvil } from ${JSON.stringify(module)};
+process.stdout.write(String((await startAnvil({ blockSeconds: 1 })).pid) + "\\n");`;
+  const starter = spawn(process.execPath, ["--input-type=module", "-e", script], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const [line] = (await once(starter.stdout, "data")) as [Buffer];
+  const pid = Number(line.toString());
+  expect(process.kill(pid, 0)).toBe(true);
+  starter.kill("SIGKILL");
+  const isThere = () => {
+    try {
+      return process.kill(pid, 0);
+    } catch {
+      return false;
+    }
+  };
+  await expect.poll(isThere, { timeout: 20_000 }).toBe(false);
 });
 
 test("an anvil that cannot start is an error with its log", async () => {

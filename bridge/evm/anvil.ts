@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { Socket } from "node:net";
 import { EvmError } from "./evmError.ts";
 
 export interface AnvilOptions {
@@ -65,8 +66,10 @@ export async function startAnvil(options: AnvilOptions = {}): Promise<Anvil> {
     reason = new EvmError({ code: "EVM_MEMORY_EXCEEDED", memoryMib, maxMemoryMib });
     child.kill("SIGKILL");
   }, WATCH_EVERY_MS).unref();
+  const guard = startGuard(pid);
   const exited = once(child, "exit").then(([code, signal]) => {
     clearInterval(watchdog);
+    guard?.kill("SIGKILL");
     return reason ?? (isClosing ? undefined : new EvmError({ code: "EVM_ENDED", exitCode: code, signal }));
   });
   const close = async () => {
@@ -76,6 +79,19 @@ export async function startAnvil(options: AnvilOptions = {}): Promise<Anvil> {
   };
   const url = `http://127.0.0.1:${port}`;
   return { url, port, pid, chainId, exited, close, [Symbol.asyncDispose]: close };
+}
+
+/**
+ * Ends anvil when this process is gone, killed -9 too: a shell that waits for the end of a pipe whose other end only this process has. Not on Windows.
+ */
+function startGuard(pid: number): ChildProcess | undefined {
+  if (process.platform === "win32") return undefined;
+  const guard = spawn("sh", ["-c", 'read -r _; kill -9 "$0"', `${pid}`], { stdio: ["pipe", "ignore", "ignore"] });
+  // Without it anvil is as good as before.
+  guard.on("error", () => undefined);
+  guard.unref();
+  if (guard.stdin instanceof Socket) guard.stdin.unref();
+  return guard;
 }
 
 function argumentsFor(options: AnvilOptions, chainId: number): string[] {
