@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { configDefaults, defineConfig } from "vitest/config";
 
 const SERVICES = "**/*.services.test.ts";
-const FAULTS = "devnet/faults/faults.test.ts";
+const FAULTS = ["devnet/faults/faults.test.ts", "devnet/scenarios/scenariosFaults.test.ts"];
 
 /**
  * Groups of tests, one after another: of the code, side by side; of whole networks of processes, which need the machine for themselves; of faults on such
@@ -33,12 +33,12 @@ export default defineConfig({
         test: {
           name: "networks",
           include: ["devnet/**/*.test.ts"],
-          exclude: [...configDefaults.exclude, SERVICES, FAULTS, "devnet/sim/**"],
+          exclude: [...configDefaults.exclude, SERVICES, ...FAULTS, "devnet/sim/**"],
           maxWorkers: 1,
           sequence: { groupOrder: 1 },
         },
       },
-      { extends: true, test: { name: "faults", include: [FAULTS], maxWorkers: 1, sequence: { groupOrder: 2 } } },
+      { extends: true, test: { name: "faults", include: FAULTS, maxWorkers: 1, sequence: { groupOrder: 2 } } },
       {
         extends: true,
         test: { name: "services", include: [SERVICES], maxWorkers: 1, sequence: { groupOrder: 3 } },

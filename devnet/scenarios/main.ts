@@ -3,10 +3,12 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { Argument, Command, InvalidArgumentError } from "commander";
+import { MIN_VALIDATORS_FOR_FAULTS } from "./faults.ts";
 import { playScenario, SCENARIOS, type ScenarioName } from "./scenario.ts";
 
 interface Flags {
   readonly validators: number;
+  readonly faults: boolean;
   readonly json: boolean;
   readonly keep?: string;
 }
@@ -20,12 +22,22 @@ const program = new Command("scenario")
   )
   .addArgument(new Argument("<name>", "which one").choices(names))
   .option("--validators <n>", "of the ledger", count, 4)
+  .option(
+    "--faults",
+    "kill a validator and the relayer with SIGKILL on the way; what is claimed must hold all the same",
+    false,
+  )
   .option("--json", "one JSON object on standard output at the end, nothing else", false)
   .option("--keep <dir>", "keep homes, keys, logs, proofs and vouchers in this folder")
   .addHelpText("after", `\nScenarios:\n${about}\n\nExample:\n  npm run scenario -- pay-as-you-go`)
   .parse();
 
-process.exitCode = await main(program.args[0] as ScenarioName, program.opts<Flags>());
+const flags = program.opts<Flags>();
+if (flags.faults && flags.validators < MIN_VALIDATORS_FOR_FAULTS)
+  program.error(
+    `error: --faults needs ${MIN_VALIDATORS_FOR_FAULTS} validators, so that the ledger goes on without one`,
+  );
+process.exitCode = await main(program.args[0] as ScenarioName, flags);
 
 /** Exit code 0 only if all that the scenario claims is true. */
 async function main(name: ScenarioName, flags: Flags): Promise<number> {
@@ -36,7 +48,8 @@ async function main(name: ScenarioName, flags: Flags): Promise<number> {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => interrupt.abort());
   const { signal } = interrupt;
   try {
-    const report = await playScenario(name, { directory, validators: flags.validators, blockSeconds: 1, signal }, say);
+    const { validators, faults } = flags;
+    const report = await playScenario(name, { directory, validators, blockSeconds: 1, faults, signal }, say);
     const { transactions, gas, fees } = report.ethereum;
     if (flags.json) process.stdout.write(`${JSON.stringify(report)}\n`);
     say(

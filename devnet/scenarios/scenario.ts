@@ -9,6 +9,8 @@ export interface ScenarioOptions {
   readonly validators: number;
   /** Seconds between two blocks of Ethereum. */
   readonly blockSeconds: number;
+  /** A validator and the relayer are killed on the way (faults.ts). */
+  readonly faults?: boolean;
   /** Ends it where it is. */
   readonly signal?: AbortSignal;
 }

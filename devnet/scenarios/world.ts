@@ -15,6 +15,7 @@ import { nodeView } from "../observe.ts";
 import { runOperator } from "../operator.ts";
 import { type PreparedNode, prepareNet } from "../prepare.ts";
 import { type RelayProcess, startRelayProcess } from "../relayProcess.ts";
+import { sufferFaults } from "./faults.ts";
 import type { Story } from "./story.ts";
 
 export interface WorldOptions {
@@ -25,6 +26,8 @@ export interface WorldOptions {
   readonly blockSeconds: number;
   /** All contracts are deployed, validators sign anchors, a relayer carries them: README.md. */
   readonly bridge?: boolean;
+  /** With `bridge`, which it implies: a validator and the relayer are killed in the middle of the story (faults.ts). */
+  readonly faults?: boolean;
   /** With `bridge`: an anchor ends with the first block of each multiple of it. */
   readonly cadenceMs?: number;
   /**
@@ -36,6 +39,8 @@ export interface WorldOptions {
   readonly readingMs?: number;
   /** With `intervalMs`: the light nodes whose meters measure now; absent: all of them. */
   readonly realTime?: readonly string[];
+  /** Simulated seconds per second where the last days run by (900). */
+  readonly pastSpeed?: number;
   /** Ends the story where it is; both chains are stopped. */
   readonly signal?: AbortSignal;
 }
@@ -74,6 +79,8 @@ export interface World extends AsyncDisposable {
 const MNEMONIC = "test test test test test test test test test test test junk";
 
 const LOOK_MS = 100;
+/** For faults that do not come to their end, though the story has. */
+const FAULTS_END_MS = 120_000;
 const DEFAULT_CADENCE_MS = 2000;
 const DEFAULT_READING_MS = 1000;
 /** Whose operator owns ledger and contracts, and beside whom the relayer runs. */
@@ -84,7 +91,8 @@ const RELAYER_WEI = parseEther("10");
 
 /** Starts both, and waits for the first block of the ledger; with `bridge` for everything that the bridge needs. */
 export async function startWorld(options: WorldOptions, story: Story): Promise<World> {
-  const { directory, validators, light, blockSeconds, signal, bridge = false } = options;
+  const { directory, validators, light, blockSeconds, signal, faults = false } = options;
+  const bridge = options.bridge === true || faults;
   await using opened = new AsyncDisposableStack();
   // A block every second or so, as on a real chain: several transactions may be under way.
   const anvil: Anvil = opened.use(await startAnvil({ blockSeconds, slotsInAnEpoch: 1 }));
@@ -143,7 +151,8 @@ export async function startWorld(options: WorldOptions, story: Story): Promise<W
   const contract = (name: string) =>
     addressOfContract(decodeContractsFile(readFileSync(join(first.home, "contracts.json"), "utf8")), name);
   const parts = opened.move();
-  return {
+  let suffered: Promise<void> | undefined;
+  const world: World = {
     ...{ directory, net, provider: evm.provider, ethereumUrl: anvil.url, chainId: evm.chainId, ledgerId, treasury },
     ...{ node, run, until, contract },
     publishContracts(contracts, names) {
@@ -167,13 +176,32 @@ export async function startWorld(options: WorldOptions, story: Story): Promise<W
       if (relayer === undefined) throw new Error("a world without bridge");
       return relayer;
     },
-    [Symbol.asyncDispose]: () => parts.disposeAsync(),
+    async [Symbol.asyncDispose]() {
+      try {
+        const ended = await Promise.race([suffered, limitOf(FAULTS_END_MS)]);
+        if (ended === "late") story.claim("the faults came and went", false);
+      } finally {
+        await parts.disposeAsync();
+      }
+    },
   };
+  if (faults) suffered = sufferFaults(world, story);
+  // Whoever ends the world hears of it.
+  suffered?.catch(() => undefined);
+  return world;
 }
 
-/** Of a light node whose meters measure now. */
-function meteringConfig(name: string, { intervalMs, readingMs, realTime }: WorldOptions): Partial<NodeOptions> {
-  if (intervalMs === undefined || !name.startsWith("light") || realTime?.includes(name) === false) return {};
+/** Does not keep the process alive. */
+function limitOf(ms: number): Promise<"late"> {
+  return new Promise((resolve) => setTimeout(resolve, ms, "late").unref());
+}
+
+/** Of a light node: whose meters measure now, or how fast its past runs by. */
+function meteringConfig(name: string, options: WorldOptions): Partial<NodeOptions> {
+  const { intervalMs, readingMs, realTime, pastSpeed } = options;
+  if (!name.startsWith("light")) return {};
+  if (intervalMs === undefined || realTime?.includes(name) === false)
+    return pastSpeed === undefined ? {} : { simulatorSpeed: pastSpeed };
   return {
     meterIntervalMs: intervalMs,
     simulatorReadingMs: readingMs ?? DEFAULT_READING_MS,
