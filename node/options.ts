@@ -326,6 +326,12 @@ export const OPTIONS = {
   simulatorSeed: option(integer(0, 2 ** 32 - 1), 1, "", "Seed of the simulated households"),
   simulatorSpeed: option(integer(1, 1_000_000), 1, "×", "Simulated seconds per second"),
   simulatorReadingMs: option(integer(1000, DAY_MS), 5000, "ms", "Simulated time between two readings of a meter"),
+  simulatorLimitsFile: option(
+    FILE_PATH,
+    "",
+    "",
+    "When simulated households take how much at most, as their energy managers are told; read again at every reading (meter/README.md)",
+  ),
 };
 
 export type OptionName = keyof typeof OPTIONS;

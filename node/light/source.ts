@@ -15,6 +15,7 @@ export async function openSource(options: NodeOptions, readings: ReadingLog): Pr
     return createCsvSource({ path: options.meterCsvFile, nowMs: Date.now });
   }
   const { createHouseholdSource } = await import("../meter/householdSource.ts");
+  const { limitsOfFile } = await import("../meter/simulatorLimits.ts");
   const logged = Math.max(0, ...[...readings.meterIds()].map((id) => readings.lastTimestampMs(id) ?? 0));
   const begin = options.simulatorSpeed > 1 ? Date.now() - SIMULATED_PAST_MS : Date.now();
   const startMs = logged > 0 ? logged : Math.floor(begin / options.meterIntervalMs) * options.meterIntervalMs;
@@ -27,6 +28,7 @@ export async function openSource(options: NodeOptions, readings: ReadingLog): Pr
     readingMs: options.simulatorReadingMs,
     speed: options.simulatorSpeed,
     nowMs: Date.now,
+    ...(options.simulatorLimitsFile === "" ? {} : { limitW: limitsOfFile(options.simulatorLimitsFile) }),
   });
 }
 

@@ -18,6 +18,8 @@ export interface HouseholdOptions {
   /** Simulated seconds per second. Simulated time never overtakes the clock: from then on it runs as fast as real time. */
   readonly speed: number;
   readonly nowMs: () => number;
+  /** Most power that each household takes at this simulated time, before what its panels give; Infinity: as much as it likes. */
+  readonly limitW?: (unixMs: number) => number;
 }
 
 /** Every third household has panels, every fourth an electric car: enough of both in a handful. */
@@ -119,7 +121,8 @@ function* readHousehold(household: Household, endMs: number, options: HouseholdO
   const { random } = household;
   const load = meanLoadW(middleMs) * household.scale * (0.4 + 1.2 * random());
   const sun = household.hasPv ? PV_PEAK_W * clearSkyShare(middleMs) * (0.55 + 0.45 * random()) : 0;
-  const netW = load + evPowerW(household, middleMs) - sun;
+  const taken = Math.min(load + evPowerW(household, middleMs), options.limitW?.(middleMs) ?? Number.POSITIVE_INFINITY);
+  const netW = taken - sun;
   const exact = (netW * options.readingMs) / 3600 + household.rest;
   const netMwh = Math.trunc(exact);
   household.rest = exact - netMwh;
