@@ -117,28 +117,40 @@ async function makeArchive(world: World, story: Story): Promise<SealedArchive> {
   return { txId, cid, meterId, intervals };
 }
 
-/** The meter's first final intervals, once the ledger and the owner's light node have them. */
+/** Intervals of the meter in a row, of its latest ones, that the ledger and the owner's light node have. */
 async function sealedIntervals(world: World, meterId: string): Promise<readonly SealedInterval[] | undefined> {
   const meter = encodeURIComponent(meterId);
   const { openings } = await world.ask<{ openings: readonly Opening[] }>(OWNER, `/openings?meter=${meter}`);
-  const final = openings.filter(({ amendment = 0 }) => amendment === 0).slice(0, INTERVALS);
-  if (final.length < INTERVALS) return undefined;
-  const path = `/transactions?meter=${meter}&limit=100`;
+  const final = openings.filter(({ amendment = 0 }) => amendment === 0);
+  const path = `/transactions?meter=${meter}&limit=50`;
   const { transactions } = await world.ask<{ transactions: readonly { txId: string }[] }>("validator0", path);
-  const found = new Map<number, SealedInterval>();
+  const row: SealedInterval[] = [];
+  // Newest first.
   for (const { txId } of transactions) {
     const { messages } = await world.ask<{ messages: readonly Answer[] }>("validator0", `/transactions/${txId}`);
-    for (const { meterId: of, intervalEndMs, readingCount, sumCommitment } of messages) {
-      const opening = final.find((each) => of === meterId && each.intervalEndMs === Number(intervalEndMs));
-      if (opening === undefined) continue;
-      const [readings, sumMwh] = [Number(readingCount), BigInt(opening.sumMwh)];
-      const opened = { sum: sumMwh, count: readings, salt: bytesOf(opening.salt) };
-      const isOpened = verifySumOpening(bytesOf(String(sumCommitment)), opened).accepted;
-      found.set(opening.intervalEndMs, { endMs: opening.intervalEndMs, readings, sumMwh, isOpened });
+    for (const message of messages) {
+      const interval = openedInterval(message, meterId, final);
+      if (interval === undefined) continue;
+      if (row[0] !== undefined && row[0].endMs !== interval.endMs + INTERVAL_MS) row.length = 0;
+      row.unshift(interval);
+      if (row.length === INTERVALS) return row;
     }
   }
-  const intervals = [...found.values()].sort((a, b) => a.endMs - b.endMs);
-  return intervals.length === INTERVALS ? intervals : undefined;
+  return undefined;
+}
+
+function openedInterval(message: Answer, meterId: string, openings: readonly Opening[]): SealedInterval | undefined {
+  const endMs = Number(message.intervalEndMs);
+  const opening = message.meterId === meterId ? openings.find((each) => each.intervalEndMs === endMs) : undefined;
+  if (opening === undefined) return undefined;
+  const [readings, sumMwh] = [Number(message.readingCount), BigInt(opening.sumMwh)];
+  const opened = { sum: sumMwh, count: readings, salt: bytesOf(opening.salt) };
+  return {
+    endMs,
+    readings,
+    sumMwh,
+    isOpened: verifySumOpening(bytesOf(String(message.sumCommitment)), opened).accepted,
+  };
 }
 
 interface Opening {

@@ -266,13 +266,30 @@ describe("a sale by commands", () => {
       code: "EVM_REVERTED",
       message: expect.stringContaining("AccessControlUnauthorized"),
     });
-    await asOwner("appoint-verifier", verifier);
-    expect(await done("dso", "verifiers")).toEqual({ owner: operator.address, verifiers: [verifier] });
+    await asOwner("appoint-verifier", { address: verifier });
+    expect(await done("dso", "verifiers")).toEqual({ owner: operator.address, successor: null, verifiers: [verifier] });
     expect(await done("dso", "decide", id, "--winner", "buyer")).toMatchObject({ rewardWei: wei("0.05ETH") });
     expect(await creditOf("consumer")).toBe(wei("5.7ETH"));
     await done("consumer", "withdraw");
-    await asOwner("remove-verifier", verifier);
+    expect(await done("dso", "resign")).toMatchObject({ address: verifier, isVerifier: false, changed: true });
     expect((await done("dso", "verifiers")).verifiers).toEqual([]);
+    await asOwner("appoint-verifier", { address: verifier });
+    await asOwner("remove-verifier", { address: verifier });
+    expect((await done("dso", "verifiers")).verifiers).toEqual([]);
+  });
+
+  test("the owner names a successor, may take that back, and is followed after two days", async () => {
+    const successor = addresses.get("dso") ?? "";
+    await asOwner("hand-over", { address: successor });
+    expect((await done("dso", "verifiers")).successor).toMatchObject({ address: successor });
+    expect((await data("dso", "accept-ownership")).json).toMatchObject({ code: "EVM_REVERTED" });
+    await asOwner("keep-ownership", {});
+    expect((await done("dso", "verifiers")).successor).toBeNull();
+    await evm.isolated(async () => {
+      await asOwner("hand-over", { address: successor });
+      await evm.mineAt((await evm.now()) + 2 * DAY + 1);
+      expect(await done("dso", "accept-ownership")).toMatchObject({ owner: successor });
+    })();
   });
 
   test("without a key, without a verdict and without offers the money goes back", async () => {
@@ -293,9 +310,9 @@ describe("a sale by commands", () => {
 });
 
 /** An action of the owner, whose wallet is no key of a home: by REST. */
-async function asOwner(action: string, address: string) {
+async function asOwner(action: string, parameters: Readonly<Record<string, string>>) {
   const from = operator.address;
-  const prepared = await askApi(api, `/ethereum/data/${action}`, { from, parameters: { address } });
+  const prepared = await askApi(api, `/ethereum/data/${action}`, { from, parameters });
   const signed = await operator.signTransaction(Transaction.from(String(prepared.body.unsigned)));
   expect((await askApi(api, "/ethereum/transactions", { signed })).status).toBe(200);
 }

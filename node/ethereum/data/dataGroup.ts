@@ -2,7 +2,8 @@ import type { EthereumGroup } from "../group.ts";
 import { accept, dispute, offer, proveWrongKey } from "./buyerActions.ts";
 import { credit, listings, offers, showListing, verifiers } from "./dataQueries.ts";
 import { openCommand } from "./openCommand.ts";
-import { appointVerifier, decide, refund, removeVerifier, withdraw } from "./otherActions.ts";
+import { decide, refund, withdraw } from "./otherActions.ts";
+import { acceptOwnership, appointVerifier, handOver, keepOwnership, removeVerifier, resign } from "./ownerActions.ts";
 import { end, list, release } from "./sellerActions.ts";
 
 export const dataGroup: EthereumGroup = {
@@ -11,7 +12,8 @@ export const dataGroup: EthereumGroup = {
   actions: [
     ...[list, end, release],
     ...[offer, accept, proveWrongKey, dispute],
-    ...[decide, refund, withdraw, appointVerifier, removeVerifier],
+    ...[decide, resign, refund, withdraw],
+    ...[appointVerifier, removeVerifier, handOver, keepOwnership, acceptOwnership],
   ],
   queries: [listings, showListing, offers, credit, verifiers],
   homeCommands: openCommand,

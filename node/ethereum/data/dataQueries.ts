@@ -149,9 +149,15 @@ export const verifiers = query({
     for (const account of new Set(granted.map((each) => each.account)))
       if (await market.hasRole(role, account)) accounts.push(account);
     const owner = await market.owner();
+    const [successor, schedule] = await market.pendingDefaultAdmin();
+    const next = schedule === 0n ? undefined : { address: successor, from: timeOf(schedule) };
     return {
-      answer: { owner, verifiers: accounts },
-      text: facts([["owner", owner], ...accounts.map((account) => ["verifier", account] as const)]),
+      answer: { owner, successor: next ?? null, verifiers: accounts },
+      text: facts([
+        ["owner", owner],
+        ["successor", next && `${next.address}, from ${next.from} on`],
+        ...accounts.map((account) => ["verifier", account] as const),
+      ]),
     };
   },
 });

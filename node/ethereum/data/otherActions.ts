@@ -1,6 +1,6 @@
 import { DataMarketplace } from "#contracts/abi/DataMarketplace.ts";
 import { formatMoney } from "../../cli/money.ts";
-import { action, type Outcome } from "../action.ts";
+import { action } from "../action.ts";
 import { ownUnlessGiven } from "../param.ts";
 import { address } from "../parsers.ts";
 import { listingState } from "./dataListing.ts";
@@ -65,42 +65,3 @@ export const withdraw = action({
     };
   },
 });
-
-const verifier = address("the verifier's Ethereum address");
-
-export const appointVerifier = action({
-  name: "appoint-verifier",
-  about: "As the owner: let an account decide disputes",
-  example: "0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
-  contract: DataMarketplace,
-  params: { address: verifier },
-  places: ["address"],
-  async prepare({ at }, { address: account }) {
-    const market = at(DataMarketplace);
-    return market.grantRole.populateTransaction(await market.VERIFIER_ROLE(), account);
-  },
-  outcome: ({ logs }, { address: account }) =>
-    verifierOutcome(account, true, DataMarketplace.events(logs, "RoleGranted").length > 0),
-});
-
-export const removeVerifier = action({
-  name: "remove-verifier",
-  about: "As the owner: no longer let an account decide disputes",
-  example: "0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
-  contract: DataMarketplace,
-  params: { address: verifier },
-  places: ["address"],
-  async prepare({ at }, { address: account }) {
-    const market = at(DataMarketplace);
-    return market.revokeRole.populateTransaction(await market.VERIFIER_ROLE(), account);
-  },
-  outcome: ({ logs }, { address: account }) =>
-    verifierOutcome(account, false, DataMarketplace.events(logs, "RoleRevoked").length > 0),
-});
-
-function verifierOutcome(account: string, isVerifier: boolean, changed: boolean): Outcome {
-  return {
-    json: { address: account, isVerifier, changed },
-    text: [[isVerifier ? "verifier" : "no verifier", changed ? account : `${account}, as before`]],
-  };
-}
