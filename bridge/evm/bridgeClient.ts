@@ -1,5 +1,6 @@
-import { FetchRequest, getAddress, isCallException, isError, JsonRpcProvider, Wallet } from "ethers";
+import { getAddress, isCallException, isError, type JsonRpcProvider, Wallet } from "ethers";
 import { Bridge } from "#contracts/abi/Bridge.ts";
+import { type EvmNodeOptions, evmNode, evmProvider } from "./evmNode.ts";
 
 /** What the contract has. */
 export interface BridgeState {
@@ -41,19 +42,15 @@ export interface RelayCall {
 /** `underpriced`: another one with this nonce offers as much; `known`: the very same waits already. */
 export type SendRefusal = "underpriced" | "known" | "nonceUsed" | "noFunds";
 
-export interface BridgeClientOptions {
-  /** JSON-RPC. */
-  readonly url: string;
+export interface BridgeClientOptions extends EvmNodeOptions {
   /** Of the chain that is meant; `chainId()` says which one it is. */
   readonly chainId: bigint;
   /** 0x and hex. */
   readonly contract: string;
   /** Pays, 32 bytes; absent: for reading only. */
   readonly privateKey?: Uint8Array;
-  readonly timeoutMs?: number;
 }
 
-const DEFAULT_TIMEOUT_MS = 10_000;
 const GWEI = 1_000_000_000n;
 
 export interface OpenBridgeClient extends BridgeClient, Disposable {
@@ -139,21 +136,13 @@ export function openBridgeClient(options: BridgeClientOptions): OpenBridgeClient
   };
 }
 
-/** Asks one node directly: nothing kept, nothing retried behind the caller's back, and never without an end. */
-export function openProvider({
-  url,
-  chainId,
-  timeoutMs = DEFAULT_TIMEOUT_MS,
-}: Pick<BridgeClientOptions, "url" | "chainId" | "timeoutMs">): JsonRpcProvider {
-  const request = new FetchRequest(url);
-  request.timeout = timeoutMs;
-  request.setThrottleParams({ maxAttempts: 1 });
-  return new JsonRpcProvider(request, chainId, {
-    staticNetwork: true,
-    cacheTimeout: -1,
-    batchMaxCount: 1,
-    pollingInterval: 1000,
-  });
+/**
+ * As every other part of the program asks (`evmNode`), but without asking anything now: the node may be away, and come back. Nothing is tried
+ * again behind the caller's back.
+ */
+export function openProvider(options: EvmNodeOptions & { readonly chainId: bigint }): JsonRpcProvider {
+  const { chainId, ...node } = options;
+  return evmProvider(evmNode({ ...node, maxAttempts: 1 }), chainId);
 }
 
 /** The contract's own error, or `reverted`; undefined for what is no revert. */

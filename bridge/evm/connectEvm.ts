@@ -1,18 +1,10 @@
-import { type FetchGetUrlFunc, FetchRequest, type GetUrlResponse, JsonRpcProvider } from "ethers";
+import type { FetchRequest, JsonRpcProvider } from "ethers";
 import { EvmError } from "./evmError.ts";
+import { type EvmNodeOptions, evmNode, evmProvider, unreachable } from "./evmNode.ts";
 
-export interface EvmConnectOptions {
-  /** JSON-RPC over HTTP. What stands behind the host (a provider's key, say) and user information are never shown. */
-  readonly url: string;
+export interface EvmConnectOptions extends EvmNodeOptions {
   /** Another chain is refused. Absent: whatever the node says. */
   readonly chainId?: bigint;
-  /** Of one request. */
-  readonly timeoutMs?: number;
-  /** Of one answer. */
-  readonly maxAnswerBytes?: number;
-  /** How often a receipt is asked for. */
-  readonly pollingMs?: number;
-  readonly fetch?: typeof fetch;
 }
 
 export interface EvmConnection extends Disposable {
@@ -22,54 +14,21 @@ export interface EvmConnection extends Disposable {
   readonly node: string;
 }
 
-const DEFAULT_TIMEOUT_MS = 15_000;
-
-/** 2 MB hold the logs of some thousand events; whoever reads logs asks for smaller ranges when this is exceeded. */
-export const MAX_EVM_ANSWER_BYTES = 8 * 1024 * 1024;
-
-const DEFAULT_POLLING_MS = 500;
-
 /**
  * Connects to an Ethereum node, and asks which chain it follows before anything else: a library that retries for ever, or signs for a chain
- * that nobody named, is no help at a command line. Requests have a timeout and answers a limit; redirects are not followed.
+ * that nobody named, is no help at a command line.
  * @throws EvmError EVM_URL_MALFORMED, EVM_UNREACHABLE, EVM_WRONG_CHAIN, EVM_ANSWER_MALFORMED, EVM_ANSWER_TOO_LARGE
  */
 export async function connectEvm(options: EvmConnectOptions): Promise<EvmConnection> {
-  const { url, chainId: expected, pollingMs = DEFAULT_POLLING_MS } = options;
-  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
-    throw new EvmError({
-      code: "EVM_URL_MALFORMED",
-      hint: "give an Ethereum node as http://127.0.0.1:8545 or https://…",
-    });
-  const { origin: node, username, password } = new URL(url);
-  const request = new FetchRequest(withoutCredentials(url));
-  if (username !== "") {
-    const basic = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString("base64");
-    request.setHeader("authorization", `Basic ${basic}`);
-  }
-  // Tells the provider's own retries on 429 to end within seconds; the default waits for minutes.
-  request.setThrottleParams({ maxAttempts: 4 });
-  request.getUrlFunc = limitedFetch(node, options);
-  const chainId = await chainIdOf(request, node);
+  const { chainId: expected, pollingMs } = options;
+  const node = evmNode(options);
+  const chainId = await chainIdOf(node.request, node.name);
   if (expected !== undefined && chainId !== expected) {
     const hint = "name a node of the chain that the contracts are on, or the contracts file of this chain";
     throw new EvmError({ code: "EVM_WRONG_CHAIN", chainId, expected, hint });
   }
-  const provider = new JsonRpcProvider(request, chainId, {
-    staticNetwork: true,
-    // Answers are not kept, and requests not held back to go together: 14 instead of 60 calls a second otherwise.
-    cacheTimeout: -1,
-    batchMaxCount: 1,
-    pollingInterval: pollingMs,
-  });
-  return { provider, chainId, node, [Symbol.dispose]: () => provider.destroy() };
-}
-
-function withoutCredentials(url: string): string {
-  const bare = new URL(url);
-  bare.username = "";
-  bare.password = "";
-  return bare.href;
+  const provider = evmProvider(node, chainId, pollingMs);
+  return { provider, chainId, node: node.name, [Symbol.dispose]: () => provider.destroy() };
 }
 
 async function chainIdOf(request: FetchRequest, node: string): Promise<bigint> {
@@ -85,52 +44,6 @@ async function chainIdOf(request: FetchRequest, node: string): Promise<bigint> {
   }
   if (typeof result !== "string" || !/^0x[0-9a-f]{1,16}$/i.test(result)) throw notEthereum("eth_chainId has no number");
   return BigInt(result);
-}
-
-function limitedFetch(node: string, options: EvmConnectOptions): FetchGetUrlFunc {
-  const { timeoutMs = DEFAULT_TIMEOUT_MS, maxAnswerBytes = MAX_EVM_ANSWER_BYTES, fetch: ask = fetch } = options;
-  return async (request): Promise<GetUrlResponse> => {
-    let response: Response;
-    let body: Uint8Array;
-    try {
-      response = await ask(request.url, {
-        method: request.method,
-        headers: request.headers,
-        body: request.body === null ? null : new Uint8Array(request.body),
-        redirect: "error",
-        signal: AbortSignal.timeout(timeoutMs),
-      });
-      body = await readLimited(response, maxAnswerBytes);
-    } catch (cause) {
-      if (cause instanceof EvmError) throw cause;
-      const { name, message, cause: inner } = cause as Error & { readonly cause?: { readonly code?: unknown } };
-      const reason = name === "TimeoutError" ? `no answer within ${timeoutMs} ms` : String(inner?.code ?? message);
-      throw unreachable(node, reason, cause);
-    }
-    const headers = Object.fromEntries(response.headers);
-    // The body is unpacked already.
-    delete headers["content-encoding"];
-    return { statusCode: response.status, statusMessage: response.statusText, headers, body };
-  };
-}
-
-async function readLimited(response: Response, maxBytes: number): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of response.body ?? []) {
-    size += chunk.length;
-    if (size > maxBytes) {
-      const hint = "ask for less at once, or ask another Ethereum node";
-      throw new EvmError({ code: "EVM_ANSWER_TOO_LARGE", maxBytes, hint });
-    }
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
-
-function unreachable(node: string, reason: string, cause?: unknown): EvmError {
-  const hint = "check that the Ethereum node runs and that its URL is right";
-  return new EvmError({ code: "EVM_UNREACHABLE", node, reason, hint }, { cause });
 }
 
 function notEthereum(reason: string, cause?: unknown): EvmError {
