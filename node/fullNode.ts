@@ -324,6 +324,7 @@ export async function startFullNode(
     },
     transaction: (id) => reader.transaction(id),
     transactionsBy: (query) => reader.transactionsBy(query),
+    spenderOf: (id, outputIndex) => reader.spenderOf(id, outputIndex),
     block: (at) => reader.block(at),
     header: (height) => blocks.loadHeader(height),
     commit: (height) => blocks.loadProvingCommit(height),

@@ -20,11 +20,11 @@ test("the state before the last block of the newest anchor that the contract has
   expect(kept.latest()?.height).toBe(300);
   kept.contractHas(2n);
   expect(kept.latest()?.height).toBe(200);
-  // The contract stands still: its own state stays, and of the others the latest.
+  // The contract stands still: its own state stays, and of the others the next one and the latest.
   for (const seq of [4n, 5n, 6n, 7n]) kept.planned(anchor(seq));
   expect(kept.latest()?.height).toBe(200);
   kept.contractHas(5n);
-  expect(kept.latest()?.height).toBe(200);
+  expect(kept.latest()?.height).toBe(300);
   kept.contractHas(6n);
   expect(kept.latest()?.height).toBe(600);
   kept.contractHas(9n);
@@ -38,4 +38,15 @@ test("a state that the application does not have any more cannot be proved, nor 
   kept.planned(anchor(2n));
   kept.contractHas(1n);
   expect(kept.latest()).toBeUndefined();
+});
+
+test("a contract that is always some anchors behind has newer states all the same", () => {
+  const kept = states();
+  const seen = new Set<number | undefined>();
+  for (let seq = 1n; seq <= 20n; seq++) {
+    kept.planned(anchor(seq));
+    kept.contractHas(seq > 5n ? seq - 5n : 0n);
+    seen.add(kept.latest()?.height);
+  }
+  expect([...seen]).toEqual([undefined, 100, 500, 900, 1300]);
 });

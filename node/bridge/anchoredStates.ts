@@ -38,9 +38,12 @@ export class AnchoredStates {
   }
 
   #forget(): void {
-    const newest = this.#newestOf(this.#contractSeq);
+    const contractSeq = this.#contractSeq;
+    const newest = this.#newestOf(contractSeq);
+    // A contract that is always some anchors behind would never reach the latest ones: the next that it will have waits for it.
+    const next = contractSeq === undefined ? undefined : [...this.#kept.keys()].find((seq) => seq > contractSeq);
     const latest = [...this.#kept.keys()].slice(-KEPT_ANCHORS);
-    for (const seq of this.#kept.keys()) if (seq !== newest && !latest.includes(seq)) this.#kept.delete(seq);
+    for (const seq of this.#kept.keys()) if (![newest, next, ...latest].includes(seq)) this.#kept.delete(seq);
   }
 
   #newestOf(atMost: bigint | undefined): bigint | undefined {

@@ -43,9 +43,9 @@ async function setUp() {
     inputs: [{ txId: id, outputIndex: 0 }],
     outputs: [output(900n, "newcomer")],
   };
-  await send(ledgerMessage("MsgTransferEnergy", transfer), "prosumer");
+  const transferred = await send(ledgerMessage("MsgTransferEnergy", transfer), "prosumer");
   const reader = createChainReader(store, await openBlockStore(store));
-  return async (by: TransactionQuery["by"], value: string, limit = 100): Promise<number[]> => {
+  const heightsBy = async (by: TransactionQuery["by"], value: string, limit = 100): Promise<number[]> => {
     const heights: number[] = [];
     let cursor: string | undefined;
     do {
@@ -56,10 +56,11 @@ async function setUp() {
     } while (cursor !== undefined);
     return heights;
   };
+  return { heightsBy, reader, registered: id, transferred };
 }
 
 test("an account is found by all that concerns it, not only by what it signed, latest first and each once", async () => {
-  const heightsBy = await setUp();
+  const { heightsBy } = await setUp();
   for (const limit of [1, 2, 3, 100]) {
     expect(await heightsBy("account", accountOf("newcomer"), limit), `limit ${limit}`).toEqual([6, 5, 1]);
     expect(await heightsBy("account", accountOf("prosumer"), limit)).toEqual([6, 5, 2]);
@@ -69,7 +70,14 @@ test("an account is found by all that concerns it, not only by what it signed, l
 });
 
 test("a meter is found by its certificate, its intervals and the energy registered from it", async () => {
-  const heightsBy = await setUp();
+  const { heightsBy } = await setUp();
   for (const limit of [1, 2, 100]) expect(await heightsBy("meter", EXPORT_METER, limit)).toEqual([5, 4, 3]);
   expect(await heightsBy("meter", "new:1")).toEqual([2]);
+});
+
+test("what has spent an output is found by it; nothing has spent one that is unspent", async () => {
+  const { reader, registered, transferred } = await setUp();
+  expect(await reader.spenderOf(registered, 0)).toEqual(transferred);
+  expect(await reader.spenderOf(registered, 1)).toBeUndefined();
+  expect(await reader.spenderOf(transferred, 0)).toBeUndefined();
 });

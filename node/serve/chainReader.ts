@@ -27,6 +27,8 @@ export interface ChainReader {
   proofFile(id: Uint8Array): Promise<ProofFile | undefined>;
   transaction(id: Uint8Array): Promise<CommittedTransaction | undefined>;
   transactionsBy(query: TransactionQuery): Promise<TransactionPage>;
+  /** The transaction that has spent an energy output; undefined while it is unspent. */
+  spenderOf(id: Uint8Array, outputIndex: number): Promise<Uint8Array | undefined>;
   /** By height or by hash. */
   block(at: number | Uint8Array): Promise<CommittedBlock | undefined>;
 }
@@ -123,6 +125,12 @@ export function createChainReader(store: Store, blocks: BlockStore): ChainReader
       const { height, index, block, tx } = located;
       const result = (await loadBlockResults(store, height))?.txResults[index];
       return result && { tx, height, index, timeMs: timestampToMs(block.header.time), result };
+    },
+
+    async spenderOf(id, outputIndex) {
+      const value = `${Buffer.from(id).toString("hex")}:${outputIndex}`;
+      const { txs } = await findTxsByAttribute(store, { name: "output_spent.output", value }, { limit: 1 });
+      return txs[0]?.txId;
     },
 
     async transactionsBy({ by, value, limit, cursor }) {
