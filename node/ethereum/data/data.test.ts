@@ -26,6 +26,7 @@ import { homeOf } from "../../cli/testLedgerNode.ts";
 import { homePaths } from "../../configurationHome.ts";
 import { readMdmsCsv } from "../../mdms/mdmsCsv.ts";
 import { askApi, startEthereumApi } from "../testEthereumApi.ts";
+import { dataGroup } from "./dataGroup.ts";
 import { pointText, publicPoint } from "./dataParams.ts";
 
 const DAY = 86_400;
@@ -397,4 +398,14 @@ test("every error that a call of the contract, or of the bridge for it, can end 
     (name) => !REVERT_WORDS[name],
   );
   expect(wordless).toEqual([]);
+});
+
+test("the README has every code and every action of this folder", () => {
+  const readme = readFileSync(`${import.meta.dirname}/README.md`, "utf8");
+  const sources = readdirSync(import.meta.dirname).filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"));
+  const text = sources.map((name) => readFileSync(`${import.meta.dirname}/${name}`, "utf8")).join("\n");
+  const codes = [...text.matchAll(/cliError\(\s*"\w+",\s*"([A-Z_]+)"/g)].map(([, code]) => code as string);
+  expect(codes.length).toBeGreaterThan(12);
+  const named = [...codes, ...dataGroup.actions.map(({ name }) => name), ...dataGroup.queries.map(({ name }) => name)];
+  for (const name of named) expect(readme, name).toMatch(new RegExp(`\\b${name}\\b`));
 });

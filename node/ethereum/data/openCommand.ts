@@ -16,6 +16,7 @@ import { type CommandContext, commandContext, example } from "../../cli/context.
 import { type ChainFlags, contractsOf, ethereumUrlOf, withChainFlags } from "../../cli/ethereum.ts";
 import type { CliIo } from "../../cli/io.ts";
 import { facts, printable, show } from "../../cli/output.ts";
+import { formatEnergy } from "../../cli/quantities.ts";
 import { exportText, type MdmsFormat } from "../../mdms/mdmsExport.ts";
 import { openActionContext } from "../actionContext.ts";
 import { notReleased } from "./buyerActions.ts";
@@ -79,9 +80,7 @@ async function open(home: CommandContext, id: bigint, flags: OpenFlags): Promise
       ["archive", "intact: the file that its owner sealed, every reading read"],
       ["meter", printable(meterId)],
       ["period", `${view.from} to ${view.until}`],
-      ...sums.map(
-        ({ name, readings, sum }) => [name, `${readings} readings${sum === null ? "" : `, sum ${sum}`}`] as const,
-      ),
+      ...sums.map((each) => [each.name, `${each.readings} readings${sumText(each)}`] as const),
       ["sealed by", printable(record.sealedBy)],
       ["written to", flags.output],
       ["key in", flags.keyOutput],
@@ -163,6 +162,11 @@ function sumsOf(bytes: Uint8Array, key: Uint8Array): readonly SeriesSum[] {
     const sum = kind === "interval" ? `${sums.get(seriesName(series)) ?? 0n}` : null;
     return { name: name.filter((part) => part !== "").join(" "), readings, sum };
   });
+}
+
+function sumText({ name, sum }: SeriesSum): string {
+  if (sum === null) return "";
+  return name.startsWith("activeEnergy") ? `, ${formatEnergy(BigInt(sum))}` : `, sum ${sum}`;
 }
 
 async function writeReadings(
