@@ -27,7 +27,7 @@ export function amendInterval(context: MessageContext, message: MsgAmendInterval
   const meter = state.get("meter", meterId);
   const chain = state.get("chain", meterId);
   if (meter === undefined || chain === undefined) return fail("METER_UNKNOWN", JSON.stringify(meterId.slice(0, 96)));
-  const forbidden = requireMeterRight(context, signerAccount(message.signer), "amendInterval", meter);
+  const forbidden = requireMeterRight(context, signerAccount(message.signer), "amendInterval", { meterId, meter });
   if (forbidden !== undefined) return forbidden;
   const times = readTimes(message, Number(meter.intervalMs), Number(params.periodMs));
   if ("code" in times) return times;

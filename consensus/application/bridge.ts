@@ -30,11 +30,14 @@ export function configureBridge(context: MessageContext, message: MsgConfigureBr
   const forbidden = requireRight(context, signerAccount(message.authority), "configureBridge");
   if (forbidden !== undefined) return forbidden;
   const { chainId, ledgerId, bridge, outbox, cadenceMs, seq, valsetNonce, toHeight, setNumber, eventNonce } = message;
+  const { deviceRegistry } = message;
   const invalid = (reason: string) => fail("BRIDGE_CONFIGURATION_INVALID", reason);
   if (chainId === 0n) return invalid("chain id");
   if (ledgerId.length !== 32) return invalid("ledger id");
   if (bridge.length !== ETHEREUM_ADDRESS_BYTES || outbox.length !== ETHEREUM_ADDRESS_BYTES)
     return invalid("address of a contract");
+  if (deviceRegistry.length !== 0 && deviceRegistry.length !== ETHEREUM_ADDRESS_BYTES)
+    return invalid("address of the registry of devices");
   if (cadenceMs < CADENCE_MS.min || cadenceMs > CADENCE_MS.max) return invalid("cadence");
   if (toHeight > BigInt(context.height)) return invalid("a height that is not there yet");
   if (setNumber === 0n || setNumber > latestSetNumber(state)) return invalid(`bridge set ${setNumber}`);
@@ -47,10 +50,23 @@ export function configureBridge(context: MessageContext, message: MsgConfigureBr
     state.put("ethereum", SINGLE, newRecord("ethereum", { eventNonce }));
   const addresses = { bridge: new Uint8Array(bridge), outbox: new Uint8Array(outbox) };
   const start = { seq, valsetNonce, toHeight, setNumber, height: BigInt(context.height) };
+  const isSameRegistry = isSameOutbox && Buffer.compare(before.deviceRegistry, deviceRegistry) === 0;
+  const since = isSameRegistry ? before.deviceRegistrySince : BigInt(context.height);
+  const registry = {
+    deviceRegistry: new Uint8Array(deviceRegistry),
+    deviceRegistrySince: deviceRegistry.length === 0 ? 0n : since,
+  };
   state.put(
     "bridge",
     SINGLE,
-    newRecord("bridge", { chainId, ledgerId: new Uint8Array(ledgerId), ...addresses, cadenceMs, ...start }),
+    newRecord("bridge", {
+      chainId,
+      ledgerId: new Uint8Array(ledgerId),
+      ...addresses,
+      cadenceMs,
+      ...start,
+      ...registry,
+    }),
   );
   context.events.push(
     event("bridge", { bridge: addressHex(bridge), outbox: addressHex(outbox), chain_id: chainId.toString() }),

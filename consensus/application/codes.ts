@@ -43,6 +43,7 @@ export const LEDGER_CODES = {
   METER_NOT_OWNED: [54, "the meter belongs to another member"],
   METER_NOT_EXPORT: [55, "only a meter that measures production backs energy"],
   METER_NOT_VALID: [56, "the meter's certificate does not hold at this time"],
+  METER_REVOKED_ON_ETHEREUM: [57, "Ethereum's registry has revoked the device's certificate, or who issued it"],
 
   INTERVAL_MISALIGNED: [60, "start or end is not a multiple of the meter's interval, or end is not after start"],
   INTERVAL_CROSSES_PERIOD: [61, "the interval lies in more than one period"],

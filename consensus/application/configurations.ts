@@ -15,6 +15,7 @@ import type { MessageContext } from "./messageContext.ts";
 import { recordTimeMs, requireRight, signerAccount } from "./messageContext.ts";
 import { checkNotFuture, countsOf, meterFor } from "./meterRecords.ts";
 import { isLabel, isValidFor, publicKeyOfDevice } from "./meters.ts";
+import { revokedOnEthereum } from "./registryStanding.ts";
 import { newRecord, numberedId } from "./stateRecords.ts";
 
 export const CONFIGURATION_PRIORITIES = ["normal", "urgent"] as const;
@@ -23,7 +24,7 @@ export type ConfigurationPriority = (typeof CONFIGURATION_PRIORITIES)[number];
 /**
  * A device's next configuration (seed 001). Checks in this order:
  *   a) the meter exists (METER_UNKNOWN), the signer administers its device (ROLE_FORBIDDEN), whose certificate is not revoked
- *      (METER_REVOKED) and holds at block time (METER_NOT_VALID)
+ *      (METER_REVOKED, METER_REVOKED_ON_ETHEREUM) and holds at block time (METER_NOT_VALID)
  *   b) payload, hash, schema and priority are within their limits (CONFIGURATION_INVALID)
  *   c) the version is the next one (CONFIGURATION_VERSION_MISMATCH)
  *   d) somebody else, with the right to, has attested the plaintext's syntax (ATTESTATION_INVALID, ROLE_FORBIDDEN); at most
@@ -38,6 +39,8 @@ export function setDeviceConfiguration(
   const meter = meterFor(context, { meterId, signer: message.administrator, right: "setConfiguration" });
   if ("code" in meter) return meter;
   if (meter.revoked) return fail("METER_REVOKED", meterId);
+  const revoked = revokedOnEthereum(state, meterId);
+  if (revoked !== undefined) return revoked;
   if (context.timeMs !== undefined && !isValidFor(meter, context.timeMs, context.timeMs))
     return fail("METER_NOT_VALID", `at ${context.timeMs}`);
   if (payload.length === 0 || payload.length > MAX_CONFIGURATION_BYTES)

@@ -7,6 +7,7 @@ import {
 } from "#storage/proto/gen/edream/ledger/v1/tx_pb.ts";
 import type { Failure } from "./codes.ts";
 import { fail } from "./codes.ts";
+import { noteRegistryEvent } from "./deviceRegistry.ts";
 import { event } from "./events.ts";
 import type { MessageContext } from "./messageContext.ts";
 import { recordTimeMs, requireRight, signerAccount } from "./messageContext.ts";
@@ -100,6 +101,7 @@ function applyAgreed(context: MessageContext): void {
     context.events.push(
       event("ethereum", { nonce: nonce.toString(), emitter: addressHex(emitter), kind: addressHex(kind) }),
     );
+    noteRegistryEvent(context, record.event, nonce);
   }
 }
 

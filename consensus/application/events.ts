@@ -19,6 +19,7 @@ export const EVENTS = {
   bridge: { bridge: true, outbox: true, chain_id: false },
   bridge_key: { validator: true, address: true, account: false },
   ethereum: { nonce: true, emitter: true, kind: true },
+  registry: { device: true, issuer: true, action: true },
   exclusion: { validator: true, reason: false, height: false },
 } as const;
 

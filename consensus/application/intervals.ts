@@ -10,6 +10,7 @@ import { event } from "./events.ts";
 import type { MessageContext } from "./messageContext.ts";
 import { signerAccount } from "./messageContext.ts";
 import { isValidFor } from "./meters.ts";
+import { revokedOnEthereum } from "./registryStanding.ts";
 import { hasRight } from "./roles.ts";
 import { withSealed } from "./sealedRuns.ts";
 import { newRecord, periodId, unopenedId } from "./stateRecords.ts";
@@ -17,7 +18,7 @@ import { newRecord, periodId, unopenedId } from "./stateRecords.ts";
 /**
  * The energy transaction (D5.1 Fig. 21). Checks in this order:
  *   a) the meter exists (METER_UNKNOWN)
- *   b) the signer is its device (ROLE_FORBIDDEN), and its certificate holds (METER_REVOKED)
+ *   b) the signer is its device (ROLE_FORBIDDEN), and its certificate holds (METER_REVOKED, METER_REVOKED_ON_ETHEREUM)
  *   c) both ends are multiples of the meter's interval, end after start (INTERVAL_MISALIGNED), in one period (INTERVAL_CROSSES_PERIOD)
  *   d) it starts where the latest one ended, or later: gaps are allowed and stay visible (INTERVAL_OVERLAPS)
  *   e) the certificate holds for all of it (METER_NOT_VALID), and it does not end later than `max_future_ms` after block time (INTERVAL_IN_FUTURE)
@@ -32,6 +33,8 @@ export function sealInterval(context: MessageContext, message: MsgSealInterval):
   const standing = signerAccount(message.signer) === meter.deviceAccount ? "device" : undefined;
   if (!hasRight(standing, "sealInterval")) return fail("ROLE_FORBIDDEN", `the signer is not the device of ${meterId}`);
   if (meter.revoked) return fail("METER_REVOKED", meterId);
+  const revoked = revokedOnEthereum(state, meterId);
+  if (revoked !== undefined) return revoked;
 
   const times = readTimes(message, Number(meter.intervalMs), Number(params.periodMs));
   if ("code" in times) return times;

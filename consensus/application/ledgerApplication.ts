@@ -19,7 +19,7 @@ import { timestampToMs } from "#storage/types/time.ts";
 import type { SignatureCheck } from "#storage/types/transaction.ts";
 import { Ancestors } from "./ancestors.ts";
 import { type AppRoots, appHashOf } from "./appHash.ts";
-import { openAssetChecks } from "./bigchain.ts";
+import { assetStateOf, openAssetChecks } from "./bigchain.ts";
 import type { BlockExecution } from "./blockExecution.ts";
 import { executeBlock, protoSize, selectTransactions } from "./blockExecution.ts";
 import type { Failure } from "./codes.ts";
@@ -65,6 +65,8 @@ export interface LedgerApplication extends Application {
   restore(entries: Iterable<readonly [key: Uint8Array, value: Uint8Array]>): void;
   /** What CheckTx would answer, without the transaction counting as waiting. */
   dryCheckTx(tx: Uint8Array): CheckTxResponse;
+  /** What is committed of BigchainDB transactions: every asset, and every output but those that were spent long ago. Until the next commit. */
+  assetState(): AssetState;
   /** bech32 account that pays for the transaction's place; undefined if the bytes do not decode. */
   payerOf(tx: Uint8Array): string | undefined;
   /** The state after this block, for as long as the caller keeps it; undefined where it is none of the latest ones. */
@@ -285,6 +287,10 @@ class Ledger implements LedgerApplication {
       message.name === "MsgBigchainTransaction" ? openAssetChecks(message.value, site.params) : [],
     );
     return ofMessages.length === 0 ? ofSigners : [...ofSigners, ...ofMessages];
+  }
+
+  assetState(): AssetState {
+    return assetStateOf(this.#committed);
   }
 
   payerOf(tx: Uint8Array): string | undefined {

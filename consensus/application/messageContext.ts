@@ -5,6 +5,7 @@ import type { SignatureCheck, Transaction } from "#storage/types/transaction.ts"
 import { canonicalAccount } from "#storage/types/transactionAccounts.ts";
 import type { Failure } from "./codes.ts";
 import { fail } from "./codes.ts";
+import { revokedOnEthereum } from "./registryStanding.ts";
 import type { Right, Standing } from "./roles.ts";
 import { hasRight, isRole } from "./roles.ts";
 import { newRecord, SINGLE } from "./stateRecords.ts";
@@ -63,13 +64,14 @@ export function requireRight(context: MessageContext, account: string, right: Ri
 }
 
 /**
- * Whether the account has the right as a member or as what it is to the meter. A revoked certificate makes the device's standing void, and no other.
+ * Whether the account has the right as a member or as what it is to the meter. A certificate that is revoked, here or on Ethereum
+ * where that counts, makes the device's standing void, and no other.
  */
 export function requireMeterRight(
   context: MessageContext,
   account: string,
   right: Right,
-  meter: Meter,
+  { meterId, meter }: { readonly meterId: string; readonly meter: Meter },
 ): Failure | undefined {
   const standings = standingsOf(context, account);
   if (context.state.get("member", account) !== undefined) {
@@ -78,7 +80,8 @@ export function requireMeterRight(
   }
   if (standings.some((standing) => hasRight(standing, right))) return undefined;
   if (account === meter.deviceAccount) {
-    if (hasRight("device", right)) return meter.revoked ? fail("METER_REVOKED", "as its device") : undefined;
+    if (hasRight("device", right))
+      return meter.revoked ? fail("METER_REVOKED", "as its device") : revokedOnEthereum(context.state, meterId);
     standings.push("device");
   }
   return fail("ROLE_FORBIDDEN", `${right} is not for ${standings.length === 0 ? "strangers" : standings.join(", ")}`);

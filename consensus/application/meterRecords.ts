@@ -9,14 +9,14 @@ import { newRecord, type RecordOf } from "./stateRecords.ts";
 
 /** What the rules for records about a meter's readings have in common: erasures, archives, flags, configurations. */
 
-/** The meter, if there is one (METER_UNKNOWN) and `signer` has this right about it (ROLE_FORBIDDEN, METER_REVOKED). */
+/** The meter, if there is one (METER_UNKNOWN) and `signer` has this right about it (ROLE_FORBIDDEN, METER_REVOKED, METER_REVOKED_ON_ETHEREUM). */
 export function meterFor(
   context: MessageContext,
   { meterId, signer, right }: { readonly meterId: string; readonly signer: string; readonly right: Right },
 ): Meter | Failure {
   const meter = context.state.get("meter", meterId);
   if (meter === undefined) return fail("METER_UNKNOWN", JSON.stringify(meterId.slice(0, 96)));
-  return requireMeterRight(context, signerAccount(signer), right, meter) ?? meter;
+  return requireMeterRight(context, signerAccount(signer), right, { meterId, meter }) ?? meter;
 }
 
 /** Whether (fromMs, untilMs] is a span of time (`code`) that lies at most `max_future_ms` ahead of block time (INTERVAL_IN_FUTURE). */

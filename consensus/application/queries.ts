@@ -9,8 +9,19 @@ import { answerCosmosQuery, COSMOS_QUERY_PATHS, SIMULATE } from "./cosmosQueries
 import { answerListQuery, LIST_PATHS } from "./queryLists.ts";
 import type { QuerySource, QueryVersion } from "./queryTypes.ts";
 import { found, isMeterName, jsonBytes, notFound, textOf } from "./queryTypes.ts";
+import { registryDeviceId } from "./registryStanding.ts";
 import type { RecordKind } from "./stateRecords.ts";
-import { decodeRecord, numberedId, outputId, periodId, recordKey, SINGLE, setId, tallyId } from "./stateRecords.ts";
+import {
+  decodeRecord,
+  numberedId,
+  outputId,
+  periodId,
+  recordKey,
+  registryId,
+  SINGLE,
+  setId,
+  tallyId,
+} from "./stateRecords.ts";
 
 /** Data of a query: a key, an id or a small JSON object. */
 const MAX_QUERY_BYTES = 1024;
@@ -45,6 +56,8 @@ const RECORD_QUERIES: Record<string, { kind: RecordKind; idOf: (data: string) =>
   "/edream/ethereum": { kind: "ethereum", idOf: single },
   "/edream/ethereum-tally": { kind: "tally", idOf: numberedBy(tallyId) },
   "/edream/ethereum-event": { kind: "ethereumEvent", idOf: numberedBy(tallyId) },
+  "/edream/registry-issuer": { kind: "registryIssuer", idOf: registryIdBy(/^[1-9][0-9]{0,19}$/, (number) => number) },
+  "/edream/registry-device": { kind: "registryDevice", idOf: registryIdBy(/^.+$/, registryDeviceId) },
 };
 
 /** Every path that is answered. */
@@ -136,6 +149,15 @@ function addressOfHex(data: string): Id {
 /** A decimal number. */
 function numberedBy(idOf: (number: bigint) => string): (data: string) => Id {
   return (data) => (/^[0-9]{1,20}$/.test(data) ? idOf(BigInt(data)) : undefined);
+}
+
+/** `<since> <what>`, for a registry that counts since that height. */
+function registryIdBy(form: RegExp, idOf: (what: string) => string): (data: string) => Id {
+  return (data) => {
+    const match = /^([0-9]{1,16}) (.*)$/s.exec(data);
+    const what = match?.[2] ?? "";
+    return match !== null && form.test(what) ? registryId(BigInt(match[1] ?? ""), idOf(what)) : undefined;
+  };
 }
 
 function single(data: string): Id {

@@ -42,7 +42,7 @@ test("no two codes share a number, none is 0, and each is the code of a test", (
     ...readdirSync(folder).map((name) => new URL(name, folder)),
     ...readdirSync(types).map((name) => new URL(name, types)),
   ].filter(({ pathname }) =>
-    /(ledgerApplication|roles|intervals|energy|members|validators|queries|amendments|meterRecords|configurations|bigchain|bridge|transaction)\.test\.ts$/.test(
+    /(ledgerApplication|roles|intervals|energy|members|validators|queries|amendments|meterRecords|configurations|bigchain|bridge|deviceRegistry|transaction)\.test\.ts$/.test(
       pathname,
     ),
   );

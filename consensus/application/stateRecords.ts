@@ -28,6 +28,8 @@ import {
   MeterSchema,
   OutputSchema,
   ParamsSchema,
+  RegistryDeviceSchema,
+  RegistryIssuerSchema,
   RegulatorsSchema,
   UnopenedIntervalSchema,
   ValidatorsSchema,
@@ -70,6 +72,8 @@ export const RECORD_SCHEMAS = {
   ethereum: EthereumLaneSchema,
   tally: EthereumTallySchema,
   ethereumEvent: AppliedEthereumEventSchema,
+  registryIssuer: RegistryIssuerSchema,
+  registryDevice: RegistryDeviceSchema,
 } as const satisfies Record<string, DescMessage>;
 
 export type RecordKind = keyof typeof RECORD_SCHEMAS;
@@ -119,5 +123,7 @@ export const numberedId = (meterId: string, number: bigint | number): string =>
   `${meterId}/${number.toString().padStart(10, "0")}`;
 export const setId = (number: bigint): string => number.toString().padStart(10, "0");
 export const tallyId = (nonce: bigint): string => nonce.toString().padStart(20, "0");
+/** Of issuers and devices of Ethereum's registry: `since` is when it began to count. */
+export const registryId = (since: bigint, id: string): string => `${since.toString().padStart(16, "0")}/${id}`;
 export const archiveId = (meterId: string, fromMs: bigint, untilMs: bigint, version: number): string =>
   `${meterId}/${fromMs}-${untilMs}-${version}`;

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from "fastify";
+import { deviceOnEthereum } from "../deviceOnEthereum.ts";
 import { queryPage, queryRecord, type RecordJson, withoutId } from "../ledgerQueries.ts";
 import { answer, CONFIGURATION_PARAMS, ERROR_ANSWER, nameParams, PAGE_QUERY } from "../schemas.ts";
 import { found, need, type RouteContext } from "./routeContext.ts";
@@ -60,6 +61,14 @@ export function meterRecordRoutes(server: FastifyInstance, { ports }: RouteConte
         return { [name]: entries.map(({ id, ...entry }) => ({ ...fieldsOf(String(id)), ...entry })), next };
       },
     });
+  server.get<{ Params: { meterId: string } }>("/meters/:meterId/ethereum", {
+    schema: {
+      ...describe("What Ethereum's registry has told the ledger of a meter's device, and whether it is revoked there"),
+      params: nameParams("meterId", "Meter id", 96),
+    },
+    handler: async ({ params: { meterId } }) =>
+      found(await deviceOnEthereum(need(ports, "stateQuery"), meterId), "registry of devices that counts here"),
+  });
   server.get<{ Params: { meterId: string; version: string } }>("/meters/:meterId/configurations/:version", {
     schema: {
       ...describe("One configuration of a meter's device; `ciphertext` is null where only its block still has it"),

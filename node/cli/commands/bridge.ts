@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { addressOfContract } from "#bridge/evm/contractsFile.ts";
 import { valsetHash } from "#bridge/valset.ts";
 import { Bridge } from "#contracts/abi/Bridge.ts";
 import { ledgerMessage } from "#storage/types/transactionMessages.ts";
@@ -6,7 +7,7 @@ import { bindBridgeKey } from "../../bridge/bindKey.ts";
 import { ledgerState } from "../../bridge/deploymentTerms.ts";
 import { bridgeSets } from "../../bridge/ledgerBridge.ts";
 import { VALIDATOR_KEY_NAME } from "../../configurationHome.ts";
-import { cliError } from "../cliError.ts";
+import { CliError, cliError } from "../cliError.ts";
 import { type CommandContext, commandContext, example } from "../context.ts";
 import { type ChainFlags, contractsOf, openContract, withChainFlags } from "../ethereum.ts";
 import type { CliIo } from "../io.ts";
@@ -20,6 +21,8 @@ import { freezeCommands } from "./bridgeFreeze.ts";
 import { proofCommands } from "./bridgeProofs.ts";
 import { relayCommand } from "./bridgeRelay.ts";
 import { withSubmitFlags } from "./submitFlags.ts";
+
+const EMPTY = new Uint8Array(0);
 
 interface BridgeKeyEntry {
   readonly id: string;
@@ -94,32 +97,43 @@ export function bridgeCommand(program: Command, io: CliIo): void {
         .description(
           "Say, as the ledger's owner, where bridge and outbox are; where anchoring goes on is read from the contract",
         ),
-    ).option("--cadence-ms <n>", "an anchor ends with the first block of each multiple of it", "600000"),
+    )
+      .option("--cadence-ms <n>", "an anchor ends with the first block of each multiple of it", "600000")
+      .option(
+        "--device-registry",
+        "a device that DeviceRegistry on Ethereum has revoked may do nothing here either (default: as it is)",
+      )
+      .option("--no-device-registry", "what DeviceRegistry says counts for nothing here"),
   )
     .addHelpText("after", example("bridge configure --ethereum http://127.0.0.1:8545 --key operator"))
-    .action(async (flags: SubmitFlags & ChainFlags & { cadenceMs: string }, command: Command) => {
-      const context = commandContext(io, command);
-      const { name, account } = signingAccount(context, flags.key);
-      if (!/^[0-9]{4,9}$/.test(flags.cadenceMs))
-        throw cliError("usage", "CADENCE_MALFORMED", `${flags.cadenceMs} is no cadence`, "give 1000 to 604800000 ms");
-      using contract = await openContract(context, flags, "Bridge");
-      const deployed = Bridge.at(contract.address, contract.connection.provider);
-      const [head, hash] = await Promise.all([deployed.head(), deployed.valsetHash()]);
-      const { chainId, ledgerId, contracts } = contractsOf(context, flags);
-      const fields = {
-        authority: account,
-        chainId,
-        ledgerId: parseHex(ledgerId, 32, "the ledger id"),
-        bridge: addressBytes(contract.address),
-        outbox: addressBytes(contracts.Outbox ?? ""),
-        cadenceMs: BigInt(flags.cadenceMs),
-        seq: head.seq,
-        valsetNonce: head.valsetNonce,
-        toHeight: head.toHeight,
-        setNumber: await setWithHash(context, hash),
-      };
-      await signAndSubmit(context, [ledgerMessage("MsgConfigureBridge", fields)], [name], flags);
-    });
+    .action(
+      async (flags: SubmitFlags & ChainFlags & { cadenceMs: string; deviceRegistry?: boolean }, command: Command) => {
+        const context = commandContext(io, command);
+        const { name, account } = signingAccount(context, flags.key);
+        if (!/^[0-9]{4,9}$/.test(flags.cadenceMs))
+          throw cliError("usage", "CADENCE_MALFORMED", `${flags.cadenceMs} is no cadence`, "give 1000 to 604800000 ms");
+        using contract = await openContract(context, flags, "Bridge");
+        const deployed = Bridge.at(contract.address, contract.connection.provider);
+        const [head, hash] = await Promise.all([deployed.head(), deployed.valsetHash()]);
+        const file = contractsOf(context, flags);
+        const { chainId, ledgerId, contracts } = file;
+        const isCounted = flags.deviceRegistry ?? (await hasDeviceRegistry(context));
+        const fields = {
+          authority: account,
+          chainId,
+          ledgerId: parseHex(ledgerId, 32, "the ledger id"),
+          bridge: addressBytes(contract.address),
+          outbox: addressBytes(contracts.Outbox ?? ""),
+          cadenceMs: BigInt(flags.cadenceMs),
+          seq: head.seq,
+          valsetNonce: head.valsetNonce,
+          toHeight: head.toHeight,
+          setNumber: await setWithHash(context, hash),
+          deviceRegistry: isCounted ? addressBytes(addressOfContract(file, "DeviceRegistry")) : EMPTY,
+        };
+        await signAndSubmit(context, [ledgerMessage("MsgConfigureBridge", fields)], [name], flags);
+      },
+    );
 
   bridge
     .command("status")
@@ -166,6 +180,17 @@ async function setWithHash(context: CommandContext, hash: string): Promise<bigin
   }
   const hint = "the contract must be deployed with the validators that `energy-ledger bridge keys` shows";
   throw cliError("failure", "BRIDGE_SET_UNKNOWN", "the contract's validators were never the ledger's", hint);
+}
+
+/** Whether the ledger takes notice of a registry of devices already. */
+async function hasDeviceRegistry(context: CommandContext): Promise<boolean> {
+  try {
+    const present = (await ledgerState(context.client(), "/edream/bridge", "")) as { readonly deviceRegistry?: string };
+    return (present.deviceRegistry ?? "") !== "";
+  } catch (error) {
+    if (error instanceof CliError && error.code === "NOT_FOUND") return false;
+    throw error;
+  }
 }
 
 function addressBytes(address: string): Uint8Array {

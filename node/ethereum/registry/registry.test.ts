@@ -272,13 +272,27 @@ test("by REST: a wallet's owner appoints an issuer, and anybody asks for it", as
   });
 });
 
-test("an issuer's revocation takes its devices with it, by a command", async () => {
+test("an issuer's revocation takes its devices with it, by a command, on Ethereum and on the ledger", async () => {
+  await at.tellLedger();
+  expect((await at.ask("on-ledger", SECP_METER)).json).toMatchObject({
+    status: "valid",
+    registry: (await at.registry.getAddress()).toLowerCase(),
+    certificate: { issuerId: "1", isRevoked: false, validUntil: expect.stringMatching(/Z$/) },
+    configuration: { version: 1, priority: "normal", configHash: expect.stringMatching(/^0x[0-9a-f]{64}$/) },
+  });
+  expect((await at.ask("on-ledger", "x:1")).json).toMatchObject({ status: "unknown", certificate: null });
   expect((await at.as("owner", "revoke-issuer", "1")).json).toMatchObject({ isRevoked: true });
   expect((await at.ask("device", P_METER)).json).toMatchObject({ status: "issuer revoked", isValid: false });
   expect((await at.as("owner", "revoke-certificate", "3")).json).toMatchObject({
     isRevoked: true,
     deviceId: expect.stringMatching(/^0x[0-9a-f]{64}$/),
   });
+  await at.tellLedger();
+  expect((await at.ask("on-ledger", P_METER)).json).toMatchObject({
+    status: "revoked",
+    certificate: { isRevoked: true, revokedIssuer: "1" },
+  });
+  expect((await at.ask("on-ledger", SECP_METER)).json).toMatchObject({ status: "issuerRevoked" });
   expect((await at.as("owner", "dismiss-checker", "--account", at.wallet("checker").address)).json).toMatchObject({
     isChecker: false,
   });

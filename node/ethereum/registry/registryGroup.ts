@@ -16,7 +16,7 @@ import {
   revokeCertificate,
   revokeIssuer,
 } from "./issuerActions.ts";
-import { certificate, device, issuers, pending } from "./registryQueries.ts";
+import { certificate, device, issuers, onLedger, pending } from "./registryQueries.ts";
 import { registryHomeCommands } from "./registrySigning.ts";
 
 export const registryGroup: EthereumGroup = {
@@ -28,6 +28,6 @@ export const registryGroup: EthereumGroup = {
     ...[proposeAdministrator, acceptAdministrator, setConfiguration],
     ...[acknowledge, acknowledgeByLedger, mirror],
   ],
-  queries: [device, certificate, issuers, pending],
+  queries: [device, certificate, issuers, pending, onLedger],
   homeCommands: registryHomeCommands,
 };

@@ -185,6 +185,39 @@ export const pending = query({
   },
 });
 
+interface LedgerDevice {
+  readonly registry: string;
+  readonly status: string;
+  readonly certificate: { readonly certificateId: string; readonly issuerId: string } | null;
+  readonly configuration: { readonly version: number; readonly priority: string; readonly configHash: string } | null;
+}
+
+export const onLedger = query({
+  name: "on-ledger",
+  about:
+    "What the validators' votes have told the ledger of a device here; one that is revoked may do nothing there either",
+  example: "MAC000002",
+  contract: DeviceRegistry,
+  params: { meter: meter() },
+  places: ["meter"],
+  async ask({ ledger }, { meter: meterId }) {
+    const known = await ledger<LedgerDevice>(`/meters/${encodeURIComponent(meterId)}/ethereum`);
+    const { status, certificate: told, configuration } = known;
+    return {
+      answer: { ...known },
+      text: facts([
+        ["meter", meterId],
+        ["on the ledger", status === "issuerRevoked" ? "issuer revoked" : status],
+        ["certificate", told === null ? undefined : `${told.certificateId}, of issuer ${told.issuerId}`],
+        [
+          "configuration",
+          configuration === null ? undefined : `version ${configuration.version}, ${configuration.priority}`,
+        ],
+      ]),
+    };
+  },
+});
+
 function waitingView(meterId: string | null, deviceId: string, version: bigint, found: ConfigurationOutput) {
   const { priority, setAt, configHash, schemaVersion, checker } = configurationView(version, found);
   return { meterId, deviceId, version: Number(version), priority, setAt, configHash, schemaVersion, checker };

@@ -1,15 +1,24 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { getBytes } from "ethers";
 import { BridgeError } from "#bridge/bridgeError.ts";
 import { encodeContractsFile } from "#bridge/evm/contractsFile.ts";
 import { stateProofFrom } from "#bridge/proofs.ts";
-import { CHAIN_ID, createTestLedger } from "#consensus/application/testLedger.ts";
+import {
+  accountOf,
+  bridgeKeyMessage,
+  CHAIN_ID,
+  configureBridgeMessage,
+  createTestLedger,
+} from "#consensus/application/testLedger.ts";
 import { DeviceRegistry, type DeviceRegistryContract } from "#contracts/abi/DeviceRegistry.ts";
 import { LedgerReader } from "#contracts/abi/LedgerReader.ts";
 import { Outbox } from "#contracts/abi/Outbox.ts";
 import { deployTestBridge, type TestBridge } from "#contracts/testBridge.ts";
 import { mined, startTestEvm, type TestEvm, type TestWallet } from "#contracts/testing.ts";
+import { MAX_ETHEREUM_EVENTS } from "#storage/limits.ts";
+import { type LedgerMessage, ledgerMessage } from "#storage/types/transactionMessages.ts";
 import type { Api } from "../../api/createApi.ts";
 import type { ApiPorts } from "../../api/ports.ts";
 import { createTestNode } from "../../api/testPorts.ts";
@@ -40,11 +49,16 @@ export interface TestRegistry extends AsyncDisposable {
   readonly ask: (...args: readonly string[]) => Promise<CliResult>;
   /** Anchors all blocks of the ledger so far. */
   readonly anchor: () => Promise<void>;
+  /** The validators' votes on what the outbox has emitted since. */
+  readonly tellLedger: () => Promise<void>;
 }
+
+/** The one validator's. */
+const SECOND_KEY = "second key 0";
 
 export async function startTestRegistry(): Promise<TestRegistry> {
   const evm = await startTestEvm({ hardfork: "osaka" });
-  const ledger = createTestLedger({ checker: true });
+  const ledger = createTestLedger({ checker: true, validators: 1 });
   const bridged = await deployTestBridge(evm, { ledger });
   const wallet = (role: Role) => evm.wallets[ROLES.indexOf(role)] as TestWallet;
   const outbox = await Outbox.deploy(wallet("owner"), [wallet("owner").address]);
@@ -58,6 +72,14 @@ export async function startTestRegistry(): Promise<TestRegistry> {
   const contracts = { Bridge: bridged.address, DeviceRegistry: await registry.getAddress() };
   const chainId = BigInt(evm.anvil.chainId);
   writeFileSync(contractsFile, encodeContractsFile({ chainId, ledgerId: "0f".repeat(32), fromBlock: 0, contracts }));
+
+  const execute = (message: LedgerMessage, by: string) => {
+    const [result] = bridged.block([ledger.sign([message], [by])]).txResults;
+    if (result?.code !== 0) throw new Error(result?.log);
+  };
+  execute(bridgeKeyMessage("dso", 0, SECOND_KEY), "dso");
+  const deviceRegistry = getBytes(await registry.getAddress());
+  execute(configureBridgeMessage({ outbox: getBytes(await outbox.getAddress()), deviceRegistry }), "owner");
 
   let anchoredTo = 0;
   const ports: Partial<ApiPorts> = {
@@ -91,6 +113,22 @@ export async function startTestRegistry(): Promise<TestRegistry> {
       // The state after a block is proved by the next one's header.
       bridged.block([]);
       anchoredTo = (await bridged.anchor()).toHeight;
+    },
+    async tellLedger() {
+      const address = await outbox.getAddress();
+      const logs = await evm.provider.getLogs({ address, fromBlock: 0, toBlock: "latest" });
+      const applied = BigInt(String(ledger.query("/edream/ethereum")?.eventNonce));
+      const all = Outbox.events(logs, "OutboxEvent").filter(({ eventNonce }) => eventNonce > applied);
+      const events = all.map(({ emitter, kind, payload }) => ({
+        emitter: getBytes(emitter),
+        kind: getBytes(kind),
+        payload: getBytes(payload),
+      }));
+      for (let at = 0; at < events.length; at += MAX_ETHEREUM_EVENTS) {
+        const fromNonce = applied + 1n + BigInt(at);
+        const some = { signer: accountOf(SECOND_KEY), fromNonce, events: events.slice(at, at + MAX_ETHEREUM_EVENTS) };
+        execute(ledgerMessage("MsgEthereumEvents", some), SECOND_KEY);
+      }
     },
     async [Symbol.asyncDispose]() {
       await api.close();

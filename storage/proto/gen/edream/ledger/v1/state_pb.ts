@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file edream/ledger/v1/state.proto.
  */
 export const file_edream_ledger_v1_state: GenFile = /*@__PURE__*/
-  fileDesc("ChxlZHJlYW0vbGVkZ2VyL3YxL3N0YXRlLnByb3RvEhBlZHJlYW0ubGVkZ2VyLnYxItEBCgZQYXJhbXMSDQoFb3duZXIYASABKAkSGwoTcXVvdGFfdHhzX3Blcl9ibG9jaxgCIAEoDRIdChVxdW90YV9ieXRlc19wZXJfYmxvY2sYAyABKA0SEQoJcGVyaW9kX21zGAQgASgEEhUKDW1heF9mdXR1cmVfbXMYBSABKAQSHgoWc2VhbGVkX3J1bnNfcGVyX3BlcmlvZBgGIAEoDRIWCg5iaWdjaGFpbl9ydWxlcxgHIAEoCRIaChJtYXhfYmlnY2hhaW5fYnl0ZXMYCCABKA0iJwoIQ291bnRlcnMSGwoTbmV4dF9hY2NvdW50X251bWJlchgBIAEoBCJcCgdBY2NvdW50Ei8KCnB1YmxpY19rZXkYASABKAsyGy5lZHJlYW0ubGVkZ2VyLnYxLkRldmljZUtleRIOCgZudW1iZXIYAiABKAQSEAoIc2VxdWVuY2UYAyABKAQiFgoGTWVtYmVyEgwKBHJvbGUYASABKAkiHgoKUmVndWxhdG9ycxIQCghhY2NvdW50cxgBIAMoCSLGAgoFTWV0ZXISLwoKZGV2aWNlX2tleRgBIAEoCzIbLmVkcmVhbS5sZWRnZXIudjEuRGV2aWNlS2V5EhYKDmRldmljZV9hY2NvdW50GAIgASgJEg0KBW93bmVyGAMgASgJEhAKCHF1YW50aXR5GAQgASgJEhEKCWRpcmVjdGlvbhgFIAEoCRIXCg9zZWVkX2NvbW1pdG1lbnQYBiABKAwSEwoLaW50ZXJ2YWxfbXMYByABKAQSDwoHcmV2b2tlZBgIIAEoCBIVCg1yZXZva2VfcmVhc29uGAkgASgJEhUKDWFkbWluaXN0cmF0b3IYCiABKAkSDQoFbW9kZWwYCyABKAkSFQoNZmlybXdhcmVfaGFzaBgMIAEoDBIVCg12YWxpZF9mcm9tX21zGA0gASgDEhYKDnZhbGlkX3VudGlsX21zGA4gASgDIowBCgtNZXRlckNvdW50cxISCgphbWVuZG1lbnRzGAEgASgEEhAKCGVyYXN1cmVzGAIgASgEEhAKCGFyY2hpdmVzGAMgASgEEg0KBWZsYWdzGAQgASgEEh0KFWNvbmZpZ3VyYXRpb25fdmVyc2lvbhgFIAEoBBIXCg9hcHBsaWVkX3ZlcnNpb24YBiABKAQiPwoJU2VhbGVkUnVuEhAKCHN0YXJ0X21zGAEgASgDEhEKCWxlbmd0aF9tcxgCIAEoBBINCgVjb3VudBgDIAEoDSKxAgoKTWV0ZXJDaGFpbhITCgtsYXN0X2VuZF9tcxgBIAEoAxIXCg9wZXJpb2Rfc3RhcnRfbXMYAiABKAMSEwoLcGVyaW9kX2hhc2gYAyABKAwSHQoVcGVyaW9kX2ludGVydmFsX2NvdW50GAQgASgNEhYKDmludGVydmFsX2NvdW50GAUgASgEEhUKDXJlYWRpbmdfY291bnQYBiABKAQSFAoMcHJvZHVjZWRfbXdoGAcgASgEEhYKDnJlZ2lzdGVyZWRfbXdoGAggASgEEh0KEHJlZ2lzdGVyX2VuZF9td2gYCSABKARIAIgBARIwCgtzZWFsZWRfcnVucxgKIAMoCzIbLmVkcmVhbS5sZWRnZXIudjEuU2VhbGVkUnVuQhMKEV9yZWdpc3Rlcl9lbmRfbXdoInsKDENsb3NlZFBlcmlvZBIMCgRoYXNoGAEgASgMEhYKDmludGVydmFsX2NvdW50GAIgASgNEhMKC2xhc3RfZW5kX21zGAMgASgDEjAKC3NlYWxlZF9ydW5zGAQgAygLMhsuZWRyZWFtLmxlZGdlci52MS5TZWFsZWRSdW4iZAoQVW5vcGVuZWRJbnRlcnZhbBIOCgZlbmRfbXMYASABKAMSFgoOc3VtX2NvbW1pdG1lbnQYAiABKAwSFQoNcmVhZGluZ19jb3VudBgDIAEoDRIRCglhbWVuZG1lbnQYBCABKA0ifAoPQW1lbmRlZEludGVydmFsEhAKCHN0YXJ0X21zGAEgASgDEhIKCmFtZW5kbWVudHMYAiABKA0SEwoLZmluZ2VycHJpbnQYAyABKAwSFwoPYW1lbmRtZW50c19oYXNoGAQgASgMEhUKDXJlYWRpbmdfY291bnQYBSABKAQigwEKB0VyYXN1cmUSDwoHZnJvbV9tcxgBIAEoAxIQCgh1bnRpbF9tcxgCIAEoAxIVCg1yZWFkaW5nX2NvdW50GAMgASgEEhQKDHJlY2VpcHRfaGFzaBgEIAEoDBITCgtyZWNvcmRlZF9ieRgFIAEoCRITCgtyZWNvcmRlZF9tcxgGIAEoAyJ6CgdBcmNoaXZlEgsKA2NpZBgBIAEoDBISCgpmaWxlX2J5dGVzGAIgASgEEhUKDXJlYWRpbmdfY291bnQYAyABKAQSEQoJZmlsZV9oYXNoGAQgASgMEhEKCXNlYWxlZF9ieRgFIAEoCRIRCglzZWFsZWRfbXMYBiABKAMi+gEKBEZsYWcSGQoRaW50ZXJ2YWxfc3RhcnRfbXMYASABKAMSFwoPaW50ZXJ2YWxfZW5kX21zGAIgASgDEgwKBGtpbmQYAyABKAkSEAoIc2V2ZXJpdHkYBCABKAkSDQoFc2NvcmUYBSABKA0SEAoIZGV0ZWN0b3IYBiABKAkSFAoMZGV0YWlsc19oYXNoGAcgASgMEhIKCmZsYWdnZWRfYnkYCCABKAkSEgoKZmxhZ2dlZF9tcxgJIAEoAxIUCgx3aXRoZHJhd25fYnkYCiABKAkSFAoMd2l0aGRyYXduX21zGAsgASgDEhMKC3JlYXNvbl9oYXNoGAwgASgMIpsCChNEZXZpY2VDb25maWd1cmF0aW9uEhQKDHBheWxvYWRfaGFzaBgBIAEoDBIVCg1wYXlsb2FkX2J5dGVzGAIgASgNEhYKDnBsYWludGV4dF9oYXNoGAMgASgMEhEKCXNjaGVtYV9pZBgEIAEoCRIWCg5zY2hlbWFfdmVyc2lvbhgFIAEoDRIQCghwcmlvcml0eRgGIAEoCRIVCg1hZG1pbmlzdHJhdG9yGAcgASgJEg8KB2NoZWNrZXIYCCABKAkSDgoGc2V0X21zGAkgASgDEg8KB291dGNvbWUYCiABKAkSDAoEY29kZRgLIAEoDRISCgphcHBsaWVkX21zGAwgASgDEhcKD2Fja25vd2xlZGdlZF9tcxgNIAEoAyIqChRDb25maWd1cmF0aW9uUGF5bG9hZBISCgpjaXBoZXJ0ZXh0GAEgASgMIlMKBk91dHB1dBISCgphbW91bnRfbXdoGAEgASgEEhAKCHF1YW50aXR5GAIgASgJEhEKCXRocmVzaG9sZBgDIAEoDRIQCghhY2NvdW50cxgEIAMoCSJCCgpWYWxpZGF0b3JzEjQKCnZhbGlkYXRvcnMYASADKAsyIC5lZHJlYW0ubGVkZ2VyLnYxLlZhbGlkYXRvclBvd2VyIlcKDVZhbGlkYXRvclZvdGUSEwoLcHJvcG9zYWxfaWQYASABKAQSMQoHdXBkYXRlcxgCIAMoCzIgLmVkcmVhbS5sZWRnZXIudjEuVmFsaWRhdG9yUG93ZXIiPAoJRXhjbHVzaW9uEg4KBnJlYXNvbhgBIAEoCRIOCgZoZWlnaHQYAiABKAMSDwoHdGltZV9tcxgDIAEoAyK9AQoOQmlnY2hhaW5PdXRwdXQSEAoIYXNzZXRfaWQYASABKAwSDgoGYW1vdW50GAIgASgEEg4KBm93bmVycxgDIAMoDBIUCgxpc190aHJlc2hvbGQYBCABKAgSEwoLZmluZ2VycHJpbnQYBSABKAwSDAoEY29zdBgGIAEoDRIQCghzcGVudF9ieRgHIAEoDBIuCgZzcGVuZHMYCCADKAsyHi5lZHJlYW0ubGVkZ2VyLnYxLkJpZ2NoYWluTGluayI8CgxCaWdjaGFpbkxpbmsSFgoOdHJhbnNhY3Rpb25faWQYASABKAwSFAoMb3V0cHV0X2luZGV4GAIgASgNIrsBCgZCcmlkZ2USEAoIY2hhaW5faWQYASABKAQSEQoJbGVkZ2VyX2lkGAIgASgMEg4KBmJyaWRnZRgDIAEoDBIOCgZvdXRib3gYBCABKAwSEgoKY2FkZW5jZV9tcxgFIAEoBBILCgNzZXEYBiABKAQSFAoMdmFsc2V0X25vbmNlGAcgASgEEhEKCXRvX2hlaWdodBgIIAEoBBISCgpzZXRfbnVtYmVyGAkgASgEEg4KBmhlaWdodBgKIAEoBCJECgxFdGhlcmV1bUxhbmUSEwoLZXZlbnRfbm9uY2UYASABKAQSDgoGaGVpZ2h0GAIgASgEEg8KB2FwcGxpZWQYAyABKA0iVAoJQnJpZGdlS2V5Eg8KB2FkZHJlc3MYASABKAwSDwoHYWNjb3VudBgCIAEoCRIOCgZoZWlnaHQYAyABKAQSFQoNcmVnaXN0ZXJlZF9tcxgEIAEoAyIiCg1CcmlkZ2VBZGRyZXNzEhEKCXZhbGlkYXRvchgBIAEoDCIhCgxCcmlkZ2VTaWduZXISEQoJdmFsaWRhdG9yGAEgASgMIhwKCkJyaWRnZVNldHMSDgoGbGF0ZXN0GAEgASgEIkwKCUJyaWRnZVNldBIOCgZoZWlnaHQYASABKAQSLwoHbWVtYmVycxgCIAMoCzIeLmVkcmVhbS5sZWRnZXIudjEuQnJpZGdlTWVtYmVyIi4KDEJyaWRnZU1lbWJlchIPCgdhZGRyZXNzGAEgASgMEg0KBXBvd2VyGAIgASgEIkgKDUV0aGVyZXVtVGFsbHkSNwoKY2FuZGlkYXRlcxgBIAMoCzIjLmVkcmVhbS5sZWRnZXIudjEuRXRoZXJldW1DYW5kaWRhdGUiVwoRRXRoZXJldW1DYW5kaWRhdGUSLgoFZXZlbnQYASABKAsyHy5lZHJlYW0ubGVkZ2VyLnYxLkV0aGVyZXVtRXZlbnQSEgoKdmFsaWRhdG9ycxgCIAMoDCJnChRBcHBsaWVkRXRoZXJldW1FdmVudBIuCgVldmVudBgBIAEoCzIfLmVkcmVhbS5sZWRnZXIudjEuRXRoZXJldW1FdmVudBIOCgZoZWlnaHQYAiABKAQSDwoHdGltZV9tcxgDIAEoAyKYAQoHQXBwTWV0YRIOCgZoZWlnaHQYASABKAQSEAoIYXBwX2hhc2gYAiABKAwSFgoOaW5pdGlhbF9oZWlnaHQYAyABKAQSEQoJYW5jZXN0b3JzGAQgASgEEhcKD21heF9ibG9ja19ieXRlcxgFIAEoBBIQCghjaGFpbl9pZBgGIAEoCRIVCg1ibG9ja190aW1lX21zGAcgASgDIp4BCgxBcHBIYXNoUHJvb2YSEgoKc3RhdGVfcm9vdBgBIAEoDBIVCg1tb3VudGFpbl9yb290GAIgASgMEhYKDmFuY2VzdG9yX2NvdW50GAMgASgEEg8KBXN0YXRlGAQgASgMSAASMgoIYW5jZXN0b3IYBSABKAsyHi5lZHJlYW0ubGVkZ2VyLnYxLkFuY2VzdG9yUGF0aEgAQgYKBHBhdGgiHQoMQW5jZXN0b3JQYXRoEg0KBWF1bnRzGAEgAygMYgZwcm90bzM", [file_edream_ledger_v1_tx]);
+  fileDesc("ChxlZHJlYW0vbGVkZ2VyL3YxL3N0YXRlLnByb3RvEhBlZHJlYW0ubGVkZ2VyLnYxItEBCgZQYXJhbXMSDQoFb3duZXIYASABKAkSGwoTcXVvdGFfdHhzX3Blcl9ibG9jaxgCIAEoDRIdChVxdW90YV9ieXRlc19wZXJfYmxvY2sYAyABKA0SEQoJcGVyaW9kX21zGAQgASgEEhUKDW1heF9mdXR1cmVfbXMYBSABKAQSHgoWc2VhbGVkX3J1bnNfcGVyX3BlcmlvZBgGIAEoDRIWCg5iaWdjaGFpbl9ydWxlcxgHIAEoCRIaChJtYXhfYmlnY2hhaW5fYnl0ZXMYCCABKA0iJwoIQ291bnRlcnMSGwoTbmV4dF9hY2NvdW50X251bWJlchgBIAEoBCJcCgdBY2NvdW50Ei8KCnB1YmxpY19rZXkYASABKAsyGy5lZHJlYW0ubGVkZ2VyLnYxLkRldmljZUtleRIOCgZudW1iZXIYAiABKAQSEAoIc2VxdWVuY2UYAyABKAQiFgoGTWVtYmVyEgwKBHJvbGUYASABKAkiHgoKUmVndWxhdG9ycxIQCghhY2NvdW50cxgBIAMoCSLGAgoFTWV0ZXISLwoKZGV2aWNlX2tleRgBIAEoCzIbLmVkcmVhbS5sZWRnZXIudjEuRGV2aWNlS2V5EhYKDmRldmljZV9hY2NvdW50GAIgASgJEg0KBW93bmVyGAMgASgJEhAKCHF1YW50aXR5GAQgASgJEhEKCWRpcmVjdGlvbhgFIAEoCRIXCg9zZWVkX2NvbW1pdG1lbnQYBiABKAwSEwoLaW50ZXJ2YWxfbXMYByABKAQSDwoHcmV2b2tlZBgIIAEoCBIVCg1yZXZva2VfcmVhc29uGAkgASgJEhUKDWFkbWluaXN0cmF0b3IYCiABKAkSDQoFbW9kZWwYCyABKAkSFQoNZmlybXdhcmVfaGFzaBgMIAEoDBIVCg12YWxpZF9mcm9tX21zGA0gASgDEhYKDnZhbGlkX3VudGlsX21zGA4gASgDIowBCgtNZXRlckNvdW50cxISCgphbWVuZG1lbnRzGAEgASgEEhAKCGVyYXN1cmVzGAIgASgEEhAKCGFyY2hpdmVzGAMgASgEEg0KBWZsYWdzGAQgASgEEh0KFWNvbmZpZ3VyYXRpb25fdmVyc2lvbhgFIAEoBBIXCg9hcHBsaWVkX3ZlcnNpb24YBiABKAQiPwoJU2VhbGVkUnVuEhAKCHN0YXJ0X21zGAEgASgDEhEKCWxlbmd0aF9tcxgCIAEoBBINCgVjb3VudBgDIAEoDSKxAgoKTWV0ZXJDaGFpbhITCgtsYXN0X2VuZF9tcxgBIAEoAxIXCg9wZXJpb2Rfc3RhcnRfbXMYAiABKAMSEwoLcGVyaW9kX2hhc2gYAyABKAwSHQoVcGVyaW9kX2ludGVydmFsX2NvdW50GAQgASgNEhYKDmludGVydmFsX2NvdW50GAUgASgEEhUKDXJlYWRpbmdfY291bnQYBiABKAQSFAoMcHJvZHVjZWRfbXdoGAcgASgEEhYKDnJlZ2lzdGVyZWRfbXdoGAggASgEEh0KEHJlZ2lzdGVyX2VuZF9td2gYCSABKARIAIgBARIwCgtzZWFsZWRfcnVucxgKIAMoCzIbLmVkcmVhbS5sZWRnZXIudjEuU2VhbGVkUnVuQhMKEV9yZWdpc3Rlcl9lbmRfbXdoInsKDENsb3NlZFBlcmlvZBIMCgRoYXNoGAEgASgMEhYKDmludGVydmFsX2NvdW50GAIgASgNEhMKC2xhc3RfZW5kX21zGAMgASgDEjAKC3NlYWxlZF9ydW5zGAQgAygLMhsuZWRyZWFtLmxlZGdlci52MS5TZWFsZWRSdW4iZAoQVW5vcGVuZWRJbnRlcnZhbBIOCgZlbmRfbXMYASABKAMSFgoOc3VtX2NvbW1pdG1lbnQYAiABKAwSFQoNcmVhZGluZ19jb3VudBgDIAEoDRIRCglhbWVuZG1lbnQYBCABKA0ifAoPQW1lbmRlZEludGVydmFsEhAKCHN0YXJ0X21zGAEgASgDEhIKCmFtZW5kbWVudHMYAiABKA0SEwoLZmluZ2VycHJpbnQYAyABKAwSFwoPYW1lbmRtZW50c19oYXNoGAQgASgMEhUKDXJlYWRpbmdfY291bnQYBSABKAQigwEKB0VyYXN1cmUSDwoHZnJvbV9tcxgBIAEoAxIQCgh1bnRpbF9tcxgCIAEoAxIVCg1yZWFkaW5nX2NvdW50GAMgASgEEhQKDHJlY2VpcHRfaGFzaBgEIAEoDBITCgtyZWNvcmRlZF9ieRgFIAEoCRITCgtyZWNvcmRlZF9tcxgGIAEoAyJ6CgdBcmNoaXZlEgsKA2NpZBgBIAEoDBISCgpmaWxlX2J5dGVzGAIgASgEEhUKDXJlYWRpbmdfY291bnQYAyABKAQSEQoJZmlsZV9oYXNoGAQgASgMEhEKCXNlYWxlZF9ieRgFIAEoCRIRCglzZWFsZWRfbXMYBiABKAMi+gEKBEZsYWcSGQoRaW50ZXJ2YWxfc3RhcnRfbXMYASABKAMSFwoPaW50ZXJ2YWxfZW5kX21zGAIgASgDEgwKBGtpbmQYAyABKAkSEAoIc2V2ZXJpdHkYBCABKAkSDQoFc2NvcmUYBSABKA0SEAoIZGV0ZWN0b3IYBiABKAkSFAoMZGV0YWlsc19oYXNoGAcgASgMEhIKCmZsYWdnZWRfYnkYCCABKAkSEgoKZmxhZ2dlZF9tcxgJIAEoAxIUCgx3aXRoZHJhd25fYnkYCiABKAkSFAoMd2l0aGRyYXduX21zGAsgASgDEhMKC3JlYXNvbl9oYXNoGAwgASgMIpsCChNEZXZpY2VDb25maWd1cmF0aW9uEhQKDHBheWxvYWRfaGFzaBgBIAEoDBIVCg1wYXlsb2FkX2J5dGVzGAIgASgNEhYKDnBsYWludGV4dF9oYXNoGAMgASgMEhEKCXNjaGVtYV9pZBgEIAEoCRIWCg5zY2hlbWFfdmVyc2lvbhgFIAEoDRIQCghwcmlvcml0eRgGIAEoCRIVCg1hZG1pbmlzdHJhdG9yGAcgASgJEg8KB2NoZWNrZXIYCCABKAkSDgoGc2V0X21zGAkgASgDEg8KB291dGNvbWUYCiABKAkSDAoEY29kZRgLIAEoDRISCgphcHBsaWVkX21zGAwgASgDEhcKD2Fja25vd2xlZGdlZF9tcxgNIAEoAyIqChRDb25maWd1cmF0aW9uUGF5bG9hZBISCgpjaXBoZXJ0ZXh0GAEgASgMIlMKBk91dHB1dBISCgphbW91bnRfbXdoGAEgASgEEhAKCHF1YW50aXR5GAIgASgJEhEKCXRocmVzaG9sZBgDIAEoDRIQCghhY2NvdW50cxgEIAMoCSJCCgpWYWxpZGF0b3JzEjQKCnZhbGlkYXRvcnMYASADKAsyIC5lZHJlYW0ubGVkZ2VyLnYxLlZhbGlkYXRvclBvd2VyIlcKDVZhbGlkYXRvclZvdGUSEwoLcHJvcG9zYWxfaWQYASABKAQSMQoHdXBkYXRlcxgCIAMoCzIgLmVkcmVhbS5sZWRnZXIudjEuVmFsaWRhdG9yUG93ZXIiPAoJRXhjbHVzaW9uEg4KBnJlYXNvbhgBIAEoCRIOCgZoZWlnaHQYAiABKAMSDwoHdGltZV9tcxgDIAEoAyK9AQoOQmlnY2hhaW5PdXRwdXQSEAoIYXNzZXRfaWQYASABKAwSDgoGYW1vdW50GAIgASgEEg4KBm93bmVycxgDIAMoDBIUCgxpc190aHJlc2hvbGQYBCABKAgSEwoLZmluZ2VycHJpbnQYBSABKAwSDAoEY29zdBgGIAEoDRIQCghzcGVudF9ieRgHIAEoDBIuCgZzcGVuZHMYCCADKAsyHi5lZHJlYW0ubGVkZ2VyLnYxLkJpZ2NoYWluTGluayI8CgxCaWdjaGFpbkxpbmsSFgoOdHJhbnNhY3Rpb25faWQYASABKAwSFAoMb3V0cHV0X2luZGV4GAIgASgNIvMBCgZCcmlkZ2USEAoIY2hhaW5faWQYASABKAQSEQoJbGVkZ2VyX2lkGAIgASgMEg4KBmJyaWRnZRgDIAEoDBIOCgZvdXRib3gYBCABKAwSEgoKY2FkZW5jZV9tcxgFIAEoBBILCgNzZXEYBiABKAQSFAoMdmFsc2V0X25vbmNlGAcgASgEEhEKCXRvX2hlaWdodBgIIAEoBBISCgpzZXRfbnVtYmVyGAkgASgEEg4KBmhlaWdodBgKIAEoBBIXCg9kZXZpY2VfcmVnaXN0cnkYCyABKAwSHQoVZGV2aWNlX3JlZ2lzdHJ5X3NpbmNlGAwgASgEIjQKDlJlZ2lzdHJ5SXNzdWVyEhEKCXBhcmVudF9pZBgBIAEoBBIPCgdyZXZva2VkGAIgASgIIs4BCg5SZWdpc3RyeURldmljZRIWCg5jZXJ0aWZpY2F0ZV9pZBgBIAEoBBIRCglpc3N1ZXJfaWQYAiABKAQSEgoKbm90X2JlZm9yZRgDIAEoBBIRCglub3RfYWZ0ZXIYBCABKAQSDwoHcmV2b2tlZBgFIAEoCBIPCgd2ZXJzaW9uGAYgASgNEhMKC2NvbmZpZ19oYXNoGAcgASgMEg0KBWxldmVsGAggASgNEhMKC2V2ZW50X25vbmNlGAkgASgEEg8KB3RpbWVfbXMYCiABKAMiRAoMRXRoZXJldW1MYW5lEhMKC2V2ZW50X25vbmNlGAEgASgEEg4KBmhlaWdodBgCIAEoBBIPCgdhcHBsaWVkGAMgASgNIlQKCUJyaWRnZUtleRIPCgdhZGRyZXNzGAEgASgMEg8KB2FjY291bnQYAiABKAkSDgoGaGVpZ2h0GAMgASgEEhUKDXJlZ2lzdGVyZWRfbXMYBCABKAMiIgoNQnJpZGdlQWRkcmVzcxIRCgl2YWxpZGF0b3IYASABKAwiIQoMQnJpZGdlU2lnbmVyEhEKCXZhbGlkYXRvchgBIAEoDCIcCgpCcmlkZ2VTZXRzEg4KBmxhdGVzdBgBIAEoBCJMCglCcmlkZ2VTZXQSDgoGaGVpZ2h0GAEgASgEEi8KB21lbWJlcnMYAiADKAsyHi5lZHJlYW0ubGVkZ2VyLnYxLkJyaWRnZU1lbWJlciIuCgxCcmlkZ2VNZW1iZXISDwoHYWRkcmVzcxgBIAEoDBINCgVwb3dlchgCIAEoBCJICg1FdGhlcmV1bVRhbGx5EjcKCmNhbmRpZGF0ZXMYASADKAsyIy5lZHJlYW0ubGVkZ2VyLnYxLkV0aGVyZXVtQ2FuZGlkYXRlIlcKEUV0aGVyZXVtQ2FuZGlkYXRlEi4KBWV2ZW50GAEgASgLMh8uZWRyZWFtLmxlZGdlci52MS5FdGhlcmV1bUV2ZW50EhIKCnZhbGlkYXRvcnMYAiADKAwiZwoUQXBwbGllZEV0aGVyZXVtRXZlbnQSLgoFZXZlbnQYASABKAsyHy5lZHJlYW0ubGVkZ2VyLnYxLkV0aGVyZXVtRXZlbnQSDgoGaGVpZ2h0GAIgASgEEg8KB3RpbWVfbXMYAyABKAMimAEKB0FwcE1ldGESDgoGaGVpZ2h0GAEgASgEEhAKCGFwcF9oYXNoGAIgASgMEhYKDmluaXRpYWxfaGVpZ2h0GAMgASgEEhEKCWFuY2VzdG9ycxgEIAEoBBIXCg9tYXhfYmxvY2tfYnl0ZXMYBSABKAQSEAoIY2hhaW5faWQYBiABKAkSFQoNYmxvY2tfdGltZV9tcxgHIAEoAyKeAQoMQXBwSGFzaFByb29mEhIKCnN0YXRlX3Jvb3QYASABKAwSFQoNbW91bnRhaW5fcm9vdBgCIAEoDBIWCg5hbmNlc3Rvcl9jb3VudBgDIAEoBBIPCgVzdGF0ZRgEIAEoDEgAEjIKCGFuY2VzdG9yGAUgASgLMh4uZWRyZWFtLmxlZGdlci52MS5BbmNlc3RvclBhdGhIAEIGCgRwYXRoIh0KDEFuY2VzdG9yUGF0aBINCgVhdW50cxgBIAMoDGIGcHJvdG8z", [file_edream_ledger_v1_tx]);
 
 /**
  * `params`: what genesis fixes.
@@ -1045,6 +1045,18 @@ export type Bridge = Message<"edream.ledger.v1.Bridge"> & {
    * @generated from field: uint64 height = 10;
    */
   height: bigint;
+
+  /**
+   * As configured, and the height since which this registry beside this outbox counts; empty and 0: none does.
+   *
+   * @generated from field: bytes device_registry = 11;
+   */
+  deviceRegistry: Uint8Array;
+
+  /**
+   * @generated from field: uint64 device_registry_since = 12;
+   */
+  deviceRegistrySince: bigint;
 };
 
 /**
@@ -1053,6 +1065,104 @@ export type Bridge = Message<"edream.ledger.v1.Bridge"> & {
  */
 export const BridgeSchema: GenMessage<Bridge> = /*@__PURE__*/
   messageDesc(file_edream_ledger_v1_state, 23);
+
+/**
+ * `registryIssuer/<device_registry_since, 16 digits>/<issuer's number>`: an issuer of certificates on Ethereum.
+ *
+ * @generated from message edream.ledger.v1.RegistryIssuer
+ */
+export type RegistryIssuer = Message<"edream.ledger.v1.RegistryIssuer"> & {
+  /**
+   * Who appointed it; 0: the owner, or not told.
+   *
+   * @generated from field: uint64 parent_id = 1;
+   */
+  parentId: bigint;
+
+  /**
+   * @generated from field: bool revoked = 2;
+   */
+  revoked: boolean;
+};
+
+/**
+ * Describes the message edream.ledger.v1.RegistryIssuer.
+ * Use `create(RegistryIssuerSchema)` to create a new message.
+ */
+export const RegistryIssuerSchema: GenMessage<RegistryIssuer> = /*@__PURE__*/
+  messageDesc(file_edream_ledger_v1_state, 24);
+
+/**
+ * `registryDevice/<device_registry_since, 16 digits>/<keccak256 of the meter id in hex>`: a device as Ethereum's registry has told of it.
+ *
+ * @generated from message edream.ledger.v1.RegistryDevice
+ */
+export type RegistryDevice = Message<"edream.ledger.v1.RegistryDevice"> & {
+  /**
+   * Its latest certificate; 0 while none was told of.
+   *
+   * @generated from field: uint64 certificate_id = 1;
+   */
+  certificateId: bigint;
+
+  /**
+   * @generated from field: uint64 issuer_id = 2;
+   */
+  issuerId: bigint;
+
+  /**
+   * Unix seconds.
+   *
+   * @generated from field: uint64 not_before = 3;
+   */
+  notBefore: bigint;
+
+  /**
+   * @generated from field: uint64 not_after = 4;
+   */
+  notAfter: bigint;
+
+  /**
+   * @generated from field: bool revoked = 5;
+   */
+  revoked: boolean;
+
+  /**
+   * Its latest configuration; 0 while none was told of. The level is the contract's: 0 normal, 1 urgent.
+   *
+   * @generated from field: uint32 version = 6;
+   */
+  version: number;
+
+  /**
+   * @generated from field: bytes config_hash = 7;
+   */
+  configHash: Uint8Array;
+
+  /**
+   * @generated from field: uint32 level = 8;
+   */
+  level: number;
+
+  /**
+   * Of the event that told of the configuration.
+   *
+   * @generated from field: uint64 event_nonce = 9;
+   */
+  eventNonce: bigint;
+
+  /**
+   * @generated from field: int64 time_ms = 10;
+   */
+  timeMs: bigint;
+};
+
+/**
+ * Describes the message edream.ledger.v1.RegistryDevice.
+ * Use `create(RegistryDeviceSchema)` to create a new message.
+ */
+export const RegistryDeviceSchema: GenMessage<RegistryDevice> = /*@__PURE__*/
+  messageDesc(file_edream_ledger_v1_state, 25);
 
 /**
  * `ethereum`: the lane from Ethereum.
@@ -1085,7 +1195,7 @@ export type EthereumLane = Message<"edream.ledger.v1.EthereumLane"> & {
  * Use `create(EthereumLaneSchema)` to create a new message.
  */
 export const EthereumLaneSchema: GenMessage<EthereumLane> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_state, 24);
+  messageDesc(file_edream_ledger_v1_state, 26);
 
 /**
  * `bridgeKey/<consensus address in hex>`
@@ -1123,7 +1233,7 @@ export type BridgeKey = Message<"edream.ledger.v1.BridgeKey"> & {
  * Use `create(BridgeKeySchema)` to create a new message.
  */
 export const BridgeKeySchema: GenMessage<BridgeKey> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_state, 25);
+  messageDesc(file_edream_ledger_v1_state, 27);
 
 /**
  * `bridgeAddress/<address in hex>`: whose it is or was. It stays, so that no key is bound twice and an old signature is still somebody's.
@@ -1144,7 +1254,7 @@ export type BridgeAddress = Message<"edream.ledger.v1.BridgeAddress"> & {
  * Use `create(BridgeAddressSchema)` to create a new message.
  */
 export const BridgeAddressSchema: GenMessage<BridgeAddress> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_state, 26);
+  messageDesc(file_edream_ledger_v1_state, 28);
 
 /**
  * `bridgeSigner/<account>`: the validator whose second key it is at present.
@@ -1163,7 +1273,7 @@ export type BridgeSigner = Message<"edream.ledger.v1.BridgeSigner"> & {
  * Use `create(BridgeSignerSchema)` to create a new message.
  */
 export const BridgeSignerSchema: GenMessage<BridgeSigner> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_state, 27);
+  messageDesc(file_edream_ledger_v1_state, 29);
 
 /**
  * `bridgeSets`
@@ -1184,7 +1294,7 @@ export type BridgeSets = Message<"edream.ledger.v1.BridgeSets"> & {
  * Use `create(BridgeSetsSchema)` to create a new message.
  */
 export const BridgeSetsSchema: GenMessage<BridgeSets> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_state, 28);
+  messageDesc(file_edream_ledger_v1_state, 30);
 
 /**
  * `bridgeSet/<number, 10 digits>`: validators with their second keys, as they are after the block of this height.
@@ -1210,7 +1320,7 @@ export type BridgeSet = Message<"edream.ledger.v1.BridgeSet"> & {
  * Use `create(BridgeSetSchema)` to create a new message.
  */
 export const BridgeSetSchema: GenMessage<BridgeSet> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_state, 29);
+  messageDesc(file_edream_ledger_v1_state, 31);
 
 /**
  * @generated from message edream.ledger.v1.BridgeMember
@@ -1232,7 +1342,7 @@ export type BridgeMember = Message<"edream.ledger.v1.BridgeMember"> & {
  * Use `create(BridgeMemberSchema)` to create a new message.
  */
 export const BridgeMemberSchema: GenMessage<BridgeMember> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_state, 30);
+  messageDesc(file_edream_ledger_v1_state, 32);
 
 /**
  * `tally/<event nonce, 20 digits>`: what validators have said of an event that has not taken effect.
@@ -1251,7 +1361,7 @@ export type EthereumTally = Message<"edream.ledger.v1.EthereumTally"> & {
  * Use `create(EthereumTallySchema)` to create a new message.
  */
 export const EthereumTallySchema: GenMessage<EthereumTally> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_state, 31);
+  messageDesc(file_edream_ledger_v1_state, 33);
 
 /**
  * @generated from message edream.ledger.v1.EthereumCandidate
@@ -1275,7 +1385,7 @@ export type EthereumCandidate = Message<"edream.ledger.v1.EthereumCandidate"> & 
  * Use `create(EthereumCandidateSchema)` to create a new message.
  */
 export const EthereumCandidateSchema: GenMessage<EthereumCandidate> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_state, 32);
+  messageDesc(file_edream_ledger_v1_state, 34);
 
 /**
  * `ethereumEvent/<event nonce, 20 digits>`: one that took effect.
@@ -1304,7 +1414,7 @@ export type AppliedEthereumEvent = Message<"edream.ledger.v1.AppliedEthereumEven
  * Use `create(AppliedEthereumEventSchema)` to create a new message.
  */
 export const AppliedEthereumEventSchema: GenMessage<AppliedEthereumEvent> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_state, 33);
+  messageDesc(file_edream_ledger_v1_state, 35);
 
 /**
  * Beside the tree, under `!meta`: where the application stands.
@@ -1357,7 +1467,7 @@ export type AppMeta = Message<"edream.ledger.v1.AppMeta"> & {
  * Use `create(AppMetaSchema)` to create a new message.
  */
 export const AppMetaSchema: GenMessage<AppMeta> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_state, 34);
+  messageDesc(file_edream_ledger_v1_state, 36);
 
 /**
  * The proof bytes of a query: the way from one value to the app hash
@@ -1410,7 +1520,7 @@ export type AppHashProof = Message<"edream.ledger.v1.AppHashProof"> & {
  * Use `create(AppHashProofSchema)` to create a new message.
  */
 export const AppHashProofSchema: GenMessage<AppHashProof> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_state, 35);
+  messageDesc(file_edream_ledger_v1_state, 37);
 
 /**
  * An RFC 6962 path. Which leaf it starts at follows from the height asked for: leaf i is the hash of the block at initial height + i.
@@ -1431,5 +1541,5 @@ export type AncestorPath = Message<"edream.ledger.v1.AncestorPath"> & {
  * Use `create(AncestorPathSchema)` to create a new message.
  */
 export const AncestorPathSchema: GenMessage<AncestorPath> = /*@__PURE__*/
-  messageDesc(file_edream_ledger_v1_state, 36);
+  messageDesc(file_edream_ledger_v1_state, 38);
 
