@@ -37,7 +37,7 @@ test("a second digest under one name is never signed, also after a restart; the 
   let signed = 0;
   const sign = () => {
     // What is signed is on disk already.
-    expect(readFileSync(path, "latin1")).toBe(`${name} ${one}\n`);
+    expect(readFileSync(path, "latin1")).toMatch(new RegExp(`^${name} ${one} [0-9a-f]{8}\n$`));
     signed += 1;
     return new Uint8Array(64);
   };
@@ -56,8 +56,10 @@ test("a line that was not finished was signed by nobody and goes; any other dama
   const path = logFile();
   const name = signingName("anchor 7", domain);
   const digest = `0x${"01".repeat(32)}`;
-  const line = `${name} ${digest}\n`;
-  writeFileSync(path, line);
+  const before = new SignatureLog(path);
+  before.sign(name, digest, () => new Uint8Array(64));
+  before.close();
+  const line = readFileSync(path, "latin1");
   appendFileSync(path, signingName("anchor 8", domain).slice(0, 9));
   const log = new SignatureLog(path);
   log.sign(signingName("anchor 8", domain), `0x${"03".repeat(32)}`, () => new Uint8Array(64));
@@ -68,6 +70,10 @@ test("a line that was not finished was signed by nobody and goes; any other dama
     `${line}${line}`,
     `${line}\n`,
     line.replace("0x01", "0x0"),
+    // Whole lines of their form, that say something else.
+    line.replace("anchor 7", "anchor 8"),
+    line.replace("0x01", "0x02"),
+    line.replace(/ [0-9a-f]{8}\n/, "\n"),
     "\0\n",
   ]) {
     writeFileSync(path, damaged);
