@@ -117,6 +117,11 @@ test.each<readonly [string, Falsify, Partial<RelayReport>]>([
   ],
   ["an answer to nothing", when("eth_getTransactionCount", () => null), { state: "unreachable" }],
   [
+    "a limit instead of what a transaction would take",
+    when("eth_estimateGas", () => Promise.reject({ code: -32005, message: "limit exceeded" })),
+    { state: "unreachable" },
+  ],
+  [
     "that it does not want to be asked",
     when("eth_blockNumber", () => Promise.reject({ code: -32005, message: "limit exceeded" })),
     { state: "unreachable" },

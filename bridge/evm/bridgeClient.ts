@@ -52,6 +52,8 @@ export interface BridgeClientOptions extends EvmNodeOptions {
 }
 
 const GWEI = 1_000_000_000n;
+/** Of JSON-RPC, as geth and others have it. */
+const EXECUTION_REVERTED = 3;
 
 export interface OpenBridgeClient extends BridgeClient, Disposable {
   /** The relayer's, 0x and hex; undefined for reading only. */
@@ -149,7 +151,13 @@ export function openProvider(options: EvmNodeOptions & { readonly chainId: bigin
 function revertName(error: unknown): string | undefined {
   const data = dataOf(error);
   if (data !== undefined) return Bridge.interface.parseError(data)?.name ?? "reverted";
-  return isCallException(error) || /revert/i.test(textOf(error)) ? "reverted" : undefined;
+  // Ethers takes every refusal of a trial for a revert: what the node itself has said decides.
+  const said = (
+    error as { readonly info?: { readonly error?: { readonly code?: unknown; readonly message?: unknown } } }
+  )?.info?.error;
+  if (typeof said?.message === "string")
+    return said.code === EXECUTION_REVERTED || /revert/i.test(said.message) ? "reverted" : undefined;
+  return isCallException(error) ? "reverted" : undefined;
 }
 
 /** Where nodes put the bytes of a revert. */
