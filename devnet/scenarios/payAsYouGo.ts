@@ -5,6 +5,7 @@ import { formatMoney, parseMoney } from "#node/cli/money.ts";
 import { formatEnergy } from "#node/cli/quantities.ts";
 import { householdMeters } from "#node/meter/householdSource.ts";
 import { verifySumOpening } from "#storage/types/intervalHash.ts";
+import { cost } from "./cost.ts";
 import { fund } from "./fund.ts";
 import type { ScenarioOptions, ScenarioPlay } from "./scenario.ts";
 import { startWorld, type World } from "./world.ts";
@@ -211,13 +212,3 @@ function opensCommitment({ commitment, sumMwh, readings, salt }: Interval): bool
 }
 
 const time = (ms: number) => new Date(ms).toISOString();
-
-/** Gas and money of a command's transaction, as facts of a step. */
-function cost(answer: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> {
-  const { txHash, blockNumber, gasUsed, feeWei } = answer;
-  return {
-    "Ethereum transaction": String(txHash),
-    "in its block": String(blockNumber),
-    gas: `${gasUsed}, ${formatMoney(BigInt(String(feeWei)))}`,
-  };
-}

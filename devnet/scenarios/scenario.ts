@@ -1,4 +1,7 @@
 import { formatMoney } from "#node/cli/money.ts";
+import { deviceUpdate } from "./deviceUpdate.ts";
+import { flexibilityEvent } from "./flexibilityEvent.ts";
+import { p2pTrade } from "./p2pTrade.ts";
 import { payAsYouGo } from "./payAsYouGo.ts";
 import { sellData } from "./sellData.ts";
 import { type Claim, createStory, type Step, type Story } from "./story.ts";
@@ -18,6 +21,12 @@ export interface ScenarioOptions {
 export type ScenarioPlay = (options: ScenarioOptions, story: Story) => Promise<void>;
 
 export const SCENARIOS = {
+  "flexibility-event": { about: "two prosumers save load when a DSO asks for it", play: flexibilityEvent },
+  "device-update": {
+    about: "a meter is certified, configured by way of Ethereum, answers, and is revoked on both sides",
+    play: deviceUpdate,
+  },
+  "p2p-trade": { about: "a producer sells the energy of its panels to two consumers of its microgrid", play: p2pTrade },
   "pay-as-you-go": { about: "a consumer pays a producer by vouchers, interval after interval", play: payAsYouGo },
   "sell-data": { about: "a prosumer sells an archive of its readings to one of two buyers", play: sellData },
 } as const satisfies Readonly<Record<string, { readonly about: string; readonly play: ScenarioPlay }>>;

@@ -30,6 +30,8 @@ export interface WorldOptions {
   readonly faults?: boolean;
   /** With `bridge`: an anchor ends with the first block of each multiple of it. */
   readonly cadenceMs?: number;
+  /** With `bridge`: what DeviceRegistry revokes on Ethereum is revoked on the ledger. */
+  readonly deviceRegistry?: boolean;
   /**
    * Meters measure now, and an interval has this length; a divisor of a day, from 1000 on. Absent: the last 30 days run by, a quarter of an hour
    * each second.
@@ -140,7 +142,8 @@ export async function startWorld(options: WorldOptions, story: Story): Promise<W
     const owner = { to: String(ethereumAddress), wei: OWNER_WEI };
     await Promise.all([giveEther(treasury, [owner, { to: funded, wei: RELAYER_WEI }]), isRunning]);
     const { cadenceMs = DEFAULT_CADENCE_MS } = options;
-    await setUpBridge({ run, nodes: prepared.nodes, payer: OPERATOR_KEY_NAME, cadenceMs });
+    const configureFlags = options.deviceRegistry === true ? ["--device-registry"] : [];
+    await setUpBridge({ run, nodes: prepared.nodes, payer: OPERATOR_KEY_NAME, cadenceMs, configureFlags });
     const started = startRelayProcess({ home: first.home, key: RELAY_KEY, ethereumUrl: anvil.url });
     opened.defer(() => started.stop());
     relayer = started;
@@ -206,5 +209,6 @@ function meteringConfig(name: string, options: WorldOptions): Partial<NodeOption
     meterIntervalMs: intervalMs,
     simulatorReadingMs: readingMs ?? DEFAULT_READING_MS,
     simulatorSpeed: 1,
+    simulatorLimitsFile: "limits.json",
   };
 }
