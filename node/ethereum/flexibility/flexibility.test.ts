@@ -207,6 +207,15 @@ test("a whole event, by commands alone: from the baselines to each side's money"
   const text = await shown(prosumer, "position", a);
   for (const words of ["closed", "0.3 kWh", "179 wei", IMPORT_METER, aggregatorAddress]) expect(text).toContain(words);
 
+  expect((await run(dso, "told")).events).toMatchObject([
+    { event: 1, kind: "Requested", requester: dsoAddress, isIncrease: "true", height: "7" },
+    { kind: "Accepted", energyMwh: "1000" },
+    { kind: "Requested", requestId: id, startMs: `${startMs}`, intervalCount: "4" },
+    { kind: "Accepted", positionId: a, requestId: id, energyMwh: "300000" },
+    { kind: "Accepted", positionId: b },
+    { kind: "Closed", positionId: a, deliveredMwh: "600001", shortfallMwh: "599999", penaltyWei: "179" },
+    { event: 7, kind: "Closed", positionId: b },
+  ]);
   expect(await run(aggregator, "sweep", id)).toMatchObject({ returnedWei: "7600" });
   const tokens = {
     [neighbourAddress]: 540n + 181n,

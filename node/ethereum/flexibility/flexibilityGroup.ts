@@ -6,6 +6,7 @@ import { accept, handOn, optOut } from "./prosumerActions.ts";
 import { cancel, request, sweep } from "./requesterActions.ts";
 import { close, settle } from "./settlementActions.ts";
 import { allow, buyTokens, redeem, sendTokens, withdraw } from "./tokenActions.ts";
+import { told } from "./toldQuery.ts";
 
 export const flexibilityGroup: EthereumGroup = {
   name: "flexibility",
@@ -18,6 +19,6 @@ export const flexibilityGroup: EthereumGroup = {
     ...[buyTokens, allow, redeem, sendTokens, withdraw],
     ...[appoint, dismiss, handOver, keepOwnership, takeOver],
   ],
-  queries: [requests, event, positions, position, account],
+  queries: [requests, event, positions, position, account, told],
   homeCommands: baselineCommands,
 };

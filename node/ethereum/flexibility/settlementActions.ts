@@ -1,14 +1,17 @@
+import { readFileSync } from "node:fs";
 import { hexlify, ZeroHash } from "ethers";
 import type { FlexibilityEvent } from "#bridge/baseline.ts";
 import { Bridge } from "#contracts/abi/Bridge.ts";
 import { Flexibility, type RequestOutput } from "#contracts/abi/Flexibility.ts";
 import { LedgerReader } from "#contracts/abi/LedgerReader.ts";
 import { cliError } from "../../cli/cliError.ts";
+import type { CommandContext } from "../../cli/context.ts";
+import { createLedgerClient } from "../../cli/ledgerClient.ts";
 import { formatMoney } from "../../cli/money.ts";
-import type { Opening } from "../../cli/openings.ts";
+import { fetchOpenings, type Opening } from "../../cli/openings.ts";
 import { formatEnergy } from "../../cli/quantities.ts";
 import { type ActionContext, action, type Outcome } from "../action.ts";
-import { optional } from "../param.ts";
+import { optional, type Texts } from "../param.ts";
 import { acceptedOf, baselinesOf } from "./acceptedContract.ts";
 import { baseline, openings, positionId } from "./flexibilityParams.ts";
 import { intervalKey, type SealedInterval, sealedIntervalsOf } from "./sealedIntervals.ts";
@@ -25,7 +28,7 @@ interface ProvedMessage {
 export const settle = action({
   name: "settle",
   about: "Prove what a meter delivered, by the event's intervals that it has sealed, and have it paid; by anybody",
-  example: "1 --openings openings.json --wait 2m --node http://127.0.0.1:26680",
+  example: "1 --light-node http://127.0.0.1:26681 --node http://127.0.0.1:26680 --wait 2m",
   contract: Flexibility,
   others: [LedgerReader, Bridge],
   isProved: true,
@@ -35,6 +38,10 @@ export const settle = action({
     baseline: optional(baseline("the meter's baseline, where the transaction that accepted does not say it")),
   },
   places: ["id"],
+  atHome: {
+    flags: [["--light-node <url>", "ask the meter's own light node for what opens the sums, instead of --openings"]],
+    texts: (home, context, { texts, flags }) => openingsOfLightNode(home, context, texts.id, flags.lightNode),
+  },
   async prepare(context, { id, openings: opening, baseline: given }) {
     const flexibility = context.at(Flexibility);
     const accepted = await acceptedOf(context, id);
@@ -91,6 +98,27 @@ export const close = action({
   outcome: closed,
 });
 
+/** As `meters openings` would write them of the event. */
+async function openingsOfLightNode(
+  { io, options: { apiTokenFile } }: CommandContext,
+  context: ActionContext,
+  id: string | undefined,
+  url: unknown,
+): Promise<Texts> {
+  if (url === undefined || id === undefined) return {};
+  const { requestId, meterId } = await acceptedOf(context, positionId.parse(id));
+  const { startMs, intervalMs, intervalCount } = eventOf(await context.at(Flexibility).requestOf(requestId));
+  const token = apiTokenFile === "" ? undefined : readFileSync(apiTokenFile, "utf8").trim();
+  const client = createLedgerClient({ url: String(url).replace(/\/+$/, ""), fetch: io.fetch, token });
+  const range = { fromMs: startMs + intervalMs, toMs: startMs + intervalMs * intervalCount };
+  return { openings: JSON.stringify(await fetchOpenings(client, { meterId, ...range })) };
+}
+
+function eventOf({ terms }: RequestOutput): FlexibilityEvent {
+  const { startMs, intervalMs, intervalCount } = terms;
+  return { startMs: Number(startMs), intervalMs: Number(intervalMs), intervalCount: Number(intervalCount) };
+}
+
 type Logs = Parameters<Parameters<typeof action>[0]["outcome"]>[0];
 
 const isClosed = (logs: Logs["logs"]) => Flexibility.events(logs, "Closed").length > 0;
@@ -121,11 +149,9 @@ function closed({ logs }: Logs, { id }: { readonly id: bigint }): Outcome {
 }
 
 /** Sealed intervals of the event that have proved nothing yet. @throws CliError NOTHING_TO_PROVE */
-async function unproved(context: ActionContext, meterId: string, { terms }: RequestOutput) {
-  const event: FlexibilityEvent = {
-    ...{ startMs: Number(terms.startMs), intervalMs: Number(terms.intervalMs) },
-    intervalCount: Number(terms.intervalCount),
-  };
+async function unproved(context: ActionContext, meterId: string, asked: RequestOutput) {
+  const { terms } = asked;
+  const event = eventOf(asked);
   const sealed = await sealedIntervalsOf(context, meterId, event);
   const flexibility = context.at(Flexibility);
   const waiting: SealedInterval[] = [];
