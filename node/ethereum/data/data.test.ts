@@ -18,6 +18,7 @@ import { txId } from "#storage/types/transaction.ts";
 import type { Api } from "../../api/createApi.ts";
 import type { ApiPorts } from "../../api/ports.ts";
 import { createTestNode } from "../../api/testPorts.ts";
+import { startTestKubo, type TestKubo } from "../../archive/testKubo.ts";
 import { hex, messageProofJson } from "../../bridge/proofJson.ts";
 import { saveKey } from "../../cli/keyStore.ts";
 import { parseMoney } from "../../cli/money.ts";
@@ -38,6 +39,7 @@ const TIMES = ["--meter", EXPORT_METER, "--from", `${SPAN.fromMs}`, "--to", `${S
 let evm: TestEvm;
 let made: TestBridge;
 let api: Api & AsyncDisposable;
+let kubo: TestKubo;
 let market: DataMarketplaceContract;
 let operator: TestWallet;
 let [publisher, archive, sealedBy] = ["", "", ""];
@@ -75,10 +77,13 @@ beforeAll(async () => {
     { ethereumUrl: evm.anvil.url, contractsFile },
     { nowMs: Date.now, ports: ledgerPorts() },
   );
+  kubo = await startTestKubo();
   const sealed = await home("prosumer").run(
     "archive",
     "make",
     ...TIMES,
+    "--ipfs",
+    kubo.url,
     "--key",
     "prosumer",
     "--node",
@@ -91,6 +96,7 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const cli of homes.values()) cli[Symbol.dispose]();
   await api[Symbol.asyncDispose]();
+  await kubo[Symbol.asyncDispose]();
   await evm[Symbol.asyncDispose]();
 });
 
@@ -124,11 +130,23 @@ function ledgerPorts(): Partial<ApiPorts> {
 }
 
 /** A command of `data` by somebody, beside the test's Ethereum node and ledger. */
-async function data(person: Person, ...args: readonly string[]) {
+const data = (person: Person, ...args: readonly string[]) => dataBy(fetch, person, ...args);
+
+async function dataBy(asking: typeof fetch, person: Person, ...args: readonly string[]) {
   const nowMs = (await evm.now()) * 1000;
   const where = ["--ethereum", evm.anvil.url, "--node", api.url, "--json"];
-  return home(person).runWith({ nowMs: () => nowMs }, "data", ...args, ...where);
+  return home(person).runWith({ fetch: asking, nowMs: () => nowMs }, "data", ...args, ...where);
 }
+
+/** An Ethereum node that is asked, and whose answers are not what it says. */
+const lying =
+  (lie: (method: string, answer: string) => string): typeof fetch =>
+  async (url, init) => {
+    const response = await fetch(url, init);
+    if (!String(url).startsWith(evm.anvil.url)) return response;
+    const { method } = JSON.parse(Buffer.from(init?.body as Uint8Array).toString()) as { readonly method: string };
+    return new Response(lie(method, await response.text()), { status: response.status });
+  };
 
 /** One that must succeed. */
 async function done(person: Person, ...args: readonly string[]): Promise<Readonly<Record<string, unknown>>> {
@@ -317,6 +335,43 @@ async function asOwner(action: string, parameters: Readonly<Record<string, strin
   const signed = await operator.signTransaction(Transaction.from(String(prepared.body.unsigned)));
   expect((await askApi(api, "/ethereum/transactions", { signed })).status).toBe(200);
 }
+
+test("no key is encrypted to another than whose address the contract has, no box opened but the one it has the hash of", async () => {
+  const id = await bought();
+  const { offers } = (await done("prosumer", "offers", id)) as { offers: readonly { publicKey: string }[] };
+  const { x, y } = publicPoint("").parse(offers[0]?.publicKey ?? "");
+  const thief = publicPoint("").parse(operator.signingKey.publicKey);
+  const word = (value: bigint) => value.toString(16).padStart(64, "0");
+  const swapped = lying((_method, answer) => answer.replace(word(x) + word(y), word(thief.x) + word(thief.y)));
+  const released = await dataBy(swapped, "prosumer", "release", id);
+  expect(released.json).toMatchObject({ code: "EVM_ANSWER_FALSE", hint: expect.stringContaining("do not trust") });
+  const { box } = await done("prosumer", "release", id);
+  const damaged = lying((method, answer) =>
+    method === "eth_getLogs" ? answer.replace(String(box).slice(2), "44".repeat(32)) : answer,
+  );
+  for (const command of ["open", "prove-wrong-key"])
+    expect((await dataBy(damaged, "consumer", command, id)).json, command).toMatchObject({ code: "EVM_ANSWER_FALSE" });
+  const opened = await done("consumer", "open", id, "--ipfs", kubo.url);
+  expect(opened).toMatchObject({ intact: true, readingCount: 60, file: null });
+  const file = join(home("consumer").folder, "archive.bin");
+  writeFileSync(file, "another file");
+  expect((await data("consumer", "open", id, "--file", file)).json).toMatchObject({ code: "ARCHIVE_SIZE_MISMATCH" });
+  await done("consumer", "accept", id);
+});
+
+test("a one-time key is on disk before the offer is sent", async () => {
+  const id = await listed();
+  const before = keysOf("aggregator");
+  let keptWhenSent: readonly string[] = [];
+  const watched = lying((method, answer) => {
+    if (method === "eth_sendRawTransaction") keptWhenSent = keysOf("aggregator");
+    return answer;
+  });
+  await dataBy(watched, "aggregator", "offer", id, "--amount", "1ETH");
+  const { buyerKey } = await done("aggregator", "listing", id);
+  const made = keptWhenSent.filter((name) => !before.includes(name));
+  expect(made).toEqual([`${String(buyerKey).slice(2).toLowerCase()}.json`]);
+});
 
 test("by REST the offer of any wallet is prepared, sent and shown; the box of a key is a parameter", async () => {
   const id = await listed();

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import type { Command } from "commander";
 import { CID } from "multiformats/cid";
 import { keyHashOf, openKey } from "#bridge/ecies.ts";
@@ -64,7 +64,8 @@ async function open(home: CommandContext, id: bigint, flags: OpenFlags): Promise
   if (flags.keyOutput !== undefined)
     writeFileSync(flags.keyOutput, `${Buffer.from(key).toString("hex")}\n`, { mode: 0o600, flag: "wx" });
   const record = await recordOf(home, listing, flags.meter);
-  const bytes = flags.file === undefined ? await fetchFile(home, record, flags.ipfs) : readFileSync(flags.file);
+  const bytes =
+    flags.file === undefined ? await fetchFile(home, record, flags.ipfs) : readArchive(flags.file, record.fileBytes);
   await requireAsSealed(bytes, record, key);
   const sums = sumsOf(bytes, key);
   if (flags.output !== undefined) await writeReadings(bytes, key, record, flags.format, flags.output);
@@ -115,6 +116,16 @@ async function recordOf(
   throw cliError("notFound", "ARCHIVE_NOT_SEALED", `the ledger has no archive of ${meterId} with this hash`, hint);
 }
 
+/** Nothing is read of a file that has another length: it may be anything. @throws CliError ARCHIVE_SIZE_MISMATCH, and errors of the file system */
+function readArchive(path: string, fileBytes: number): Uint8Array {
+  const { size } = statSync(path);
+  if (size === fileBytes) return readFileSync(path);
+  const message = `${path} has ${size} bytes, the ledger says ${fileBytes}`;
+  throw cliError("verificationFailed", "ARCHIVE_SIZE_MISMATCH", message, NOT_THE_FILE);
+}
+
+const NOT_THE_FILE = "this is not the file that was sealed: fetch it again by its CID";
+
 /** From this home's blocks, else from the IPFS node. @throws ArchiveStoreError */
 async function fetchFile(home: CommandContext, { cid }: SealedArchiveView, ipfs: string | undefined) {
   const { io, options, paths } = home;
@@ -131,10 +142,7 @@ async function fetchFile(home: CommandContext, { cid }: SealedArchiveView, ipfs:
 /** @throws CliError with the code of the check that does not hold */
 async function requireAsSealed(bytes: Uint8Array, record: SealedArchiveView, key: Uint8Array): Promise<void> {
   const file = await verifyArchiveFile(bytes, record);
-  if (!file.accepted) {
-    const hint = "this is not the file that was sealed: fetch it again by its CID";
-    throw cliError("verificationFailed", file.code, file.reason, hint);
-  }
+  if (!file.accepted) throw cliError("verificationFailed", file.code, file.reason, NOT_THE_FILE);
   const contents = isEncryptedArchive(bytes) ? verifyArchiveContents(bytes, record, key) : file;
   if (contents.accepted) return;
   const hint = "the promised key does not open what was listed: `data dispute`, within two days of the release";
