@@ -15,8 +15,9 @@ import { signTransaction } from "#storage/types/transactionSign.ts";
 import { OPERATOR_KEY_NAME } from "../cli/keyNames.ts";
 import { saveKey } from "../cli/keyStore.ts";
 import { VALIDATOR_KEY_NAME } from "../configurationHome.ts";
+import type { NodeOptions } from "../options.ts";
 import type { RunningNode } from "../runningNode.ts";
-import { createTestNetwork, PASSPHRASE, type TestNetwork } from "../testNetwork.ts";
+import { createTestNetwork, eventually, PASSPHRASE, type TestNetwork } from "../testNetwork.ts";
 import { bindBridgeKey } from "./bindKey.ts";
 
 /** Validators with second keys, a full node that relays, an EVM with the contracts: what goes from block to contract and back by itself. */
@@ -44,9 +45,14 @@ export interface TestBridgeNetwork extends AsyncDisposable {
 
 const CADENCE_MS = 2000n;
 
-export async function startTestBridgeNetwork(count: number): Promise<TestBridgeNetwork> {
+/** `options`: of every node. */
+export async function startTestBridgeNetwork(
+  count: number,
+  engine: NodeOptions["engine"] = "embedded",
+  options: Partial<NodeOptions> = {},
+): Promise<TestBridgeNetwork> {
   const evm = await startTestEvm({ blockSeconds: 0.2, slotsInAnEpoch: 1 });
-  const net = await createTestNetwork({ validators: count, full: 1 });
+  const net = await createTestNetwork({ validators: count, full: 1, engine });
   const names = Array.from({ length: count }, (_, index) => `validator${index}`);
   const secondKeys = new Map<string, PrivateKey>();
   for (const name of names) {
@@ -58,7 +64,7 @@ export async function startTestBridgeNetwork(count: number): Promise<TestBridgeN
   await saveKey(join(net.directory, "full0", "keys"), "relayer", { type: "secp256k1", bytes: payer }, PASSPHRASE);
   writeFileSync(join(net.directory, "passphrase"), `${PASSPHRASE}\n`, { mode: 0o600 });
 
-  const ethereum = { ethereumUrl: evm.anvil.url, reorgMarginBlocks: 2 };
+  const ethereum = { ...options, ethereumUrl: evm.anvil.url, reorgMarginBlocks: 2 };
   const validators: RunningNode[] = [];
   for (const name of names) validators.push(await net.start(name, { ...ethereum, bridgeKey: "bridge" }));
   const full = await net.start("full0", { ...ethereum, bridgeRelay: true });
@@ -94,6 +100,7 @@ export async function startTestBridgeNetwork(count: number): Promise<TestBridgeN
 
   const owner = keyOf("validator0", OPERATOR_KEY_NAME);
   const authority = accountOfKey(publicKeyOf(owner));
+  await eventually(() => state("/edream/account", authority));
   for (const [name, secondKey] of secondKeys) {
     const consensusKey = keyOf(name, VALIDATOR_KEY_NAME);
     await send(bindBridgeKey({ chainId: net.chainId, signer: authority, consensusKey, secondKey }), owner);
