@@ -70,6 +70,8 @@ export interface BridgeSetUp {
   readonly cadenceMs: number;
   /** What `bridge deploy` is given beside that. */
   readonly deployFlags?: readonly string[];
+  /** The same of `bridge configure`. */
+  readonly configureFlags?: readonly string[];
 }
 
 /**
@@ -77,7 +79,7 @@ export interface BridgeSetUp {
  * validators sign anchors. @returns the answer of `bridge deploy`
  */
 export async function setUpBridge(setUp: BridgeSetUp): Promise<Readonly<Record<string, unknown>>> {
-  const { run, nodes, payer, cadenceMs, deployFlags = [] } = setUp;
+  const { run, nodes, payer, cadenceMs, deployFlags = [], configureFlags = [] } = setUp;
   const validators = nodes.filter(({ role }) => role === "validator");
   const [first] = validators;
   if (first === undefined) throw new Error("a net without validators");
@@ -85,6 +87,6 @@ export async function setUpBridge(setUp: BridgeSetUp): Promise<Readonly<Record<s
   const deployed = await run(first.name, "bridge", "deploy", "--key", payer, ...deployFlags);
   const file = String(deployed.file);
   for (const { home } of nodes) if (home !== first.home) copyFileSync(file, join(home, "contracts.json"));
-  await run(first.name, "bridge", "configure", "--cadence-ms", `${cadenceMs}`);
+  await run(first.name, "bridge", "configure", "--cadence-ms", `${cadenceMs}`, ...configureFlags);
   return deployed;
 }
