@@ -92,7 +92,12 @@ export async function openBlockStore(store: Store): Promise<BlockStore> {
   async function reload(): Promise<void> {
     const numbers = await loadRecord(store, RANGE_KEY, (bytes) => decodeNumbers(bytes, 3));
     const [headerBase = 0, base = 0, height = 0] = numbers ?? [];
-    range = { headerBase, base, height };
+    // A reader's look that began before a batch may end after its writer's: the range only grows upwards.
+    range = {
+      headerBase: Math.max(headerBase, range.headerBase),
+      base: Math.max(base, range.base),
+      height: Math.max(height, range.height),
+    };
   }
 
   /** A value that every height within `bounds` has. */

@@ -49,6 +49,31 @@ async function everything(store: Store): Promise<string[]> {
   return entries;
 }
 
+test("a reader that asked for the range before a height was saved, and is answered afterwards, does not take it back", async () => {
+  const store = createMemoryStore();
+  const rangeKey = Buffer.from(bucketKey("blockRange")).toString("hex");
+  let held: PromiseWithResolvers<void> | undefined;
+  const slow: Store = {
+    ...store,
+    async get(key) {
+      const value = await store.get(key);
+      if (Buffer.from(key).toString("hex") === rangeKey) await held?.promise;
+      return value;
+    },
+  };
+  const ledger = await saveChain(slow, 2);
+  held = Promise.withResolvers();
+  const reading = ledger.blocks.loadBlock(3);
+  const { resolve } = held;
+  held = undefined;
+  await ledger.saveHeight(at(3));
+  resolve();
+  await reading;
+  expect(ledger.blocks.height()).toBe(3);
+  await ledger.saveHeight(at(4));
+  expect(ledger.blocks.height()).toBe(4);
+});
+
 test("each height that was saved is loaded as it was, from disk and after opening again", async () => {
   const directory = await mkdtemp(join(tmpdir(), "ledger-store-"));
   onTestFinished(() => rm(directory, { recursive: true, force: true }));
