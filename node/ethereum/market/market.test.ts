@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseEther, Transaction } from "ethers";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -9,6 +9,7 @@ import { LedgerReader } from "#contracts/abi/LedgerReader.ts";
 import { SALT, SHOWN_MWH, SMALL_BACKING } from "#contracts/testMarket.ts";
 import { txId } from "#storage/types/transaction.ts";
 import { askApi } from "../testEthereumApi.ts";
+import { marketGroup } from "./marketGroup.ts";
 import { type MarketNode, startMarketNode } from "./testMarketNode.ts";
 
 let node: MarketNode;
@@ -306,4 +307,18 @@ test("every error of the market and of the reader behind it is said in words", (
         hint: expect.any(String),
       });
     });
+});
+
+test("the README has every command and every code of this folder", () => {
+  const folder = import.meta.dirname;
+  const readme = readFileSync(join(folder, "README.md"), "utf8");
+  const sources = readdirSync(folder).filter((name) => /^(?!test).*(?<!\.test)\.ts$/.test(name));
+  const codes = sources.flatMap((name) => {
+    const text = readFileSync(join(folder, name), "utf8");
+    return [...text.matchAll(/cliError\(\s*"\w+",\s*(?:has \? )?"([A-Z_]+)"/g)].map(([, code]) => code as string);
+  });
+  expect(codes.length).toBeGreaterThan(8);
+  for (const code of codes.filter((one) => one !== "NUMBER_OUT_OF_RANGE")) expect(readme).toContain(`\`${code}\``);
+  for (const { name } of [...marketGroup.actions, ...marketGroup.queries])
+    expect(readme, name).toMatch(new RegExp(`\`${name}[ \`]`));
 });
