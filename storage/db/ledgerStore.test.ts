@@ -56,8 +56,9 @@ test("a reader that asked for the range before a height was saved, and is answer
   const slow: Store = {
     ...store,
     async get(key) {
+      const gate = Buffer.from(key).toString("hex") === rangeKey ? held : undefined;
       const value = await store.get(key);
-      if (Buffer.from(key).toString("hex") === rangeKey) await held?.promise;
+      await gate?.promise;
       return value;
     },
   };
