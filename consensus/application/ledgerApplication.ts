@@ -9,6 +9,7 @@ import type {
   QueryResponse,
   StateWrite,
 } from "#consensus/abci.ts";
+import type { AssetState } from "#storage/assets/assetState.ts";
 import { verifySignature as verifyDirectly } from "#storage/crypto/keys.ts";
 import type { MountainRange } from "#storage/crypto/mountainRange.ts";
 import { mountainRoot } from "#storage/crypto/mountainRange.ts";

@@ -1,5 +1,6 @@
 import { type AssetBlock, assetIndexOperations, clearAssetIndex, loadAssetCursor } from "#storage/assets/assetIndex.ts";
 import type { AssetCursor } from "#storage/assets/assetIndexRecords.ts";
+import type { Json } from "#storage/assets/assetText.ts";
 import type { Store } from "#storage/db/store.ts";
 import type { BigchainDecision } from "./ports.ts";
 
@@ -9,6 +10,8 @@ export interface CarriedTransaction {
   /** Its own id for a CREATE. */
   readonly assetId: string;
   readonly json: string;
+  /** What `parseWithDigits` makes of it. */
+  readonly content?: Json;
   /** 32 bytes: SHA256 of the TxRaw that carries it. */
   readonly ledgerTxId: Uint8Array;
   readonly accepted: boolean;

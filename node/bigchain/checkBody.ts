@@ -1,22 +1,21 @@
 import type { AssetQueries } from "#storage/assets/assetQueries.ts";
 import type { AssetRules } from "#storage/assets/assetTransaction.ts";
 import { type AssetRefusal, refusalText } from "#storage/assets/assetVerdict.ts";
-import type { Ed25519Verify } from "#storage/assets/fulfillment.ts";
-import { validateAgainstIndex } from "#storage/assets/indexedState.ts";
+import { type IndexedStateParts, validateAgainstIndex } from "#storage/assets/indexedState.ts";
 import { isJsonObject, parseJson } from "#storage/assets/jsonLossless.ts";
 import { readAssetTransaction } from "#storage/assets/parseTransaction.ts";
 import { MAX_ASSET_TRANSACTION_BYTES } from "#storage/limits.ts";
 import type { BigchainVerdict } from "./ports.ts";
 
 /**
- * BigchainDB's word on the body of a POST, against what the index has committed; `verify` remembers a signature that the mempool asks about next. Undefined for a body that is no JSON in UTF-8.
+ * BigchainDB's word on the body of a POST, against what is committed; `verify` remembers a signature that the mempool asks about next. Undefined for a body that is no JSON in UTF-8.
  * @throws StoreError of the index
  */
 export async function checkBody(
   body: Uint8Array,
   queries: AssetQueries,
   rules: AssetRules,
-  verify?: Ed25519Verify,
+  parts: IndexedStateParts = {},
 ): Promise<BigchainVerdict | undefined> {
   const parsed = parseJson(body);
   if (!parsed.accepted) return undefined;
@@ -26,7 +25,7 @@ export async function checkBody(
   if (!transaction.accepted) return refusalOf(transaction);
   const bytes = Buffer.byteLength(transaction.value.canonical);
   if (bytes > MAX_ASSET_TRANSACTION_BYTES) return { accepted: false, error: "tooLarge" };
-  const verdict = await validateAgainstIndex(transaction.value, queries, rules, verify);
+  const verdict = await validateAgainstIndex(transaction.value, queries, rules, parts);
   if (!verdict.accepted) return refusalOf(verdict);
   const { id, canonical: json, inputs } = verdict.value;
   const spends = inputs.flatMap(({ fulfills }) =>

@@ -1,4 +1,5 @@
 import type { CommittedBlock } from "#consensus/engine/ports.ts";
+import { parseWithDigits } from "#storage/assets/assetText.ts";
 import { type BlockResults, loadBlockResults } from "#storage/db/blockResults.ts";
 import type { BlockStore } from "#storage/db/blockStore.ts";
 import type { Store } from "#storage/db/store.ts";
@@ -73,22 +74,23 @@ export function carriedBy(
   return decoded.tx.messages.flatMap((message) => {
     if (message.name !== "MsgBigchainTransaction") return [];
     const json = Buffer.from(message.value.transaction).toString("utf8");
-    const named = nameOf(json);
-    return named === undefined ? [] : [{ ...named, json, ledgerTxId, accepted: code === 0, log }];
+    const read = readOf(json);
+    return read === undefined ? [] : [{ ...read, json, ledgerTxId, accepted: code === 0, log }];
   });
 }
 
 /** Undefined for what is no transaction: a member may put anything into a block, where it fails. */
-function nameOf(json: string): { readonly id: string; readonly assetId: string } | undefined {
+function readOf(json: string): Pick<CarriedTransaction, "id" | "assetId" | "content"> | undefined {
   try {
-    const { id, operation, asset } = JSON.parse(json) as {
+    const content = parseWithDigits(json);
+    const { id, operation, asset } = content as {
       readonly id?: unknown;
       readonly operation?: unknown;
       readonly asset?: { readonly id?: unknown };
     };
     if (typeof id !== "string") return undefined;
     const assetId = operation === "TRANSFER" ? asset?.id : id;
-    return typeof assetId === "string" ? { id, assetId } : undefined;
+    return typeof assetId === "string" ? { id, assetId, content } : undefined;
   } catch {
     return undefined;
   }

@@ -106,22 +106,37 @@ function allowOtherOrigins({ headers }: IncomingMessage, response: ServerRespons
  * Undefined when it is longer than allowed; the rest is then read and forgotten, within reason, so that the client gets to read why. `hold` is told of bytes that are
  * kept, and answers whether there is room for them.
  */
-async function readBody(
+function readBody(
   request: IncomingMessage,
   hold: (bytes: number) => boolean,
 ): Promise<Uint8Array | undefined | "busy"> {
-  if (Number(request.headers["content-length"] ?? 0) > MAX_DISCARDED_BYTES) return undefined;
+  if (Number(request.headers["content-length"] ?? 0) > MAX_DISCARDED_BYTES) return Promise.resolve(undefined);
   let chunks: Uint8Array[] = [];
   let bytes = 0;
-  // Left open: whoever is told why his body is not read must be able to read that.
-  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
+  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array | undefined | "busy">();
+  const onData = (chunk: Uint8Array) => {
     bytes += chunk.length;
-    if (bytes > MAX_DISCARDED_BYTES) return undefined;
+    if (bytes > MAX_DISCARDED_BYTES) return settle(undefined);
     if (bytes > MAX_BODY_BYTES) chunks = [];
-    else if (!hold(chunk.length)) return "busy";
+    else if (!hold(chunk.length)) settle("busy");
     else chunks.push(chunk);
-  }
-  return bytes > MAX_BODY_BYTES ? undefined : Buffer.concat(chunks);
+  };
+  const onEnd = () => settle(bytes > MAX_BODY_BYTES ? undefined : Buffer.concat(chunks));
+  const onClose = () => reject(new Error("the request was broken off"));
+  // Left open: whoever is told why his body is not read must be able to read that.
+  const settle = (body: Uint8Array | undefined | "busy") => {
+    request.pause();
+    for (const [name, listener] of listeners) request.off(name, listener);
+    resolve(body);
+  };
+  const listeners = [
+    ["data", onData],
+    ["end", onEnd],
+    ["error", onClose],
+    ["close", onClose],
+  ] as const;
+  for (const [name, listener] of listeners) request.on(name, listener);
+  return promise;
 }
 
 /** Whoever does not read the answer must not keep it, or the iterator behind it, in our memory. */
@@ -133,17 +148,18 @@ async function writeAnswer(
 ): Promise<void> {
   const { status, contentType, headers, body } = answer;
   response.setTimeout(unreadTimeoutMs, () => response.destroy());
-  response.statusMessage = reasonPhrase(status);
-  response.setHeader("Access-Control-Allow-Origin", "*");
-  response.setHeader("Access-Control-Expose-Headers", "X-Next-After");
-  response.setHeader("Content-Type", contentType);
-  for (const [name, value] of Object.entries(headers ?? {})) response.setHeader(name, value);
+  const common = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "X-Next-After",
+    "Content-Type": contentType,
+    ...headers,
+  };
   if (typeof body === "string") {
-    response.writeHead(status, reasonPhrase(status), { "Content-Length": Buffer.byteLength(body) });
+    response.writeHead(status, reasonPhrase(status), { ...common, "Content-Length": Buffer.byteLength(body) });
     response.end(isHead ? undefined : body);
     return;
   }
-  response.writeHead(status, reasonPhrase(status));
+  response.writeHead(status, reasonPhrase(status), common);
   if (!isHead)
     for await (const text of body) {
       if (response.destroyed) return;

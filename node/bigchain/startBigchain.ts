@@ -118,7 +118,7 @@ export async function startBigchain(options: BigchainOptions, parts: BigchainNod
   const decisionListeners = new Set<(decision: BigchainDecision) => void>();
   const ports: BigchainPorts = {
     queries,
-    validate: async (body) => checkBody(body, queries, await rules(), verify),
+    validate: async (body) => checkBody(body, queries, await rules(), { verify, committed: app.assetState() }),
     submit: (id, json, spends) => carrier.submit(id, json, spends),
     height: () => indexer.height,
     validators: () =>

@@ -44,7 +44,13 @@ export interface AssetBlock {
   readonly blockHash: Uint8Array;
   /** Unix ms. */
   readonly timeMs: number;
-  readonly transactions: readonly { readonly id: string; readonly ledgerTxId: Uint8Array; readonly json: string }[];
+  readonly transactions: readonly {
+    readonly id: string;
+    readonly ledgerTxId: Uint8Array;
+    readonly json: string;
+    /** What `parseWithDigits` makes of the JSON, where that has been done already. */
+    readonly content?: Json;
+  }[];
 }
 
 /** What the index reads of a transaction; everything has been validated before. */
@@ -79,8 +85,8 @@ export async function loadAssetCursor(store: Store): Promise<AssetCursor | undef
 export function assetIndexOperations(block: AssetBlock, cursor: AssetCursor | undefined): readonly StoreOperation[] {
   const { height, blockHash, timeMs } = block;
   const operations: StoreOperation[] = [];
-  for (const [index, { id, ledgerTxId, json }] of block.transactions.entries())
-    addTransaction(operations, { id, ledgerTxId, json, height, index, timeMs });
+  for (const [index, { id, ledgerTxId, json, content = parseWithDigits(json) }] of block.transactions.entries())
+    addTransaction(operations, { id, ledgerTxId, json, height, index, timeMs }, content as IndexedTransaction);
   if (block.transactions.length > 0) put(operations, timeKey(timeMs, height), NONE);
   const next = { height, blockHash, firstHeight: cursor?.firstHeight ?? height };
   put(operations, bucketKey("assetCursor"), encodeAssetCursor(next));
@@ -107,8 +113,7 @@ export function timeKey(timeMs: number, height: number): Uint8Array {
   return bucketKey("assetTime", time, heightKey("assetTime", height).subarray(1));
 }
 
-function addTransaction(operations: StoreOperation[], committed: CommittedAssetTx): void {
-  const tx = parseWithDigits(committed.json) as IndexedTransaction;
+function addTransaction(operations: StoreOperation[], committed: CommittedAssetTx, tx: IndexedTransaction): void {
   const id = bytesOf(committed.id);
   const position = assetPosition(committed);
   const isTransfer = tx.operation === "TRANSFER";
@@ -128,9 +133,8 @@ function addTransaction(operations: StoreOperation[], committed: CommittedAssetT
       if (key !== undefined) put(operations, bucketKey("assetOutput", key, position, uint32(index)), id);
     }
 
-  // The server keeps documents that are null too, and finds them by their id.
-  if (!isTransfer) addTokens(operations, "asset", tx.asset.data ?? null, committed.id, position);
-  addTokens(operations, "metadata", tx.metadata, committed.id, position);
+  if (!isTransfer) addTokens(operations, "asset", tx.asset.data ?? null, position);
+  addTokens(operations, "metadata", tx.metadata, position);
   for (const { path, value } of fieldsOf(tx.metadata))
     put(operations, bucketKey("assetField", fieldPrefix(path, value), position), NONE);
 }
@@ -139,10 +143,9 @@ function addTokens(
   operations: StoreOperation[],
   document: SearchedDocument,
   content: Json,
-  id: string,
   position: Uint8Array,
 ): void {
-  for (const [token, score] of scoreDocument(content, id))
+  for (const [token, score] of scoreDocument(content))
     put(operations, bucketKey("assetToken", tokenPrefix(document, token), position), float64(score));
 }
 

@@ -3,6 +3,7 @@ import type { Store } from "../db/store.ts";
 import {
   ASSET_POSITION_BYTES,
   assetIdBytes,
+  assetPosition,
   fieldPrefix,
   firstPositionOf,
   float64,
@@ -18,6 +19,7 @@ import {
 import { type CommittedAssetTx, decodeAssetTx } from "./assetIndexRecords.ts";
 import { type Json, parseWithDigits, textsOf } from "./assetText.ts";
 import { asksForTermsAlone, matchesQuery, parseTextQuery } from "./textQuery.ts";
+import { scoreText, tokensOf } from "./textTokens.ts";
 
 /** Index entries that one text search looks at. */
 export const MAX_SEARCHED_POSTINGS = 100_000;
@@ -158,6 +160,12 @@ export function createAssetQueries(store: Store): AssetQueries {
       const query = parseTextQuery(text);
       const isDecided = asksForTermsAlone(query);
       const scores = await scoreOf(store, document, query.terms);
+      for (const id of query.ids) {
+        const tx = await load(assetIdBytes(id) as Uint8Array);
+        if (tx === undefined || (document === "asset" && isTransfer(tx))) continue;
+        const position = hex(assetPosition(tx));
+        scores.set(position, (scores.get(position) ?? 0) + (scoreText(id).get(tokensOf(id)[0] ?? "") ?? 0));
+      }
       const sorted = [...scores].sort(compareScored);
       for (const [position, score] of sorted) {
         if (start !== undefined && compareScored([position, score], start) <= 0) continue;
@@ -178,7 +186,11 @@ function compareScored([a, scoreA]: Scored, [b, scoreB]: Scored): number {
 /** The texts of what a search of assets or of metadata looks at. */
 function searchedTexts(document: SearchedDocument, { id, json }: CommittedAssetTx): readonly string[] {
   const { asset, metadata } = parseWithDigits(json) as { readonly asset: { readonly data?: Json }; metadata: Json };
-  return [...textsOf(document === "asset" ? asset.data : metadata, id)];
+  return [id, ...textsOf(document === "asset" ? asset.data : metadata)];
+}
+
+function isTransfer({ json }: CommittedAssetTx): boolean {
+  return (parseWithDigits(json) as { readonly operation: string }).operation === "TRANSFER";
 }
 
 /** What every transaction with any of the words counts for. */
@@ -186,7 +198,7 @@ async function scoreOf(
   store: Store,
   document: SearchedDocument,
   terms: readonly string[],
-): Promise<ReadonlyMap<string, number>> {
+): Promise<Map<string, number>> {
   const scores = new Map<string, number>();
   let left = MAX_SEARCHED_POSTINGS;
   for (const token of terms) {

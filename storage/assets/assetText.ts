@@ -37,19 +37,17 @@ const { rawJSON: rawJson, isRawJSON: isRawJson } = JSON as unknown as {
   readonly isRawJSON: (value: unknown) => value is { readonly rawJSON: string };
 };
 
-/**
- * The texts of a document as MongoDB keeps it, its id first; numbers and names of members are no text (its text index over `$**` has it so). Read as they
- * are taken.
- */
-export function* textsOf(document: Json, id: string): Generator<string> {
-  yield id;
-  yield* stringsIn(document, 0);
+/** The texts of a document; numbers and names of members are no text (MongoDB's text index over `$**` has it so). Read as they are taken. */
+export function* textsOf(document: Json, depth = 0): Generator<string> {
+  if (typeof document === "string") yield document;
+  if (typeof document !== "object" || document === null || isRawJson(document) || depth >= MAX_DEPTH) return;
+  for (const inner of Object.values(document)) yield* textsOf(inner, depth + 1);
 }
 
-/** What each word of a document counts for, over all of its texts. At most MAX_INDEXED_TOKENS different words, those of its id among them. */
-export function scoreDocument(document: Json, id: string): ReadonlyMap<string, number> {
+/** What each word of a document counts for, over all of its texts. At most MAX_INDEXED_TOKENS different words. */
+export function scoreDocument(document: Json): ReadonlyMap<string, number> {
   const scores = new Map<string, number>();
-  for (const text of textsOf(document, id))
+  for (const text of textsOf(document))
     for (const [token, score] of scoreText(text)) {
       const known = scores.get(token);
       if (known === undefined && scores.size >= MAX_INDEXED_TOKENS) return scores;
@@ -81,12 +79,6 @@ function plainText(value: unknown): string | undefined {
   if (typeof value === "string") return value;
   if (isRawJson(value)) return value.rawJSON;
   return typeof value === "number" || typeof value === "boolean" ? String(value) : undefined;
-}
-
-function* stringsIn(value: Json, depth: number): Generator<string> {
-  if (typeof value === "string") yield value;
-  if (typeof value !== "object" || value === null || isRawJson(value) || depth >= MAX_DEPTH) return;
-  for (const inner of Object.values(value)) yield* stringsIn(inner, depth + 1);
 }
 
 /** Visits every value that is neither list nor object; answers false when the visitor has enough. */

@@ -6,25 +6,39 @@ import type { Ed25519Verify } from "./fulfillment.ts";
 import { parseAssetTransaction } from "./parseTransaction.ts";
 import { recordedOutput, signaturesHold, validateStateful, validateStateless } from "./validateTransaction.ts";
 
+export interface IndexedStateParts {
+  readonly verify?: Ed25519Verify | undefined;
+  /**
+   * The ledger's own state, in memory: it knows every asset, and every output but those that were spent long ago. The index, which knows all, is asked where it
+   * knows nothing.
+   */
+  readonly committed?: AssetState | undefined;
+}
+
 /**
- * All rules of a transaction against what the index has committed: those of the transaction by itself, then those of its inputs. Total, but for the index.
+ * All rules of a transaction against what is committed: those of the transaction by itself, then those of its inputs. Total, but for the index.
  * @throws StoreError
  */
 export async function validateAgainstIndex(
   transaction: AssetTransaction,
   queries: AssetQueries,
   rules: AssetRules,
-  verify?: Ed25519Verify,
+  { verify, committed }: IndexedStateParts = {},
 ): Promise<AssetVerdict<AssetTransaction>> {
-  const refusal =
-    validateStateless(transaction, rules) ??
-    validateStateful(
-      transaction,
-      await loadAssetState(transaction, queries),
-      rules,
-      signaturesHold(transaction, verify),
-    );
-  return refusal ?? accept(transaction);
+  const stateless = validateStateless(transaction, rules);
+  if (stateless !== undefined) return stateless;
+  const state = isKnown(transaction, committed) ? committed : await loadAssetState(transaction, queries);
+  return validateStateful(transaction, state, rules, signaturesHold(transaction, verify)) ?? accept(transaction);
+}
+
+/** Whether the ledger's state has the answer to everything that the rules will ask. */
+function isKnown({ operation, inputs }: AssetTransaction, state: AssetState | undefined): state is AssetState {
+  if (state === undefined) return false;
+  if (operation === "CREATE") return true;
+  return inputs.every(
+    ({ fulfills }) =>
+      fulfills !== undefined && state.output(fulfills.transactionId, fulfills.outputIndex) !== undefined,
+  );
 }
 
 /** What the rules ask about one transaction's inputs and its own id, read beforehand: rules do not wait. */

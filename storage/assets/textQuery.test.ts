@@ -33,11 +33,17 @@ test.each([
   const { negatedTerms, ...query } = parseTextQuery(text);
   expect({ ...query, negatedTerms: [...negatedTerms] }).toEqual({
     terms: [],
+    ids: [],
     negatedTerms: [],
     phrases: [],
     negatedPhrases: [],
     ...expected,
   });
+});
+
+test("ids among the words are told apart, in small letters", () => {
+  const id = "0123456789abcdef".repeat(4);
+  expect(parseTextQuery(`${id.toUpperCase()} "${id}" -${id} x${id} ${id}0`).ids).toEqual([id]);
 });
 
 const TEXTS = ["Smart meter, Terni", "Consommation d'énergie ÉLECTRIQUE"];

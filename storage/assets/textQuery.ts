@@ -7,6 +7,8 @@ export const MAX_SEARCH_TOKENS = 32;
 export interface TextQuery {
   /** A document must have one of these; those of phrases are among them. */
   readonly terms: readonly string[];
+  /** Ids of transactions among the words, in lower case: a document has its own as a text, which the index need not keep. */
+  readonly ids: readonly string[];
   /** … none of these … */
   readonly negatedTerms: ReadonlySet<string>;
   /** … each of these somewhere in one of its texts, as it stands there but for case and diacritics … */
@@ -17,6 +19,8 @@ export interface TextQuery {
 
 /** The parser looks for these only; every other delimiter is one of the words'. */
 const PIECE = /[\n\v\f\r ]+|-|"|[^\n\v\f\r "-]+/g;
+
+const ID = /(?<![0-9a-z_])[0-9a-f]{64}(?![0-9a-z_])/g;
 
 /**
  * Words, any of which will do; `"phrases"`, all of which must be there; `-word` and `-"phrase"`, which must not. A hyphen inside of a word parts it. What
@@ -54,6 +58,7 @@ export function parseTextQuery(text: string): TextQuery {
   }
   return {
     terms: [...new Set(wanted.flatMap(tokensOf))].slice(0, MAX_SEARCH_TOKENS),
+    ids: [...new Set(wanted.flatMap((piece) => piece.toLowerCase().match(ID) ?? []))].slice(0, MAX_SEARCH_TOKENS),
     negatedTerms: new Set(unwanted.flatMap(tokensOf).slice(0, MAX_SEARCH_TOKENS)),
     phrases: phrases.slice(0, MAX_SEARCH_TOKENS),
     negatedPhrases: negatedPhrases.slice(0, MAX_SEARCH_TOKENS),
