@@ -188,7 +188,8 @@ async function hasDeviceRegistry(context: CommandContext): Promise<boolean> {
     const present = (await ledgerState(context.client(), "/edream/bridge", "")) as { readonly deviceRegistry?: string };
     return (present.deviceRegistry ?? "") !== "";
   } catch (error) {
-    if (error instanceof CliError && error.code === "NOT_FOUND") return false;
+    // No bridge at all is what the query refuses.
+    if (error instanceof CliError && error.details.message.startsWith("QUERY_NOT_FOUND")) return false;
     throw error;
   }
 }
