@@ -85,7 +85,7 @@ async function record<T>({ ledger }: ActionContext, path: string, data: string):
     const { value } = await ledger<{ readonly value: string }>(`/state?${query}`);
     return JSON.parse(Buffer.from(value, "base64").toString("utf8")) as T;
   } catch (error) {
-    if (error instanceof CliError && error.code === "NOT_FOUND") return undefined;
+    if (error instanceof CliError && error.details.message.startsWith("QUERY_NOT_FOUND")) return undefined;
     throw error;
   }
 }
