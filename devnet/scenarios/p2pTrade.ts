@@ -21,7 +21,7 @@ const BIDDER = "light2";
 
 const REGISTERED = "1.2kWh";
 const ADVERTISED = "1kWh";
-/** About a quarter of an hour's load of a household at night, in seconds: what meters that measure now can deliver while one looks on. */
+/** What meters that measure now can deliver while one looks on: a household takes as much in 5 to 30 seconds. */
 const BOUGHT = "1Wh";
 const BOUGHT_WH = 1n;
 const MWH_PER_WH = 1000n;
@@ -58,7 +58,7 @@ export const p2pTrade: ScenarioPlay = async (options, story) => {
   const actors = await takeIn(world, story);
   const backing = await produce(world, story);
   const sales = await trade(world, story, backing);
-  const paid = await deliver(world, story, actors, sales);
+  const paid = await deliver(world, story, sales);
   await comeBack(world, story, backing, sales);
   await count(world, story, actors, paid);
 };
@@ -168,7 +168,7 @@ async function trade(world: World, story: Story, { pointer }: Backing): Promise<
   const price = `${PRICE_WEI_PER_KWH}wei`;
   const offered = await world.run(
     PRODUCER,
-    ...["market", "advertise", ADVERTISED, "--price", price, "--backing", pointer, "--wait", "60s", ...at(world)],
+    ...["market", "advertise", ADVERTISED, "--price", price, "--backing", pointer, "--wait", "5m", ...at(world)],
   );
   const advertId = String(offered.advertId);
   story.tell(
@@ -245,7 +245,7 @@ interface Paid {
 }
 
 /** Each consumer shows, interval after interval, what its meter has sealed since it bought. */
-async function deliver(world: World, story: Story, _actors: Actors, sales: readonly Purchase[]): Promise<Paid> {
+async function deliver(world: World, story: Story, sales: readonly Purchase[]): Promise<Paid> {
   const settled = await Promise.all(sales.map((sale) => deliverOne(world, sale)));
   let [total, share, tax] = [0n, 0n, 0n];
   for (const [i, { intervals, last }] of settled.entries()) {
@@ -280,7 +280,7 @@ async function deliver(world: World, story: Story, _actors: Actors, sales: reado
 async function deliverOne(world: World, { name, meterId, saleId }: Purchase) {
   const file = join(world.directory, `openings-${saleId}.json`);
   const intervals: Answer[] = [];
-  const command = ["market", "settle", saleId, "--openings", file, "--wait", "60s", ...at(world)];
+  const command = ["market", "settle", saleId, "--openings", file, "--wait", "5m", ...at(world)];
   const last = await world.until(async () => {
     await world.run(name, "meters", "openings", meterId, "-o", file).catch(ifNotYet);
     const answer = await world.run(name, ...command).catch(ifNotYet);

@@ -108,7 +108,10 @@ interface OutputAnswer {
 async function follow(ledger: LedgerGet, backing: string) {
   const done = new Map<number, string>();
   let [txId = "", index = "0"] = backing.split(":");
-  for (;;) {
+  const seen = new Set<string>();
+  // A node that lies could send one around in circles.
+  while (!seen.has(`${txId}:${index}`)) {
+    seen.add(`${txId}:${index}`);
     const output = await ledger<OutputAnswer>(`/outputs/${txId}/${index}`);
     const [account = ""] = output.lock.accounts;
     const { spentBy } = output;
@@ -122,9 +125,10 @@ async function follow(ledger: LedgerGet, backing: string) {
     const left = outputsOf(messages).findLastIndex(
       ({ lock }) => lock.accounts.length === 1 && lock.accounts[0] === account,
     );
-    if (left < 0) return { done, rest: undefined };
+    if (left < 0) break;
     [txId, index] = [spentBy, `${left}`];
   }
+  return { done, rest: undefined };
 }
 
 type Outputs = readonly { readonly lock: { readonly accounts: readonly string[] } }[];
