@@ -107,6 +107,17 @@ export const STATE_QUERY = {
   },
 } as const;
 
+const NUMBER_TEXT = { type: "string", pattern: "^[0-9]{1,19}$" } as const;
+
+export const BRIDGE_STEPS_QUERY = {
+  type: "object",
+  additionalProperties: false,
+  properties: {
+    seq: { ...NUMBER_TEXT, description: "Anchors from this one on" },
+    nonce: { ...NUMBER_TEXT, description: "Rotations from this one on" },
+  },
+} as const;
+
 export const STATE_PROOF_QUERY = {
   type: "object",
   required: ["path"],

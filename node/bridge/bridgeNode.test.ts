@@ -88,6 +88,8 @@ test("what cannot be proved is answered with the reason: too new, absent, of no 
   expect(await status("state?path=/edream/ancestor&data=31")).toEqual([422, "QUERY_REFUSED"]);
   expect(await status("state?path=/edream/members")).toEqual([422, "QUERY_REFUSED"]);
   expect(await status("state?path=/edream/none")).toEqual([422, "QUERY_REFUSED"]);
+  const asked = async (query: string) => (await fetch(`${full.api?.url}/ledger/v1/bridge/steps?${query}`)).status;
+  expect(await Promise.all(["", "seq=1&nonce=0", "seq=1", "seq=-1&nonce=0"].map(asked))).toEqual([200, 200, 400, 400]);
   expect(await status("state?path=/edream/params&minHeight=-1")).toEqual([400, "BAD_REQUEST"]);
   expect(await status(`messages/${"ab".repeat(32)}/0`)).toEqual([404, "NOT_FOUND"]);
   const member = accountOfKey(publicKeyOf(generatePrivateKey("secp256k1")));

@@ -269,7 +269,7 @@ function plannedOf(session: BridgeSession | undefined) {
   const anchors = session?.steps.filter(({ kind }) => kind === "anchor") ?? [];
   const last = anchors.at(-1);
   const toHeight = last?.kind === "anchor" ? last.anchor.toHeight : 0;
-  return { anchors: anchors.length, toHeight, pending: session?.pending().length ?? 0 };
+  return { anchors: anchors.length, toHeight, pending: session?.pendingCount ?? 0 };
 }
 
 /** One that does not relay learns all the same what need not be kept any more. */

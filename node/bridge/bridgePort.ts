@@ -6,8 +6,8 @@ import { stepToJson } from "./stepJson.ts";
 /** What the REST API answers of the bridge: JSON, bytes as 0x and hex, as contract calls take them. */
 export interface BridgePort {
   status(): object;
-  /** Steps the contract does not have yet, with the signatures that are known here. Undefined: there is no bridge. */
-  steps(): object | undefined;
+  /** Steps the contract does not have yet, or those from these numbers on, with the signatures that are known here; 64 at most. Undefined: there is no bridge. */
+  steps(from?: { readonly seq: bigint; readonly nonce: bigint }): object | undefined;
   /** Undefined: no such transaction, or no anchor over its block yet. @throws BridgeError BRIDGE_TX_ABSENT for one that failed */
   proveTx(txId: Uint8Array): Promise<object | undefined>;
   proveBlock(height: number): Promise<object | undefined>;
@@ -20,7 +20,7 @@ export interface BridgePort {
 export function bridgePort(bridge: BridgeNode, reader: Pick<ChainReader, "transaction">): BridgePort {
   return {
     status: () => plain(bridge.status()) as object,
-    steps() {
+    steps(from) {
       const session = bridge.session();
       if (session === undefined) return undefined;
       const { domain, start } = session.bridge;
@@ -29,7 +29,7 @@ export function bridgePort(bridge: BridgeNode, reader: Pick<ChainReader, "transa
         contract: domain.contract,
         ledgerId: Buffer.from(domain.ledgerId).toString("hex"),
         start: plain(start),
-        steps: session.pending().map(({ step, signatures }) => ({
+        steps: session.pending(from).map(({ step, signatures }) => ({
           ...stepToJson(step),
           members: plain(step.set.members),
           ...(step.kind === "rotation" ? { nextMembers: plain(step.next.members) } : {}),

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { openBridgeClient } from "#bridge/evm/bridgeClient.ts";
 import { Relayer } from "#bridge/relayer.ts";
 import type { Equivocation } from "#bridge/signaturePool.ts";
+import { stepName } from "#bridge/steps.ts";
 import { CADENCE_MS, type FollowingBridge, followingBridge, SECOND_KEYS } from "#bridge/testFollowing.ts";
 import { bridgeKeyMessage, ethereumAddress, keyOf } from "#consensus/application/testLedger.ts";
 import { startTestEvm, type TestEvm } from "#contracts/testing.ts";
@@ -118,6 +119,26 @@ test("a validator that was away for days signs what it would have signed; with i
   expect(report.head?.seq).toBe(BigInt(first.session.steps.length - 1));
   expect(report.head?.seq).toBeGreaterThan(17n);
   for (const { evidence } of [first, second, third]) expect(evidence).toEqual([]);
+});
+
+test("what is shown to whoever relays begins where the contract is, and is bounded however far it is behind", {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  const bridge = await followingBridge(evm);
+  const { session } = await validatorOf(bridge, "second key 0");
+  minutes(bridge, 40);
+  bridge.followed.send(bridgeKeyMessage("dso", 3, "new key 0"), "dso");
+  minutes(bridge, 40);
+  await session.advance();
+  expect(session.pendingCount).toBe(session.steps.length);
+  expect(session.pendingCount).toBeGreaterThan(80);
+  const shown = (from?: { seq: bigint; nonce: bigint }) => session.pending(from).map(({ step }) => stepName(step));
+  expect(shown()).toHaveLength(64);
+  expect(shown()[0]).toBe("anchor 1");
+  const late = shown({ seq: 70n, nonce: 1n });
+  expect(late.slice(0, 2)).toEqual(["rotation 1", "anchor 70"]);
+  expect(shown({ seq: 70n, nonce: 2n })[0]).toBe("anchor 70");
+  expect(shown({ seq: 9000n, nonce: 2n })).toEqual([]);
 });
 
 test("one that comes back to pruned blocks plans and signs no further, and says which block it misses; what it had planned it signs still", {

@@ -55,7 +55,7 @@ export interface PendingStep {
   readonly signatures: readonly Uint8Array[];
 }
 
-/** Steps whose signatures are sent again at once: those that the contract needs first, or, where nobody says what it has, the latest. */
+/** Steps whose signatures are sent again, or shown, at once: those that the contract needs first, or, where nobody says what it has, the latest. */
 const MAX_REPEATED = 64;
 
 /** Anchors whose leaves are kept, because many proofs under one anchor are asked for one after the other. */
@@ -150,8 +150,15 @@ export class BridgeSession {
     }
   }
 
-  pending(): readonly PendingStep[] {
-    return this.#unsettled().map((step) => ({ step, signatures: this.#signatures(step) }));
+  /** How many steps the contract does not have for good. */
+  get pendingCount(): number {
+    return this.#unsettled().length;
+  }
+
+  /** From these numbers on, or from the first that the contract does not have for good; MAX_REPEATED at most. */
+  pending(from?: { readonly seq: bigint; readonly nonce: bigint }): readonly PendingStep[] {
+    const steps = from === undefined ? this.#unsettled() : this.#from(from);
+    return steps.slice(0, MAX_REPEATED).map((step) => ({ step, signatures: this.#signatures(step) }));
   }
 
   /** For a relayer of this node, and for whoever watches the contract. */
@@ -242,7 +249,11 @@ export class BridgeSession {
 
   #unsettled(): readonly BridgeStep[] {
     const { seq, nonce } = this.#settled;
-    return this.steps.filter((step) => (step.kind === "anchor" ? step.anchor.seq > seq : step.nonce > nonce));
+    return this.#from({ seq: seq + 1n, nonce: nonce + 1n });
+  }
+
+  #from({ seq, nonce }: { readonly seq: bigint; readonly nonce: bigint }): readonly BridgeStep[] {
+    return this.steps.filter((step) => (step.kind === "anchor" ? step.anchor.seq >= seq : step.nonce >= nonce));
   }
 
   #anchorOf(height: number): AnchorStep | undefined {

@@ -37,12 +37,18 @@ export async function ledgerBridge(record: RecordQuery): Promise<LedgerBridge | 
 
 /** What a set's number names never changes. */
 export function bridgeSets(record: RecordQuery): (number: bigint) => Promise<BridgeSet | undefined> {
+  // One object a set, however many steps name it.
+  const known = new Map<bigint, BridgeSet>();
   return async (number) => {
+    const before = known.get(number);
+    if (before !== undefined) return before;
     const found = (await record("/edream/bridge-set", `${number}`)) as
       | { readonly height: string; readonly members: readonly { readonly address: string; readonly power: string }[] }
       | undefined;
     if (found === undefined) return undefined;
     const members = found.members.map(({ address, power }) => ({ address: `0x${address}`, power: BigInt(power) }));
-    return { number, height: Number(found.height), members };
+    const set = { number, height: Number(found.height), members };
+    known.set(number, set);
+    return set;
   };
 }

@@ -40,12 +40,12 @@ export async function readRemoteSteps(json: unknown): Promise<RemoteSteps | unde
   return { domain, steps: read, signatures };
 }
 
-/** Asks the node anew whenever the contract's head has changed, or something was missing. */
-export function remoteSource(load: () => Promise<RemoteSteps>): RelaySource {
+/** Asks the node anew at each look, for the step that the contract has last, to be compared, and for those behind it. */
+export function remoteSource(load: (head: BridgeState) => Promise<RemoteSteps>): RelaySource {
   let known: RemoteSteps | undefined;
   return {
     async after(state: BridgeState) {
-      known = await load();
+      known = await load(state);
       return nextStepAfter(known.steps, state);
     },
     anchorHash: async (seq) => known && hashOfStep(known.steps, seq),

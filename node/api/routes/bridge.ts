@@ -1,7 +1,15 @@
 import type { FastifyInstance } from "fastify";
 import { BridgeError } from "#bridge/bridgeError.ts";
 import { apiError } from "../errors.ts";
-import { answer, ERROR_ANSWER, HEIGHT_PARAMS, OUTPUT_PARAMS, STATE_PROOF_QUERY, TX_ID_PARAMS } from "../schemas.ts";
+import {
+  answer,
+  BRIDGE_STEPS_QUERY,
+  ERROR_ANSWER,
+  HEIGHT_PARAMS,
+  OUTPUT_PARAMS,
+  STATE_PROOF_QUERY,
+  TX_ID_PARAMS,
+} from "../schemas.ts";
 import { bytesOfHex, found, need, type RouteContext } from "./routeContext.ts";
 
 /** Routes about the bridge to Ethereum, under /ledger/v1: what whoever relays or proves needs, and no key. */
@@ -16,9 +24,17 @@ export function bridgeRoutes(server: FastifyInstance, { ports }: RouteContext): 
     schema: describe("This node's part in the bridge to Ethereum"),
     handler: async () => need(ports, "bridge").status(),
   });
-  server.get("/bridge/steps", {
-    schema: describe("Anchors and rotations that the contract does not have yet, with their signatures"),
-    handler: async () => found(need(ports, "bridge").steps(), "bridge"),
+  server.get<{ Querystring: { seq?: string; nonce?: string } }>("/bridge/steps", {
+    schema: {
+      ...describe("Anchors and rotations that the contract does not have yet, 64 at most, with their signatures"),
+      querystring: BRIDGE_STEPS_QUERY,
+    },
+    handler: async ({ query: { seq, nonce } }) => {
+      if ((seq === undefined) !== (nonce === undefined))
+        throw apiError("BAD_REQUEST", "seq and nonce are given together");
+      const from = seq === undefined || nonce === undefined ? undefined : { seq: BigInt(seq), nonce: BigInt(nonce) };
+      return found(need(ports, "bridge").steps(from), "bridge");
+    },
   });
   server.get<{ Params: { txId: string } }>("/bridge/proofs/transactions/:txId", {
     schema: { ...describe("A transaction's proof as contracts take it"), params: TX_ID_PARAMS },

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { openBridgeClient } from "#bridge/evm/bridgeClient.ts";
+import { type BridgeState, openBridgeClient } from "#bridge/evm/bridgeClient.ts";
 import { Relayer } from "#bridge/relayer.ts";
 import { type RemoteSteps, readRemoteSteps, remoteSource } from "../../bridge/remoteSource.ts";
 import { cliError } from "../cliError.ts";
@@ -34,8 +34,7 @@ export function relayCommand(bridge: Command, io: CliIo): void {
     .addHelpText("after", example("bridge relay --ethereum http://127.0.0.1:8545 --key relayer"))
     .action(async (flags: RelayFlags, command: Command) => {
       const context = commandContext(io, command);
-      const load = () => loadSteps(context);
-      const { domain } = await load();
+      const { domain } = await loadSteps(context);
       const passphrase = await readPassphrase(io, context.options.passphraseFile);
       const key = await loadKey(context.paths.keys, flags.key, passphrase);
       using client = openBridgeClient({
@@ -44,19 +43,24 @@ export function relayCommand(bridge: Command, io: CliIo): void {
         contract: domain.contract,
         privateKey: key.bytes,
       });
-      const relayer = new Relayer(client, remoteSource(load), {
-        domain,
-        reorgMargin: context.options.reorgMarginBlocks,
-        maxFeePerGas: parseMoney(flags.maxFee),
-        bumpAfterMs: BUMP_AFTER_MS,
-        nowMs: () => performance.now(),
-      });
+      const relayer = new Relayer(
+        client,
+        remoteSource((head) => loadSteps(context, head)),
+        {
+          domain,
+          reorgMargin: context.options.reorgMarginBlocks,
+          maxFeePerGas: parseMoney(flags.maxFee),
+          bumpAfterMs: BUMP_AFTER_MS,
+          nowMs: () => performance.now(),
+        },
+      );
       await relayUntilStopped(context, relayer, flags.once === true);
     });
 }
 
-async function loadSteps(context: CommandContext): Promise<RemoteSteps> {
-  const steps = await readRemoteSteps(await context.client().get<unknown>("/bridge/steps"));
+async function loadSteps(context: CommandContext, head?: BridgeState): Promise<RemoteSteps> {
+  const from = head === undefined ? "" : `?seq=${head.seq}&nonce=${head.valsetNonce}`;
+  const steps = await readRemoteSteps(await context.client().get<unknown>(`/bridge/steps${from}`));
   if (steps !== undefined) return steps;
   const hint = "ask a full node that follows the bridge with --node URL";
   throw cliError("unreachable", "NODE_ANSWER_MALFORMED", "the node's steps of the bridge are not readable", hint);
