@@ -414,6 +414,23 @@ describe("recovery", () => {
   );
 });
 
+test(
+  "a proposal from before validators were heard is over, however long they are silent again",
+  evm.isolated(async () => {
+    const fresh = encodeValset(testValidators(4, "fresh"));
+    await evm.mineAt((await evm.now()) + 30 * DAY_S);
+    await mined(bridge.proposeRecovery(fresh));
+    await send();
+    await evm.mineAt((await evm.now()) + 30 * DAY_S);
+    expect((await revertOf(bridge.executeRecovery(fresh), Bridge)).name).toBe("RecoveryUnknown");
+    // Once more, with its own notice.
+    await mined(bridge.proposeRecovery(fresh));
+    expect((await revertOf(bridge.executeRecovery(fresh), Bridge)).name).toBe("RecoveryTooEarly");
+    await evm.mineAt((await evm.now()) + 7 * DAY_S);
+    await mined(bridge.executeRecovery(fresh));
+  }),
+);
+
 test("a bridge for no ledger, from no height, or that could hardly ever rotate is not deployed", async () => {
   const owner = evm.wallets[0] as (typeof evm.wallets)[0];
   const deploy = (id: Uint8Array, height: number, delay: number) =>

@@ -1,9 +1,7 @@
-import { hexlify, Wallet, ZeroAddress, ZeroHash } from "ethers";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { messagesOf } from "#bridge/blockMessages.ts";
+import { hexlify, ZeroAddress, ZeroHash } from "ethers";
+import { afterAll, describe, expect, test } from "vitest";
 import {
   type BoxOpening,
-  type KeyBox,
   keyHashOf,
   openingOfWrongKey,
   openKey,
@@ -11,91 +9,31 @@ import {
   releaseHashOf,
   sealKey,
 } from "#bridge/ecies.ts";
-import { accountOf, DAY_MS, EXPORT_METER, keyOf, START_MS, sealMessage } from "#consensus/application/testLedger.ts";
-import { sha256 } from "#storage/crypto/hash.ts";
-import { ledgerMessage } from "#storage/types/transactionMessages.ts";
 import { Bridge } from "./abi/Bridge.ts";
-import { DataMarketplace, type DataMarketplaceContract } from "./abi/DataMarketplace.ts";
+import { DataMarketplace } from "./abi/DataMarketplace.ts";
 import { ReentrantReceiver } from "./abi/harness/ReentrantReceiver.ts";
-import { deployTestBridge, type TestBridge } from "./testBridge.ts";
-import { mined, revertOf, startTestEvm, type TestEvm, type TestWallet } from "./testing.ts";
+import {
+  BOND,
+  BUY_NOW,
+  CID,
+  createTestDataMarketplace,
+  FILE_HASH,
+  KEY,
+  RESERVE,
+  secret,
+} from "./testDataMarketplace.ts";
+import { mined, revertOf, startTestEvm } from "./testing.ts";
 
 const DAY = 86_400;
-const secret = (name: string) => sha256(Buffer.from(name));
-const KEY = secret("archive key");
-const FILE_HASH = secret("archive file");
-const CID = new Uint8Array([1, 0x55, 0x12, 0x20, ...FILE_HASH]);
-const [RESERVE, BUY_NOW, BOND] = [1000n, 10_000n, 1000n];
-const buyerKey = secret("buyer of the day");
-
-let evm: TestEvm;
-let made: TestBridge;
-let market: DataMarketplaceContract;
-let owner: TestWallet;
-let verifier: TestWallet;
-let buyer: TestWallet;
-let rival: TestWallet;
-let publisher: TestWallet;
-let seller: Wallet;
-let archive: Uint8Array;
-let interval: Uint8Array;
-let deadline = 0;
-
-beforeAll(async () => {
-  evm = await startTestEvm();
-  [owner, verifier, buyer, rival, publisher] = evm.wallets as [
-    TestWallet,
-    TestWallet,
-    TestWallet,
-    TestWallet,
-    TestWallet,
-  ];
-  seller = new Wallet(hexlify(keyOf("prosumer").bytes), evm.provider);
-  await evm.provider.send("anvil_setBalance", [seller.address, "0x56bc75e2d63100000"]);
-  made = await deployTestBridge(evm);
-  const seal = ledgerMessage("MsgSealArchive", {
-    ...{
-      signer: accountOf("prosumer"),
-      meterId: EXPORT_METER,
-      fromMs: BigInt(START_MS - DAY_MS),
-      untilMs: BigInt(START_MS),
-    },
-    ...{ version: 1, cid: CID, fileBytes: 5000n, readingCount: 96n, fileHash: FILE_HASH },
-  });
-  archive = made.ledger.sign([seal], ["prosumer"]);
-  interval = made.ledger.sign([sealMessage(0)], ["device"]);
-  expect(made.block([archive, interval]).txResults.map(({ code }) => code)).toEqual([0, 0]);
-  await made.anchor();
-  market = await DataMarketplace.deploy(owner, [owner, made.address]);
-  await mined(market.grantRole(await market.VERIFIER_ROLE(), verifier));
-  deadline = (await evm.now()) + DAY;
-  await mined(list());
-});
+const evm = await startTestEvm();
 afterAll(() => evm[Symbol.asyncDispose]());
+const made = await createTestDataMarketplace(evm);
+const { owner, verifier, buyer, rival, publisher, seller, archive, interval, deadline, market, buyerKey } = made;
+const { as, shown, termsWith, pointOf, list, offer, context, boxOf, release, prove } = made;
 
 const isolated = (name: string, body: () => Promise<void>) => test(name, () => evm.isolated(body)());
 const refused = (sent: Promise<unknown>) => revertOf(sent, DataMarketplace, Bridge);
 const nameOf = async (sent: Promise<unknown>) => (await refused(sent)).name;
-const as = (wallet: TestWallet | Wallet) => market.connect(wallet) as DataMarketplaceContract;
-const shown = (tx: Uint8Array) => [messagesOf(tx)[0]?.value ?? new Uint8Array(0), made.proveMessage(tx)] as const;
-const termsWith = (fields: object = {}) => ({
-  ...{ keyHash: keyHashOf(KEY), reserve: RESERVE, buyNow: BUY_NOW, deadline },
-  ...{ publisher: publisher.address, publisherBps: 250, ...fields },
-});
-const pointOf = (wallet: TestWallet | Wallet) => publicPointOf(Buffer.from(wallet.privateKey.slice(2), "hex"));
-const list = (fields: object = {}, value = BOND, by: TestWallet | Wallet = seller) =>
-  as(by).list(termsWith(fields), pointOf(by), ...shown(archive), { value });
-const offer = (value: bigint, by = buyer, key = buyerKey, listingId = 1) =>
-  as(by).offer(listingId, publicPointOf(key), { value });
-const context = async (listingId = 1n) => ({
-  chainId: BigInt(evm.anvil.chainId),
-  contract: await market.getAddress(),
-  listingId,
-});
-const boxOf = async (key: Uint8Array, to = buyerKey) =>
-  sealKey(key, publicPointOf(to), await context(), secret("ephemeral"));
-const release = async (given: KeyBox, by: TestWallet | Wallet = seller) =>
-  as(by).release(1, given.ephemeral, given.box);
 const credits = (...wallets: { address: string }[]) =>
   Promise.all(wallets.map(({ address }) => market.credit(address)));
 const statusOf = async () => Number((await market.listingOf(1)).status);
@@ -108,8 +46,6 @@ const sold = async (key: Uint8Array) => {
   await mined(release(given));
   return given;
 };
-const prove = (given: KeyBox, { privateKey, shared }: BoxOpening, by = buyer, recipient = publicPointOf(buyerKey)) =>
-  as(by).proveWrongKey(1, recipient, given.ephemeral, given.box, privateKey, shared);
 
 describe("a listing", () => {
   isolated("is of an archive that its seller has sealed on the ledger, and says which file it is", async () => {

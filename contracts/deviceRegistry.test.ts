@@ -138,6 +138,8 @@ describe("certificates", () => {
       [ED25519, key],
       [SECP256K1, ed25519],
       [P256, new Uint8Array(64)],
+      [SECP256K1, new Uint8Array(64)],
+      [SECP256K1, key],
     ] as const)
       expect(await nameOf(at(issuer).issueDevice.staticCall("x:1", keyType, bytes, now, until, 1))).toBe("KeyInvalid");
     for (const meterId of ["", "x".repeat(97)])
@@ -336,6 +338,11 @@ describe("acknowledgements", () => {
     });
     expect(await nameOf(byLedger(unanswered))).toBe("OutcomeInvalid");
     expect(await nameOf(byLedger([rejectedRecord[0], unanswered[1]]))).toBe("StateNotInBlock");
+    // As with its own signature: the word of a device that is not valid counts no more.
+    const before = await evm.provider.send("evm_snapshot", []);
+    await mined(at(stranger).mirror(E_METER, ...revokedRecord));
+    expect(await refused(byLedger(rejectedRecord))).toEqual({ name: "DeviceNotValid", args: [e, 6n] });
+    await evm.provider.send("evm_revert", [before]);
     const { logs } = await mined(at(stranger).acknowledgeByLedger(E_METER, 1, ...rejectedRecord));
     expect(DeviceRegistry.events(logs, "Acknowledged")).toEqual([
       { deviceId: e, version: 1n, outcome: 2n, code: 7n, isByLedger: true },

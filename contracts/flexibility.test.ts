@@ -171,8 +171,11 @@ describe("what is refused", () => {
     await ask();
     await accept();
     await accept({}, EXPORT_METER);
-    const early = at(stranger).settle.staticCall(1, listOf(IMPORT_METER), proofsOf(IMPORT_METER, 0));
-    expect(await nameOf(early)).toBe("AnchorUnknown");
+    const early = () => nameOf(at(stranger).settle.staticCall(1, listOf(IMPORT_METER), proofsOf(IMPORT_METER, 0)));
+    // Who was paid must not be able to leave any more.
+    expect(await early()).toBe("BeforeCutoff");
+    await evm.mineAt(cutoff);
+    expect(await early()).toBe("AnchorUnknown");
     await afterEvent();
     const nameWith = (proofs: never[], list = listOf(IMPORT_METER)) =>
       nameOf(at(stranger).settle.staticCall(1, list, proofs));

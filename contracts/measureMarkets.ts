@@ -1,13 +1,7 @@
-import { hexlify, Wallet } from "ethers";
-import { messagesOf } from "#bridge/blockMessages.ts";
-import { keyHashOf, openingOfWrongKey, publicPointOf, sealKey } from "#bridge/ecies.ts";
-import { accountOf, DAY_MS, EXPORT_METER, keyOf, START_MS } from "#consensus/application/testLedger.ts";
-import { sha256 } from "#storage/crypto/hash.ts";
-import { ledgerMessage } from "#storage/types/transactionMessages.ts";
-import { DataMarketplace, type DataMarketplaceContract } from "./abi/DataMarketplace.ts";
+import { keyHashOf, openingOfWrongKey } from "#bridge/ecies.ts";
 import { type CallGas, type MeasuredCall, measureCalls, setMeasuringTime } from "./measureCalls.ts";
-import { deployTestBridge } from "./testBridge.ts";
-import { startTestEvm, type TestWallet } from "./testing.ts";
+import { BUY_NOW, createTestDataMarketplace, KEY, secret } from "./testDataMarketplace.ts";
+import { startTestEvm } from "./testing.ts";
 import { createTestMarket } from "./testMarket.ts";
 
 /** A trade in EnergyMarket, calls that come again and again: whoever takes part has done so before. */
@@ -36,59 +30,20 @@ export async function measureEnergyMarket(): Promise<readonly CallGas[]> {
 /** A sale in DataMarketplace, of a right key and of a wrong one. */
 export async function measureDataMarketplace(): Promise<readonly CallGas[]> {
   await using evm = await startTestEvm();
-  const now = await setMeasuringTime(evm);
-  const [owner, buyer, rival] = evm.wallets as [TestWallet, TestWallet, TestWallet];
-  const seller = new Wallet(hexlify(keyOf("prosumer").bytes), evm.provider);
-  await evm.provider.send("anvil_setBalance", [seller.address, "0x56bc75e2d63100000"]);
-  const made = await deployTestBridge(evm);
-  const fileHash = sha256(Buffer.from("archive file"));
-  const cid = new Uint8Array([1, 0x55, 0x12, 0x20, ...fileHash]);
-  const seal = ledgerMessage("MsgSealArchive", {
-    ...{ signer: accountOf("prosumer"), meterId: EXPORT_METER, version: 1, cid, fileHash },
-    ...{ fromMs: BigInt(START_MS - DAY_MS), untilMs: BigInt(START_MS), fileBytes: 5000n, readingCount: 96n },
-  });
-  const tx = made.ledger.sign([seal], ["prosumer"]);
-  made.block([tx]);
-  await made.anchor();
-  const market = await DataMarketplace.deploy(owner, [owner, made.address]);
-  const as = (wallet: TestWallet | Wallet) => market.connect(wallet) as DataMarketplaceContract;
-
-  const [key, junk, oneTime, ephemeral] = ["key", "junk", "one-time key", "ephemeral"].map((name) =>
-    sha256(Buffer.from(name)),
-  ) as [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
-  const recipient = publicPointOf(oneTime);
-  const contract = await market.getAddress();
-  const boxOf = (listingId: bigint, content: Uint8Array) => {
-    const context = { chainId: BigInt(evm.anvil.chainId), contract, listingId };
-    const box = sealKey(content, recipient, context, ephemeral);
-    return { box, opening: openingOfWrongKey(box, oneTime, context, keyHashOf(key)) };
-  };
-  const terms = {
-    ...{ keyHash: keyHashOf(key), reserve: 1000, buyNow: 10_000, deadline: now + 86_400 },
-    ...{ publisher: owner.address, publisherBps: 250 },
-  };
-  const message = messagesOf(tx)[0]?.value ?? new Uint8Array(0);
-  const own = publicPointOf(keyOf("prosumer").bytes);
-  const list = () => as(seller).list(terms, own, message, made.proveMessage(tx), { value: 1000n });
-  const [right, wrong] = [boxOf(1n, key), boxOf(2n, junk)];
-  const opening = wrong.opening;
+  await setMeasuringTime(evm);
+  const { as, seller, buyer, rival, list, offer, context, boxOf, release, prove, buyerKey } =
+    await createTestDataMarketplace(evm);
+  const [right, wrong] = [await boxOf(KEY), await boxOf(secret("junk"), 2n)];
+  const opening = openingOfWrongKey(wrong, buyerKey, await context(2n), keyHashOf(KEY));
   if (opening === undefined) throw new Error("the junk is the key");
-  const steps: MeasuredCall[] = [
+  return await measureCalls([
     ["list", list],
-    ["", list],
-    ["offer, the first", () => as(rival).offer(1, recipient, { value: 2000n })],
-    ["offer that outbids, buy-now", () => as(buyer).offer(1, recipient, { value: 10_000n })],
-    ["release", () => as(seller).release(1, right.box.ephemeral, right.box.box)],
+    ["offer, the first", () => offer(2000n, rival)],
+    ["offer that outbids, buy-now", () => offer(BUY_NOW)],
+    ["release", () => release(right)],
     ["accept", () => as(buyer).accept(1)],
-    ["", () => as(buyer).offer(2, recipient, { value: 10_000n })],
-    ["", () => as(seller).release(2, wrong.box.ephemeral, wrong.box.box)],
-    [
-      "proveWrongKey",
-      () => {
-        const { ephemeral: point, box } = wrong.box;
-        return as(buyer).proveWrongKey(2, recipient, point, box, opening.privateKey, opening.shared);
-      },
-    ],
-  ];
-  return await measureCalls(steps);
+    ["", () => offer(BUY_NOW, buyer, buyerKey, 2)],
+    ["", () => release(wrong, seller, 2)],
+    ["proveWrongKey", () => prove(wrong, opening, buyer, undefined, 2)],
+  ]);
 }

@@ -154,6 +154,7 @@ contract FlexibilityHandler {
         try FLEXIBILITY.settle(known(positionId), baselines(), proofs) {
             bool isRight = keccak256(meterId(meter)) == position.meterKey && index % (INTERVALS + 1) < INTERVALS;
             if (isTwice || !isRight || readings < 2 || isProved[meter][startMs]) isBroken = true;
+            if (block.timestamp < terms.cutoff) isBroken = true;
             isProved[meter][startMs] = true;
         } catch {}
     }

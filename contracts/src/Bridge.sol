@@ -291,6 +291,8 @@ contract Bridge is IBridge, Ownable2Step {
         bytes32 given = keccak256(valset);
         if (proposed.valsetHash == 0 || proposed.valsetHash != given) revert RecoveryUnknown(given);
         requireSilence();
+        // Of an earlier silence: validators have answered it, and nobody was given notice in this one.
+        if (proposed.proposedAt <= head.heardAt) revert RecoveryUnknown(given);
         uint256 executableAt = proposed.proposedAt + RECOVERY_TIMELOCK;
         if (block.timestamp < executableAt) revert RecoveryTooEarly(executableAt);
         delete recovery;

@@ -11,6 +11,7 @@ import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/Signa
 import {LedgerReader} from "./LedgerReader.sol";
 import {StateProof} from "./interfaces/IBridge.sol";
 import {IOutbox} from "./interfaces/IOutbox.sol";
+import {KeyBox} from "./lib/KeyBox.sol";
 import {LedgerConfiguration, LedgerConfigurations} from "./lib/LedgerConfigurations.sol";
 import {LedgerMeter, LedgerMeters} from "./lib/LedgerMeters.sol";
 
@@ -337,8 +338,7 @@ contract DeviceRegistry is AccessControlDefaultAdminRules, EIP712 {
         bytes32 deviceId = given.deviceId;
         Device storage device = _deviceOf(deviceId);
         _requireAdministrator(device, deviceId);
-        Status status = deviceStatus(deviceId);
-        if (status != Status.VALID) revert DeviceNotValid(deviceId, status);
+        _requireValid(deviceId);
         if (given.version != device.version + 1) revert VersionWrong(given.version, device.version + 1);
         uint256 length = bytes(given.schemaId).length;
         if (given.configHash == 0 || given.schemaVersion == 0 || length == 0 || length > MAX_SCHEMA_ID_BYTES) {
@@ -371,15 +371,14 @@ contract DeviceRegistry is AccessControlDefaultAdminRules, EIP712 {
     {
         Configuration storage configuration = _pending(deviceId, version);
         if (isApplied != (code == 0)) revert OutcomeInvalid();
-        Status status = deviceStatus(deviceId);
-        if (status != Status.VALID) revert DeviceNotValid(deviceId, status);
+        _requireValid(deviceId);
         bytes32 digest = acknowledgementDigest(deviceId, version, configuration.configHash, isApplied, code);
         _checkDeviceSignature(_certificates[_devices[deviceId].certificateId], digest, signature);
         _acknowledge(configuration, deviceId, version, isApplied, code, false);
     }
 
-    /// The same out of the ledger's record of this version, where the device has answered with a key that no contract can verify: it must be of the same
-    /// plaintext and schema.
+    /// The same out of the ledger's record of this version, where a device that is valid here has answered with a key that no contract can verify: it must
+    /// be of the same plaintext and schema.
     function acknowledgeByLedger(
         string calldata meterId,
         uint32 version,
@@ -388,6 +387,7 @@ contract DeviceRegistry is AccessControlDefaultAdminRules, EIP712 {
     ) external {
         bytes32 deviceId = deviceIdOf(meterId);
         Configuration storage configuration = _pending(deviceId, version);
+        _requireValid(deviceId);
         (LedgerConfiguration memory read,) = READER.readConfiguration(meterId, version, record, proof);
         if (
             read.plaintextHash != configuration.configHash || read.schemaIdHash != configuration.schemaIdHash
@@ -559,9 +559,11 @@ contract DeviceRegistry is AccessControlDefaultAdminRules, EIP712 {
 
     function _checkKey(KeyType keyType, bytes calldata publicKey) private pure {
         if (publicKey.length != (keyType == KeyType.ED25519 ? 32 : 64)) revert KeyInvalid();
-        if (keyType == KeyType.P256 && !P256.isValidPublicKey(bytes32(publicKey[:32]), bytes32(publicKey[32:]))) {
-            revert KeyInvalid();
-        }
+        if (keyType == KeyType.ED25519) return;
+        (bytes32 x, bytes32 y) = (bytes32(publicKey[:32]), bytes32(publicKey[32:]));
+        bool isPoint =
+            keyType == KeyType.P256 ? P256.isValidPublicKey(x, y) : KeyBox.isPoint(KeyBox.Point(uint256(x), uint256(y)));
+        if (!isPoint) revert KeyInvalid();
     }
 
     function _checkAdministrator(uint256 certificateId) private view {
@@ -573,6 +575,11 @@ contract DeviceRegistry is AccessControlDefaultAdminRules, EIP712 {
         uint64 certificateId = device.administratorId;
         if (msg.sender != _certificates[certificateId].account) revert NotAdministrator(deviceId, msg.sender);
         _checkAdministrator(certificateId);
+    }
+
+    function _requireValid(bytes32 deviceId) private view {
+        Status status = deviceStatus(deviceId);
+        if (status != Status.VALID) revert DeviceNotValid(deviceId, status);
     }
 
     /// As the ledger has the key: Ed25519 as it is, secp256k1 compressed. It has none on P-256.

@@ -331,6 +331,8 @@ contract Flexibility is AccessControlDefaultAdminRules, PullPayments {
         Position storage position = _positions[positionId];
         Request storage asked = _requests[_positionOf(positionId).requestId];
         if (asked.isCancelled) revert RequestIsCancelled(position.requestId);
+        // The ledger's clock may run before Ethereum's: who was paid must not be able to leave any more.
+        if (block.timestamp < asked.terms.cutoff) revert BeforeCutoff(position.requestId, asked.terms.cutoff);
         if (proofs.length > MAX_PROOFS_PER_CALL) revert IntervalsTooMany(proofs.length);
         if (keccak256(abi.encode(baselines)) != position.baselineHash) revert BaselinesWrong();
         Terms storage terms = asked.terms;
