@@ -42,7 +42,7 @@ let api: Api & AsyncDisposable;
 let kubo: TestKubo;
 let market: DataMarketplaceContract;
 let operator: TestWallet;
-let [publisher, archive, sealedBy] = ["", "", ""];
+let [publisher, archive, sealedBy, keyHash] = ["", "", "", ""];
 const homes = new Map<Person, TestCli>();
 const home = (name: Person) => homes.get(name) as TestCli;
 const addresses = new Map<Person, string>();
@@ -156,8 +156,13 @@ async function done(person: Person, ...args: readonly string[]): Promise<Readonl
 }
 
 const TERMS = ["--reserve", "1ETH", "--buy-now", "5ETH", "--for", "7d"];
-const listed = async (...more: readonly string[]) =>
-  String((await done("prosumer", "list", archive, ...TERMS, ...more)).listingId);
+/** With the hash that the first listing made: it is slow to open the meter key each time. */
+const listed = async (...more: readonly string[]) => {
+  const promised = keyHash === "" ? [] : ["--key-hash", keyHash];
+  const { listingId } = await done("prosumer", "list", archive, ...TERMS, ...promised, ...more);
+  if (keyHash === "") keyHash = (await market.listingOf(String(listingId))).keyHash;
+  return String(listingId);
+};
 const creditOf = async (person: Person) => String((await done(person, "credit")).creditWei);
 const wei = (amount: string) => `${parseMoney(amount)}`;
 const keysOf = (person: Person) => readdirSync(join(homePaths(home(person).home).keys, "data"));
@@ -294,7 +299,7 @@ describe("a sale by commands", () => {
     expect((await done("dso", "verifiers")).verifiers).toEqual([]);
     await asOwner("appoint-verifier", { address: verifier });
     await asOwner("remove-verifier", { address: verifier });
-    expect((await done("dso", "verifiers")).verifiers).toEqual([]);
+    expect(await market.hasRole(await market.VERIFIER_ROLE(), verifier)).toBe(false);
   });
 
   test("the owner names a successor, may take that back, and is followed after two days", async () => {
