@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -220,3 +220,14 @@ test(
   },
   FUZZ_TIMEOUT_MS,
 );
+
+test("the README has every code of this folder", () => {
+  const readme = readFileSync(`${import.meta.dirname}/README.md`, "utf8");
+  const sources = globSync("*.ts", { cwd: import.meta.dirname }).filter((name) => !/test/i.test(name));
+  const text = sources.map((name) => readFileSync(join(import.meta.dirname, name), "utf8")).join("\n");
+  const codes = [...text.matchAll(/cliError\(\s*"\w+",\s*"([A-Z_]+)"/g)].map(([, code]) => code as string);
+  // Other commands say these too, and other READMEs explain them.
+  const own = codes.filter((code) => !/^(FILE|LOG|OPENINGS)_/.test(code));
+  expect(own.length).toBeGreaterThan(10);
+  for (const code of own) expect(readme).toContain(`\`${code}\``);
+});

@@ -216,6 +216,10 @@ test("a whole event, by commands alone: from the baselines to each side's money"
     { kind: "Closed", positionId: a, deliveredMwh: "600001", shortfallMwh: "599999", penaltyWei: "179" },
     { event: 7, kind: "Closed", positionId: b },
   ]);
+  const said = await shown(dso, "told", "--node", world.api.url);
+  expect(said).toContain(
+    `contract ${a} of request ${id}: 0.600001 kWh delivered, 0.599999 kWh missing, penalty 179 wei`,
+  );
   expect(await run(aggregator, "sweep", id)).toMatchObject({ returnedWei: "7600" });
   const tokens = {
     [neighbourAddress]: 540n + 181n,

@@ -81,6 +81,7 @@ export const accept = action({
         ["promised", `${formatEnergy(energyMwh)} of each interval`],
         ["incentive at most", formatMoney(reserved)],
         ["bond", formatMoney(bond)],
+        ["aggregator", made === undefined || BigInt(made.aggregator) === 0n ? undefined : made.aggregator],
       ],
     };
   },

@@ -2,7 +2,9 @@ import { AbiCoder, getAddress, id } from "ethers";
 import { addressOfContract } from "#bridge/evm/contractsFile.ts";
 import { Flexibility } from "#contracts/abi/Flexibility.ts";
 import { CliError } from "../../cli/cliError.ts";
+import { formatMoney } from "../../cli/money.ts";
 import { table } from "../../cli/output.ts";
+import { formatEnergy } from "../../cli/quantities.ts";
 import { type ActionContext, query } from "../action.ts";
 
 /** What Flexibility.sol gives the outbox, by the hash of the kind: names and types of the payload. */
@@ -47,14 +49,7 @@ export const told = query({
       const shown = eventOf(context, number, await record<Applied>(context, "/edream/ethereum-event", `${number}`));
       if (shown !== undefined) events.push(shown);
     }
-    const rows = events.map(({ event, height, kind, ...fields }) => [
-      `${event}`,
-      height,
-      kind,
-      Object.entries(fields)
-        .map(([name, value]) => `${name} ${value}`)
-        .join(", "),
-    ]);
+    const rows = events.map((one) => [`${one.event}`, one.height, one.kind, wordsOf(one)]);
     return { answer: { events }, text: table(["EVENT", "BLOCK", "KIND", "SAYS"], rows) };
   },
 });
@@ -66,6 +61,19 @@ interface ToldEvent {
   readonly height: string;
   readonly kind: string;
   readonly [field: string]: unknown;
+}
+
+function wordsOf(told: ToldEvent): string {
+  const number = (name: string) => BigInt(String(told[name]));
+  if (told.kind === "Requested") {
+    const wanted = `${told.isIncrease === "true" ? "more" : "less"} load of ${told.quantity === "0" ? "electricity" : "ev"}`;
+    const start = new Date(Number(number("startMs"))).toISOString();
+    return `request ${told.requestId}: ${wanted}, ${told.intervalCount} × ${number("intervalMs") / 1000n} s from ${start}`;
+  }
+  const of = `contract ${told.positionId} of request ${told.requestId}`;
+  if (told.kind === "Accepted") return `${of}: ${formatEnergy(number("energyMwh"))} of each interval`;
+  const [delivered, missing] = [formatEnergy(number("deliveredMwh")), formatEnergy(number("shortfallMwh"))];
+  return `${of}: ${delivered} delivered, ${missing} missing, penalty ${formatMoney(number("penaltyWei"))}`;
 }
 
 /** Undefined for what another contract has told. */
