@@ -222,14 +222,14 @@ async function refuse(world: World, story: Story, { meterId }: Certified): Promi
 
   await attest(join(world.directory, "settings.json"));
   // Another hash than the one that was attested.
-  const other = readFileSync(file, "utf8").replace(/"configHash": "0x[0-9a-f]{2}/, '"configHash": "0x00');
+  const other = readFileSync(file, "utf8").replace(/(?<="configHash": "0x)./, (digit) => (digit === "0" ? "1" : "0"));
   writeFileSync(file, other);
   const refusal = await registry(world, HOME, "set-configuration", file).then(() => "", String);
   const { message = "", hint = "" } = JSON.parse(refusal.slice(Math.max(0, refusal.indexOf("{")))) as Partial<
     Record<string, string>
   >;
   story.tell("The administrator", "tries to set a version 2 that was attested as something else, and is refused", {
-    why: message,
+    why: /reason="([^"]*)"/.exec(message)?.[1] ?? message,
     "what to do": hint,
   });
   story.claim("the contract refuses it in words", refusal.includes("the checker has not signed exactly this"));

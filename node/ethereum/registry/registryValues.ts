@@ -58,7 +58,7 @@ export const deviceKey: Param<RegistryKey> = text(
 );
 
 /**
- * type: p256 and secp256k1 with compressed (33) or uncompressed (65) bytes, ed25519 with 32; in hex.
+ * type: p256 and secp256k1 with compressed (33) or uncompressed (65, or 64 without the first) bytes, ed25519 with 32; in hex.
  * @throws CliError DEVICE_KEY_MALFORMED
  */
 export function registryKeyOf(type: string, digits: string): RegistryKey {
@@ -73,7 +73,7 @@ export function registryKeyOf(type: string, digits: string): RegistryKey {
 function coordinatesOf(type: string, digits: string): string | undefined {
   if (type === "ed25519") return digits.length === 64 ? `0x${digits.toLowerCase()}` : undefined;
   try {
-    const bytes = new Uint8Array(Buffer.from(digits, "hex"));
+    const bytes = new Uint8Array(Buffer.from(digits.length === 128 ? `04${digits}` : digits, "hex"));
     if (type === "p256") return `0x${p256.Point.fromBytes(bytes).toHex(false).slice(2)}`;
     return `0x${SigningKey.computePublicKey(bytes, false).slice(4)}`;
   } catch {
