@@ -46,6 +46,12 @@ export async function auction(world: World, story: Story, publisher: string, arc
       listing.cid === archive.cid,
   );
 
+  const file = join(world.directory, "archive.bin");
+  await world.run(OWNER, "archive", "get", archive.cid, "-o", file);
+  const compared = ["--meter", archive.meterId, "--file", file, "--sealed-only"];
+  const { intact } = await world.run(BUYER, "archive", "verify", archive.cid, ...compared, ...at(world));
+  story.claim("it has the encrypted file, which is the sealed one, before it offers anything", intact === true);
+
   for (const [who, name, amount] of [
     ["The rival", RIVAL, FIRST_OFFER],
     ["The buyer", BUYER, SECOND_OFFER],
@@ -73,8 +79,6 @@ export async function auction(world: World, story: Story, publisher: string, arc
   const sent = await world.provider.getTransaction(String(released.txHash));
   story.claim("the key itself is not in the transaction", sent !== null && !sent.data.includes(key));
 
-  const file = join(world.directory, "archive.bin");
-  await world.run(OWNER, "archive", "get", archive.cid, "-o", file);
   const csv = join(world.directory, "readings.csv");
   const bought = join(world.directory, "buyer.key");
   const to = ["--file", file, "-o", csv, "--key-output", bought];

@@ -44,7 +44,10 @@ export type ListingPhase = keyof typeof LISTING_PHASES;
 
 /** What each means, and what comes next. */
 export const LISTING_PHASES = {
-  offers: { is: "takes offers", next: "`data offer`" },
+  offers: {
+    is: "takes offers",
+    next: "fetch the file and compare it (`archive verify --sealed-only`), then `data offer`",
+  },
   withoutOffers: { is: "over, without offers", next: "anybody: `data end`" },
   awaitsKey: { is: "sold, waits for the key", next: "the seller: `data release`" },
   keyOverdue: { is: "sold, the key did not come in time", next: "anybody: `data refund`" },
