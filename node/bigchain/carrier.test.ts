@@ -6,6 +6,7 @@ import type { PrivateKey } from "#storage/crypto/keys.ts";
 import { decodeTransaction, txId } from "#storage/types/transaction.ts";
 import type { TxVerdict } from "../mempoolTypes.ts";
 import { createCarrier } from "./carrier.ts";
+import { MAX_GROUP } from "./carrierGroups.ts";
 import { carriedBy } from "./ledgerChain.ts";
 
 const KEY: PrivateKey = { type: "secp256k1", bytes: sha256(Buffer.from("carrier test")) };
@@ -20,9 +21,11 @@ const refusal = (code: LedgerCode, reason: string): TxVerdict => ({
 function setUp({
   maxPending = 100,
   nextSequence = 5n,
+  gatherMs,
 }: {
   readonly maxPending?: number;
   readonly nextSequence?: bigint;
+  readonly gatherMs?: number;
 } = {}) {
   const pool = new Map<string, { readonly ids: readonly string[]; readonly sequence: bigint }>();
   const world = { next: nextSequence, nowMs: 0, isKnown: true, refuse: new Map<string, TxVerdict>(), asked: 0 };
@@ -52,7 +55,7 @@ function setUp({
       maxPending: () => maxPending,
       nowMs: () => world.nowMs,
     },
-    { log: pino({ level: "silent" }) },
+    { log: pino({ level: "silent" }), ...(gatherMs === undefined ? {} : { gatherMs }) },
   );
   const submit = (name: string, ...spends: readonly string[]) => {
     const id = idOf(name);
@@ -87,6 +90,22 @@ test("transactions go one behind the other under the account's sequence, which i
   expect(namesIn(pool, ["a", "b", "c", "d"])).toEqual(["a", "bc", "d"]);
   expect([...pool.values()].map(({ sequence }) => sequence)).toEqual([5n, 6n, 7n]);
   expect(world.asked).toBe(1);
+});
+
+test("while some are under way, the next ones share one transaction of the ledger, up to a full group", async () => {
+  const { carrier, submit, pool } = setUp({ gatherMs: 3_600_000 });
+  await submit("first");
+  const names = Array.from({ length: MAX_GROUP + 1 }, (_, index) => `n${index}`);
+  const sent: Promise<unknown>[] = [];
+  // Not in one go, as clients come.
+  for (const name of names) {
+    sent.push(submit(name));
+    await settled();
+  }
+  await Promise.all(sent.slice(0, MAX_GROUP));
+  expect([...pool.values()].map(({ ids }) => ids.length)).toEqual([1, MAX_GROUP]);
+  carrier.close();
+  expect(await sent.at(-1)).toMatchObject({ result: "refused", code: "NOT_READY" });
 });
 
 test("a transaction that is refused leaves no hole and takes nobody down: the others of its group go by themselves", async () => {

@@ -6,7 +6,7 @@ import { accountOfKey } from "#storage/types/transactionAccounts.ts";
 import { ledgerMessage } from "#storage/types/transactionMessages.ts";
 import { signTransaction } from "#storage/types/transactionSign.ts";
 import type { TxVerdict } from "../mempoolTypes.ts";
-import { takeGroups, type Waiting } from "./carrierGroups.ts";
+import { MAX_GROUP, takeGroups, type Waiting } from "./carrierGroups.ts";
 import { submissionOf } from "./carrierVerdict.ts";
 import type { BigchainSubmission } from "./ports.ts";
 
@@ -18,6 +18,12 @@ const MAX_QUEUED = 10_000;
 
 /** How long one waits for such a place, in ms. */
 const QUEUE_TIMEOUT_MS = 10_000;
+
+/**
+ * How long the first one of the queue waits for others to share its transaction of the ledger, in ms, while such transactions of this account are under way. With
+ * none under way nobody waits: one client who sends one after another.
+ */
+const GATHER_MS = 10;
 
 /** How often those that wait too long are looked for, in ms. */
 const LOOK_MS = 500;
@@ -66,7 +72,7 @@ interface Flying {
 export function createCarrier(
   { chainId, key }: { readonly chainId: string; readonly key: PrivateKey },
   ports: CarrierPorts,
-  { log }: { readonly log: Logger },
+  { log, gatherMs = GATHER_MS }: { readonly log: Logger; readonly gatherMs?: number },
 ): Carrier {
   const signer = accountOfKey(publicKeyOf(key));
   const queue: Waiting[] = [];
@@ -80,6 +86,7 @@ export function createCarrier(
   let isPumping = false;
   let isClosed = false;
   let wake: (() => void) | undefined;
+  let gathered: (() => void) | undefined;
 
   function sign(group: readonly Waiting[], number: bigint, sequence: bigint): Uint8Array {
     const messages = group.map(({ json }) =>
@@ -141,6 +148,16 @@ export function createCarrier(
     while (queue[0] !== undefined && queue[0].sinceMs < oldest) settle(queue.shift() as Waiting, full());
   }
 
+  /** Until a group is full, or the first one has waited long enough. */
+  async function gather(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, gatherMs);
+    gathered = resolve;
+    await promise;
+    clearTimeout(timer);
+    gathered = undefined;
+  }
+
   /** Sends the first ones of the queue; those that lost their place stand at its beginning again. Answers whether it may go on at once. */
   async function sendSome(count: number): Promise<boolean> {
     const groups = takeGroups(queue, count, (output) => spending.has(output));
@@ -185,6 +202,7 @@ export function createCarrier(
       while (queue.length > 0 && !isClosed) {
         const places = ports.maxPending() - carrying.size;
         if (places <= 0 || !mayGoOn) await room();
+        else if (carrying.size > 0 && queue.length < MAX_GROUP && queue[0]?.isAlone === false) await gather();
         mayGoOn = true;
         const free = Math.min(places, MAX_BATCH);
         if (free > 0 && queue.length > 0) mayGoOn = await sendSome(free);
@@ -205,6 +223,7 @@ export function createCarrier(
       const { promise, resolve } = Promise.withResolvers<BigchainSubmission>();
       queuedIds.add(id);
       queue.push({ id, json, spends, isAlone: false, settle: resolve, sinceMs: ports.nowMs(), attempts: 0 });
+      if (queue.length >= MAX_GROUP) gathered?.();
       void pump();
       return promise;
     },
@@ -234,6 +253,7 @@ export function createCarrier(
     close() {
       isClosed = true;
       wake?.();
+      gathered?.();
       for (const item of queue.splice(0))
         settle(item, { result: "refused", code: "NOT_READY", reason: "the node is stopping" });
     },

@@ -4,7 +4,7 @@ import type { BigchainSubmission } from "./ports.ts";
  * BigchainDB transactions in one of the ledger, when many wait: the ledger's own work (signature, mempool, gossip, result) is then done once for all of them.
  * They take effect together or not at all; those of one that did not go again, each by itself.
  */
-const MAX_GROUP = 32;
+export const MAX_GROUP = 32;
 
 /** Bytes of JSON in such a group. */
 const MAX_GROUP_BYTES = 64 * 1024;
