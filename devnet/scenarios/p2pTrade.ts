@@ -276,13 +276,11 @@ async function deliver(world: World, story: Story, sales: readonly Purchase[]): 
   return { total, share, tax };
 }
 
-/** Until the sale is paid: the openings from the consumer's own light node, the proofs from the ledger's. */
-async function deliverOne(world: World, { name, meterId, saleId }: Purchase) {
-  const file = join(world.directory, `openings-${saleId}.json`);
+/** Until the sale is paid: what opens the sums is the consumer's own light node's, the proofs are from the ledger's. */
+async function deliverOne(world: World, { name, saleId }: Purchase) {
   const intervals: Answer[] = [];
-  const command = ["market", "settle", saleId, "--openings", file, "--wait", "5m", ...at(world)];
+  const command = ["market", "settle", saleId, "--wait", "5m", ...at(world)];
   const last = await world.until(async () => {
-    await world.run(name, "meters", "openings", meterId, "-o", file).catch(ifNotYet);
     const answer = await world.run(name, ...command).catch(ifNotYet);
     const [sale] = (answer?.sales ?? []) as readonly Answer[];
     if (answer === undefined || sale === undefined) return undefined;
@@ -294,7 +292,7 @@ async function deliverOne(world: World, { name, meterId, saleId }: Purchase) {
 
 /** The meter has not sealed its next interval yet. */
 function ifNotYet(error: unknown): undefined {
-  if (/INTERVAL_MISSING|OPENING_MISSING|OPENINGS_/.test(String(error))) return undefined;
+  if (/INTERVAL_MISSING|OPENING_MISSING/.test(String(error))) return undefined;
   throw error;
 }
 

@@ -38,14 +38,14 @@ export function commandContext(io: CliIo, command: Command, nodeFlags: FlagValue
     options,
     paths: homePaths(options.home),
     client: () => {
-      const tokenFile = flags.tokenFile ?? options.apiTokenFile;
-      const token = tokenFile === "" ? undefined : readToken(tokenFile);
+      const token = tokenOf(flags.tokenFile ?? options.apiTokenFile);
       return createLedgerClient({ url: nodeUrl(flags.node, options), fetch: io.fetch, token });
     },
   };
 }
 
-function nodeUrl(given: string | undefined, options: NodeOptions): string {
+/** Of the named node, or the home's own. @throws CliError NODE_URL_MALFORMED */
+export function nodeUrl(given: string | undefined, options: NodeOptions): string {
   if (given === undefined) {
     // A node bound to every address is reached at loopback from its own machine.
     const host =
@@ -56,7 +56,9 @@ function nodeUrl(given: string | undefined, options: NodeOptions): string {
   throw cliError("usage", "NODE_URL_MALFORMED", `${given} is not a URL`, "write --node http://127.0.0.1:26680");
 }
 
-function readToken(file: string): string {
+/** Of the API; undefined where no file is named. @throws CliError TOKEN_FILE_UNREADABLE */
+export function tokenOf(file: string): string | undefined {
+  if (file === "") return undefined;
   try {
     return readFileSync(file, "utf8").trim();
   } catch (error) {

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { hexlify, ZeroHash } from "ethers";
 import type { FlexibilityEvent } from "#bridge/baseline.ts";
 import { Bridge } from "#contracts/abi/Bridge.ts";
@@ -6,11 +5,11 @@ import { Flexibility, type RequestOutput } from "#contracts/abi/Flexibility.ts";
 import { LedgerReader } from "#contracts/abi/LedgerReader.ts";
 import { cliError } from "../../cli/cliError.ts";
 import type { CommandContext } from "../../cli/context.ts";
-import { createLedgerClient } from "../../cli/ledgerClient.ts";
 import { formatMoney } from "../../cli/money.ts";
-import { fetchOpenings, type Opening } from "../../cli/openings.ts";
+import type { Opening } from "../../cli/openings.ts";
 import { formatEnergy } from "../../cli/quantities.ts";
 import { type ActionContext, action, type Outcome } from "../action.ts";
+import { LIGHT_NODE_FLAG, openingsAtHome } from "../openingsAtHome.ts";
 import { optional, type Texts } from "../param.ts";
 import { acceptedOf, baselinesOf } from "./acceptedContract.ts";
 import { baseline, openings, positionId } from "./flexibilityParams.ts";
@@ -39,18 +38,18 @@ export const settle = action({
   },
   places: ["id"],
   atHome: {
-    flags: [["--light-node <url>", "ask the meter's own light node for what opens the sums, instead of --openings"]],
-    texts: (home, context, { texts, flags }) => openingsOfLightNode(home, context, texts.id, flags.lightNode),
+    flags: [LIGHT_NODE_FLAG],
+    texts: async (home, context, { texts, flags }) =>
+      texts.openings === undefined ? openingsOfLightNode(home, context, texts.id, flags.lightNode) : {},
   },
-  async prepare(context, { id, openings: opening, baseline: given }) {
+  async prepare(context, { id, openings: given, baseline: file }) {
     const flexibility = context.at(Flexibility);
     const accepted = await acceptedOf(context, id);
     const asked = await flexibility.requestOf(accepted.requestId);
-    const baselines = await baselinesOf(context, accepted, given);
+    const baselines = await baselinesOf(context, accepted, file);
     const waiting = await unproved(context, accepted.meterId, asked);
     const proofs = [];
-    for (const interval of waiting.slice(0, MAX_PROOFS)) {
-      const opened = openingOf(interval, opening);
+    for (const { interval, opened } of opening(waiting, given).slice(0, MAX_PROOFS)) {
       const path = `/bridge/proofs/messages/${interval.txId}/${interval.messageIndex}`;
       const { message, proof } = await context.proof<ProvedMessage>(path);
       proofs.push({ message, proof, ...opened });
@@ -100,18 +99,15 @@ export const close = action({
 
 /** As `meters openings` would write them of the event. */
 async function openingsOfLightNode(
-  { io, options: { apiTokenFile } }: CommandContext,
+  home: CommandContext,
   context: ActionContext,
   id: string | undefined,
   url: unknown,
 ): Promise<Texts> {
-  if (url === undefined || id === undefined) return {};
-  const { requestId, meterId } = await acceptedOf(context, positionId.parse(id));
+  const { requestId, meterId } = await acceptedOf(context, positionId.parse(id ?? ""));
   const { startMs, intervalMs, intervalCount } = eventOf(await context.at(Flexibility).requestOf(requestId));
-  const token = apiTokenFile === "" ? undefined : readFileSync(apiTokenFile, "utf8").trim();
-  const client = createLedgerClient({ url: String(url).replace(/\/+$/, ""), fetch: io.fetch, token });
   const range = { fromMs: startMs + intervalMs, toMs: startMs + intervalMs * intervalCount };
-  return { openings: JSON.stringify(await fetchOpenings(client, { meterId, ...range })) };
+  return openingsAtHome(home, url as string | undefined, { meterId, ...range });
 }
 
 function eventOf({ terms }: RequestOutput): FlexibilityEvent {
@@ -167,18 +163,21 @@ async function unproved(context: ActionContext, meterId: string, asked: RequestO
   throw cliError("notFound", "NOTHING_TO_PROVE", `there is nothing to prove of meter ${meterId}: ${why}`, hint);
 }
 
-/** Salt and sum that open a committed sum; of one in the clear they mean nothing. @throws CliError OPENING_MISSING */
-function openingOf({ endMs, sumMwh }: SealedInterval, openings: readonly Opening[] | undefined) {
-  if (sumMwh !== undefined) return { salt: ZeroHash, sumMwh: 0n };
-  const found = openings?.find(({ intervalEndMs, amendment }) => Number(intervalEndMs) === endMs && amendment === 0);
-  if (found !== undefined) return { salt: hexlify(found.salt), sumMwh: found.sumMwh };
+/**
+ * Those whose sums can be read, with salt and sum where they are committed; of one in the clear both mean nothing. The others can be proved later.
+ * @throws CliError OPENING_MISSING if there are none
+ */
+function opening(intervals: readonly SealedInterval[], openings: readonly Opening[] = []) {
+  const opened = intervals.flatMap((interval) => {
+    if (interval.sumMwh !== undefined) return [{ interval, opened: { salt: ZeroHash, sumMwh: 0n } }];
+    const found = openings.find(
+      ({ intervalEndMs, amendment }) => Number(intervalEndMs) === interval.endMs && amendment === 0,
+    );
+    return found === undefined ? [] : [{ interval, opened: { salt: hexlify(found.salt), sumMwh: found.sumMwh } }];
+  });
+  if (opened.length > 0) return opened;
   const hint =
-    "give --openings FILE, which the meter's owner writes with `meters openings METER -o FILE` at its light node";
-  const until = new Date(endMs).toISOString();
-  throw cliError(
-    "usage",
-    "OPENING_MISSING",
-    `the sum of the interval until ${until} is committed, and nothing opens it`,
-    hint,
-  );
+    "give --light-node URL, or --openings FILE, which the meter's owner writes with `meters openings METER -o FILE`";
+  const message = `the sums of ${intervals.length} sealed intervals are committed, and nothing opens one of them`;
+  throw cliError("usage", "OPENING_MISSING", message, hint);
 }

@@ -46,6 +46,26 @@ function openingsFile(): string {
   return file;
 }
 
+/** With the openings as the meter's light node answers them. */
+async function settledBesideLightNode() {
+  const asked: string[] = [];
+  const light = (url: string) => {
+    asked.push(url);
+    const from = Number(new URL(url).searchParams.get("from"));
+    const openings = (JSON.parse(readFileSync(openingsFile(), "utf8")) as { intervalEndMs: number }[]).filter(
+      ({ intervalEndMs }) => intervalEndMs >= from,
+    );
+    return new Response(JSON.stringify({ openings }));
+  };
+  const beside: typeof fetch = async (input, init) =>
+    String(input).startsWith("http://light.test/") ? light(String(input)) : fetch(input, init);
+  const args = ["settle", "1", "--light-node", "http://light.test/", "--key", "stranger", "--json"];
+  const places = ["--ethereum", node.evm.anvil.url, "--node", node.api.url];
+  const { json } = await node.cli.runWith({ fetch: beside }, "market", ...args, ...places);
+  expect(asked[0]).toContain(`/openings?meter=${encodeURIComponent(IMPORT_METER)}`);
+  return json;
+}
+
 test(
   "from an advert to money in three accounts, all by commands, to the wei",
   isolated(async () => {
@@ -70,7 +90,7 @@ test(
     const unopened = await node.run("stranger", "settle", "1");
     expect(unopened).toMatchObject({ exit: "usage", json: { code: "OPENING_MISSING" } });
     const share = (total * 9500n) / 10_000n;
-    const settled = await node.done("stranger", "settle", "1", "--openings", openingsFile());
+    const settled = await settledBesideLightNode();
     expect(settled).toMatchObject({
       sales: [{ status: "paid", energyMwh: "1000", shareWei: `${share}`, taxWei: `${total - share}` }],
     });

@@ -3,6 +3,7 @@ import { cliError } from "../../cli/cliError.ts";
 import { decodeOpenings, type Opening } from "../../cli/openings.ts";
 import { formatEnergy } from "../../cli/quantities.ts";
 import { type ActionContext, action } from "../action.ts";
+import { LIGHT_NODE_FLAG, openingsAtHome } from "../openingsAtHome.ts";
 import { file, list, optional } from "../param.ts";
 import { PROVING } from "./advertActions.ts";
 import { type OutputPointer, pointer, saleId } from "./marketParams.ts";
@@ -14,6 +15,8 @@ const MAX_SALES = 32;
 /** About 1000 openings. */
 const MAX_OPENINGS_CHARS = 250_000;
 
+const SALES = { ...list(saleId, MAX_SALES), about: "numbers of sales to one meter, with commas between" };
+
 export const settle = action({
   name: "settle",
   about:
@@ -23,7 +26,7 @@ export const settle = action({
   others: PROVING,
   isProved: true,
   params: {
-    sales: { ...list(saleId, MAX_SALES), about: "numbers of sales to one meter, with commas between" },
+    sales: SALES,
     openings: optional(
       file("file of `meters openings`, where the meter commits to its sums", MAX_OPENINGS_CHARS, (text) =>
         decodeOpenings(text, "openings"),
@@ -34,18 +37,23 @@ export const settle = action({
     ),
   },
   places: ["sales"],
+  atHome: {
+    flags: [LIGHT_NODE_FLAG],
+    async texts(home, context, { texts, flags }) {
+      if (texts.openings !== undefined) return {};
+      const { meter, boughtMs } = await deliveryOf(context, SALES.parse(texts.sales ?? ""));
+      return openingsAtHome(home, flags.lightNode as string | undefined, { meterId: meter, fromMs: boughtMs });
+    },
+  },
   async prepare(context, { sales, openings = [], interval: given }) {
-    const market = marketOf(context);
+    const { meter, boughtMs } = await deliveryOf(context, sales);
     const inOrder = [...new Set(sales)].sort((a, b) => (a < b ? -1 : 1));
-    const read = await Promise.all(inOrder.map((id) => market.saleOf(id)));
-    const meter = await market.meterId(read[0]?.meter ?? 0n);
-    const bought = Math.max(...read.map(({ createdAt }) => Number(createdAt))) * 1000;
     const interval =
-      given === undefined ? await nextInterval(context, meter, bought, openings) : await named(context, given);
+      given === undefined ? await nextInterval(context, meter, boughtMs, openings) : await named(context, given);
     const opening = openingOf(interval, openings);
     if (interval.sumMwh === undefined && opening === undefined) throw unopened(meter);
     const proof = await proveInterval(context, interval, interval.sumMwh === undefined ? opening : undefined);
-    return market.settle.populateTransaction(inOrder, proof);
+    return marketOf(context).settle.populateTransaction(inOrder, proof);
   },
   outcome({ logs }) {
     const paid = EnergyMarket.events(logs, "Paid");
@@ -69,6 +77,14 @@ export const settle = action({
     };
   },
 });
+
+/** Whose intervals deliver these sales, and when the last of them was made. */
+async function deliveryOf(context: ActionContext, sales: readonly bigint[]) {
+  const market = marketOf(context);
+  const read = await Promise.all(sales.map((id) => market.saleOf(id)));
+  const meter = await market.meterId(read[0]?.meter ?? 0n);
+  return { meter, boughtMs: Math.max(...read.map(({ createdAt }) => Number(createdAt))) * 1000 };
+}
 
 /** The first interval behind the sale that shows energy which has delivered nothing yet. @throws CliError INTERVAL_MISSING, OPENING_MISSING */
 async function nextInterval(
@@ -97,6 +113,6 @@ async function named(context: ActionContext, { txId, index }: OutputPointer): Pr
 }
 
 function unopened(meter: string) {
-  const hint = `at the meter's light node run \`energy-ledger meters openings ${meter} -o FILE\`, then give --openings FILE`;
+  const hint = `give --light-node URL of the meter's own node, or a file of \`meters openings ${meter}\` with --openings FILE`;
   return cliError("usage", "OPENING_MISSING", `${meter} commits to its sums, and nothing opens them`, hint);
 }
