@@ -26,6 +26,9 @@ export const STREAM_LIMITS: StreamLimits = {
   requestTimeoutMs: REQUEST_TIMEOUT_MS,
 };
 
+/** Events that go out in one write. */
+const MAX_GATHERED_FRAMES = 64;
+
 export interface StreamServer {
   readonly server: Server;
   /** Clients now. */
@@ -62,11 +65,13 @@ export function createStreamServer(limits: StreamLimits): StreamServer {
   );
   server.maxConnections = 2 * limits.maxClients;
   const connections = new WeakMap<WebSocket, Duplex>();
-  /** Those whose frames go out together, when everything that is told now has been told. */
+  /** Those whose frames go out together: so many, or when everything that is told now has been told. */
   const gathering = new Set<Duplex>();
+  let gatheredFrames = 0;
   const flush = () => {
     for (const connection of gathering) connection.uncork();
     gathering.clear();
+    gatheredFrames = 0;
   };
   const gather = (connection: Duplex | undefined) => {
     if (connection === undefined || gathering.has(connection)) return;
@@ -100,6 +105,8 @@ export function createStreamServer(limits: StreamLimits): StreamServer {
           socket.send(frame);
         }
       }
+      gatheredFrames += 1;
+      if (gatheredFrames >= MAX_GATHERED_FRAMES) flush();
     },
     close() {
       for (const socket of sockets.clients) socket.terminate();
