@@ -16,10 +16,17 @@ export interface SignaturePoolOptions {
   /** Whether the address, 0x and hex, is or was a validator's second key: others' signatures are rubbish. */
   readonly isSigner: (address: string) => boolean;
   readonly onEquivocation: (evidence: Equivocation) => void;
+  readonly nowMs: () => number;
 }
 
-/** `known` and `refused` are not sent on; `refused` is an offence of whoever sent it. */
-export type PoolVerdict = "new" | "known" | "outside" | "refused";
+/** Only `new` and `again` are sent on; `again`: known, and long enough since it was sent on before. */
+export type PoolVerdict = "new" | "again" | "known" | "outside" | "refused";
+
+/**
+ * Between two times that one signature is sent on, in ms: less than its validator lets pass, so that each round reaches everybody; and without it one signature under
+ * ever other rounds would be passed on by everybody for as long as somebody sends it.
+ */
+export const PASS_ON_MS = 5000;
 
 /** Steps ahead of the oldest one that is waited for: a validator may have planned further than this node. */
 const MAX_AHEAD = 4096n;
@@ -27,6 +34,13 @@ const MAX_AHEAD = 4096n;
 interface Held {
   readonly claim: SignatureClaim;
   readonly digest: string;
+  passedMs: number;
+}
+
+interface StepSignatures {
+  readonly bySigner: Map<string, Held[]>;
+  /** By digest and signature: what is sent again is not looked at again. */
+  readonly known: Map<string, Held>;
 }
 
 /**
@@ -35,8 +49,8 @@ interface Held {
  */
 export class SignaturePool {
   readonly #options: SignaturePoolOptions;
-  /** By step, then by signer. */
-  readonly #held = new Map<string, Map<string, Held[]>>();
+  /** By step. */
+  readonly #held = new Map<string, StepSignatures>();
   #oldestSeq: bigint;
   #oldestNonce: bigint;
 
@@ -54,23 +68,35 @@ export class SignaturePool {
     if (number < oldest || number > oldest + MAX_AHEAD) return "outside";
     const digest = isAnchor ? anchorDigest(domain, claim.anchor) : rotationDigest(domain, claim.rotation);
     const name = `${claim.kind} ${number}`;
+    const key = digest + Buffer.from(claim.signature).toString("hex");
+    const known = this.#held.get(name)?.known.get(key);
+    if (known !== undefined) return this.#isDue(known) ? "again" : "known";
     const signer = signerOf(digest, claim.signature);
     if (signer === undefined || !this.#options.isSigner(signer)) return "refused";
-    const ofStep = this.#held.get(name) ?? new Map<string, Held[]>();
+    const ofStep = this.#held.get(name) ?? { bySigner: new Map<string, Held[]>(), known: new Map<string, Held>() };
     this.#held.set(name, ofStep);
-    const before = ofStep.get(signer) ?? [];
+    const before = ofStep.bySigner.get(signer) ?? [];
     if (before.length > 1 || before.some((held) => held.digest === digest)) return "known";
-    ofStep.set(signer, [...before, { claim, digest }]);
+    const held = { claim, digest, passedMs: this.#options.nowMs() };
+    ofStep.bySigner.set(signer, [...before, held]);
+    ofStep.known.set(key, held);
     const [first] = before;
     if (first !== undefined) this.#options.onEquivocation({ signer, first: first.claim, second: claim });
     return "new";
+  }
+
+  #isDue(held: Held): boolean {
+    const now = this.#options.nowMs();
+    if (now - held.passedMs < PASS_ON_MS) return false;
+    held.passedMs = now;
+    return true;
   }
 
   /** Of this very step. */
   signatures(step: BridgeStep, digest: string): readonly Uint8Array[] {
     const ofStep = this.#held.get(stepName(step));
     if (ofStep === undefined) return [];
-    return [...ofStep.values()].flatMap((helds) =>
+    return [...ofStep.bySigner.values()].flatMap((helds) =>
       helds.filter((held) => held.digest === digest).map(({ claim }) => claim.signature),
     );
   }
@@ -90,7 +116,7 @@ export class SignaturePool {
 
   get size(): number {
     let size = 0;
-    for (const ofStep of this.#held.values()) size += ofStep.size;
+    for (const ofStep of this.#held.values()) size += ofStep.bySigner.size;
     return size;
   }
 }

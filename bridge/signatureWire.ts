@@ -1,11 +1,11 @@
 import { create, toBinary } from "@bufbuild/protobuf";
-import { getBytes, hexlify } from "ethers";
+import { hexlify } from "ethers";
 import { BridgeSignatureSchema } from "#storage/proto/gen/edream/ledger/v1/bridge_pb.ts";
 import { decodeStrict } from "#storage/proto/strictDecode.ts";
 import { HASH_BYTES } from "#storage/types/wire.ts";
 import { COMPACT_SIGNATURE_BYTES } from "./signatures.ts";
 import type { BridgeStep } from "./steps.ts";
-import { type Anchor, type Rotation, rotationOf } from "./typedData.ts";
+import { type Anchor, type Rotation, rotationFields, rotationOf } from "./typedData.ts";
 
 /**
  * One signature as nodes tell it each other: with all that was signed, because two of one number are evidence, and because a digest alone would not say what it is of:
@@ -40,12 +40,6 @@ export function anchorFields(anchor: Anchor) {
   const { seq, valsetNonce, fromHeight, toHeight, time, lastHeaderHash, root } = anchor;
   const heights = { fromHeight: BigInt(fromHeight), toHeight: BigInt(toHeight), time: BigInt(time) };
   return { seq, valsetNonce, ...heights, lastHeaderHash, root };
-}
-
-/** As anchorFields. */
-export function rotationFields({ nonce, effectiveHeight, totalPower, valsetHash }: Rotation) {
-  const power = new Uint8Array(Buffer.from(totalPower.toString(16).padStart(2 * POWER_BYTES, "0"), "hex"));
-  return { nonce, effectiveHeight: BigInt(effectiveHeight), totalPower: power, valsetHash: getBytes(valsetHash) };
 }
 
 /** Undefined for what is none: too long, unknown fields, lengths or numbers that no signature has. */

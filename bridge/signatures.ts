@@ -1,4 +1,5 @@
-import { getBytes, recoverAddress, Signature, SigningKey } from "ethers";
+import { getBytes, SigningKey } from "ethers";
+import { ethereumAddressOf, recoverKey } from "#storage/types/ethereum.ts";
 import type { ValsetMember } from "./valset.ts";
 import { joinSignatures, sortValset, totalPower } from "./valset.ts";
 
@@ -19,15 +20,10 @@ export function signDigest(privateKey: Uint8Array, digest: string): Uint8Array {
   return getBytes(new SigningKey(privateKey).sign(digest).compactSerialized);
 }
 
-/** The address that signed, lower case, or undefined for what is no signature in the one form the contract takes. Never throws. */
+/** The address that signed, lower case, or undefined for what is no signature in the one form the contract takes, with a low s. Never throws. */
 export function signerOf(digest: string, signature: Uint8Array): string | undefined {
-  if (signature.length !== COMPACT_SIGNATURE_BYTES) return undefined;
-  try {
-    // ethers refuses a high s here; the contract does too.
-    return recoverAddress(digest, Signature.from(`0x${Buffer.from(signature).toString("hex")}`)).toLowerCase();
-  } catch {
-    return undefined;
-  }
+  const key = recoverKey(getBytes(digest), signature);
+  return key && `0x${Buffer.from(ethereumAddressOf(key)).toString("hex")}`;
 }
 
 /**

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { ethereumAddress, keyOf } from "#consensus/application/testLedger.ts";
 import { SignatureLog, signingName } from "./signatureLog.ts";
-import { type Equivocation, SignaturePool } from "./signaturePool.ts";
+import { type Equivocation, PASS_ON_MS, SignaturePool } from "./signaturePool.ts";
 import { signDigest } from "./signatures.ts";
 import { claimOf, decodeClaim, encodeClaim, MAX_BRIDGE_MESSAGE_BYTES } from "./signatureWire.ts";
 import { type AnchorStep, type RotationStep, stepDigest } from "./steps.ts";
@@ -83,13 +83,14 @@ test("a line that was not finished was signed by nobody and goes; any other dama
 
 function pool() {
   const evidence: Equivocation[] = [];
+  const clock = { ms: 0 };
   const known = new Set(["one", "two"].map(address));
   const isSigner = (of: string) => known.has(of);
   const made = new SignaturePool(
-    { domain, isSigner, onEquivocation: (found) => evidence.push(found) },
+    { domain, isSigner, onEquivocation: (found) => evidence.push(found), nowMs: () => clock.ms },
     { seq: 1n, nonce: 1n },
   );
-  return { pool: made, evidence };
+  return { pool: made, evidence, clock };
 }
 
 test("a pool keeps each validator's signature of each step once, and gives those of one step", () => {
@@ -108,6 +109,17 @@ test("a pool keeps each validator's signature of each step once, and gives those
   // The contract does not have it after all.
   signatures.forget({ seq: 1n, nonce: 1n });
   expect(signatures.add(claim(anchorStep(1n)))).toBe("new");
+});
+
+test("one signature is sent on again after a while, however often it comes meanwhile, and every step's by itself", () => {
+  const { pool: signatures, clock } = pool();
+  const [one, other] = [claim(anchorStep(1n)), claim(anchorStep(2n))];
+  expect([signatures.add(one), signatures.add(other)]).toEqual(["new", "new"]);
+  for (let i = 0; i < 3; i += 1) expect(signatures.add(one)).toBe("known");
+  clock.ms = PASS_ON_MS - 1;
+  expect(signatures.add(one)).toBe("known");
+  clock.ms = PASS_ON_MS;
+  expect([one, one, other, one].map((each) => signatures.add(each))).toEqual(["again", "known", "again", "known"]);
 });
 
 test("what no validator signed, for another bridge, or too far ahead is not kept", () => {

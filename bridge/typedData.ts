@@ -1,4 +1,5 @@
-import { TypedDataEncoder, type TypedDataField } from "ethers";
+import { getBytes, hexlify, TypedDataEncoder, type TypedDataField } from "ethers";
+import { type AnchorDomain, anchorSigningDigest, rotationSigningDigest } from "#storage/types/bridgeSigning.ts";
 import type { ValsetMember } from "./valset.ts";
 import { totalPower, valsetHash } from "./valset.ts";
 
@@ -59,14 +60,6 @@ const ANCHOR: Types = {
     { name: "root", type: "bytes32" },
   ],
 };
-const VALSET_UPDATE: Types = {
-  ValsetUpdate: [
-    { name: "nonce", type: "uint64" },
-    { name: "effectiveHeight", type: "uint64" },
-    { name: "totalPower", type: "uint128" },
-    { name: "valsetHash", type: "bytes32" },
-  ],
-};
 const FREEZE: Types = {
   Freeze: [
     { name: "nonce", type: "uint64" },
@@ -74,9 +67,12 @@ const FREEZE: Types = {
   ],
 };
 
-/** 0x and 64 hex digits, to be signed by a validator's second key. */
+/** 0x and 64 hex digits, to be signed by a validator's second key: as the ledger's rules have it (storage/types/bridgeSigning.ts). */
 export function anchorDigest(domain: BridgeDomain, anchor: Anchor): string {
-  return TypedDataEncoder.hash(ethersDomain(domain), { ...ANCHOR }, anchor);
+  const { seq, valsetNonce, lastHeaderHash, root } = anchor;
+  const [fromHeight, toHeight, time] = [BigInt(anchor.fromHeight), BigInt(anchor.toHeight), BigInt(anchor.time)];
+  const fields = { seq, valsetNonce, fromHeight, toHeight, time, lastHeaderHash, root };
+  return hexlify(anchorSigningDigest(signingDomain(domain), fields));
 }
 
 /** What the contract keeps of an accepted anchor: its struct hash, without the domain. */
@@ -91,7 +87,15 @@ export function rotationOf({ nonce, effectiveHeight, members }: ValsetUpdate): R
 
 /** As anchorDigest. */
 export function rotationDigest(domain: BridgeDomain, rotation: Rotation): string {
-  return TypedDataEncoder.hash(ethersDomain(domain), { ...VALSET_UPDATE }, rotation);
+  return hexlify(rotationSigningDigest(signingDomain(domain), rotationFields(rotation)));
+}
+
+const POWER_BYTES = 16;
+
+/** As a message of the ledger has it. */
+export function rotationFields({ nonce, effectiveHeight, totalPower: power, valsetHash: hash }: Rotation) {
+  const powerBytes = new Uint8Array(Buffer.from(power.toString(16).padStart(2 * POWER_BYTES, "0"), "hex"));
+  return { nonce, effectiveHeight: BigInt(effectiveHeight), totalPower: powerBytes, valsetHash: getBytes(hash) };
 }
 
 /** As anchorDigest. @throws BridgeError as encodeValset */
@@ -102,6 +106,10 @@ export function valsetUpdateDigest(domain: BridgeDomain, update: ValsetUpdate): 
 /** As anchorDigest. */
 export function freezeDigest(domain: BridgeDomain, freeze: Freeze): string {
   return TypedDataEncoder.hash(ethersDomain(domain), { ...FREEZE }, freeze);
+}
+
+function signingDomain({ chainId, contract, ledgerId }: BridgeDomain): AnchorDomain {
+  return { chainId, contract: getBytes(contract), ledgerId };
 }
 
 function ethersDomain({ chainId, contract, ledgerId }: BridgeDomain) {

@@ -95,7 +95,10 @@ export class BridgeSession {
     this.#settled = { seq: bridge.start.seq, nonce: bridge.start.valsetNonce };
     const { isSigner, onEquivocation, key } = parts;
     const oldest = { seq: bridge.start.seq + 1n, nonce: bridge.start.valsetNonce + 1n };
-    this.#pool = new SignaturePool({ domain: bridge.domain, isSigner, onEquivocation }, oldest);
+    this.#pool = new SignaturePool(
+      { domain: bridge.domain, isSigner, onEquivocation, nowMs: () => performance.now() },
+      oldest,
+    );
     this.address = key && `0x${Buffer.from(ethereumAddressOf(publicKeyOf(key).bytes)).toString("hex")}`;
     this.#states = new AnchoredStates(parts.keepState);
     this.#log = key && new SignatureLog(join(parts.data, "bridge-signed"));
@@ -139,9 +142,10 @@ export class BridgeSession {
     switch (this.#pool.add(decoded.claim)) {
       case "new":
         return "accept";
-      case "known":
+      case "again":
         // Sent again for those who have not got it; this node's neighbours may be among them.
         return decoded.round > 0 ? "accept" : "ignore";
+      case "known":
       case "outside":
         return "ignore";
       case "refused":

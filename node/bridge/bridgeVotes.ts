@@ -1,7 +1,8 @@
 import { getBytes } from "ethers";
 import type { EventVotes } from "#bridge/outboxObserver.ts";
 import type { Equivocation } from "#bridge/signaturePool.ts";
-import { anchorFields, rotationFields, type SignatureClaim } from "#bridge/signatureWire.ts";
+import { anchorFields, type SignatureClaim } from "#bridge/signatureWire.ts";
+import { rotationFields } from "#bridge/typedData.ts";
 import { codeNumber } from "#consensus/application/codes.ts";
 import { type PrivateKey, publicKeyOf } from "#storage/crypto/keys.ts";
 import { accountOfKey } from "#storage/types/transactionAccounts.ts";
