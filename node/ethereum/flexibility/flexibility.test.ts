@@ -125,13 +125,21 @@ test("a wallet asks by REST what the command asks; the requester takes it back, 
     ...{ availableWei: "5000", root: made.root, count: 2 },
   });
   expect((await askApi(world.api, "/ethereum/flexibility/requests")).body.requests).toMatchObject([{ requestId: id }]);
+  const publicKey = (await world.walletOf("prosumer")).signingKey.compressedPublicKey;
+  const baseline = JSON.parse(readFileSync(exportBaseline, "utf8")) as object;
+  const acceptance = { from: prosumerAddress, parameters: { id, baseline, energy: "1Wh", publicKey } };
+  // 1.2 wei of bond, rounded up.
+  expect(await askApi(world.api, "/ethereum/flexibility/accept", acceptance)).toMatchObject({
+    status: 200,
+    body: { valueWei: "2" },
+  });
   const { positionId } = await run(prosumer, "accept", id, "--baseline", exportBaseline, "--energy", "1Wh");
   expect((await command(neighbour, "opt-out", String(positionId))).json).toMatchObject(named("NotHolder"));
   expect((await command(prosumer, "cancel", id)).json).toMatchObject(named("NotRequester"));
   expect(await run(dso, "cancel", id)).toMatchObject({ requestId: id, returnedWei: "5000" });
   expect((await askApi(world.api, "/ethereum/flexibility/requests")).body.requests).toEqual([]);
   expect(await run(dso, "withdraw")).toMatchObject({ to: dsoAddress, amountWei: "5000" });
-  // Once it is cancelled by anybody: 1.2 wei, rounded up.
+  // Once it is cancelled by anybody.
   expect(await run(neighbour, "opt-out", String(positionId))).toMatchObject({ holder: prosumerAddress, bondWei: "2" });
   expect(await run(prosumer, "position", String(positionId))).toMatchObject({ state: "left", deliveredMwh: "0" });
   const refused = await askApi(world.api, "/ethereum/flexibility/cancel", { from: dsoAddress, parameters: { id } });
@@ -190,18 +198,21 @@ test("a whole event, by commands alone: from the baselines to each side's money"
     ],
   });
   expect((await command(neighbour, "settle", b)).json).toMatchObject({ code: "OPENING_MISSING" });
-  const settled = await run(
-    neighbour,
-    "settle",
-    b,
-    "--openings",
-    world.openings(EXPORT_METER),
-    "--baseline",
-    exportBaseline,
-  );
-  expect(settled).toMatchObject({ deliveredMwh: "350000", paidWei: "350", closed: true, penaltyWei: "255" });
+  // Only two of its sums are opened, and nobody proves the others in time.
+  const openings = ["--openings", world.openings(EXPORT_METER, 2), "--baseline", exportBaseline];
+  const settled = await run(neighbour, "settle", b, ...openings);
+  expect(settled).toMatchObject({ deliveredMwh: "350000", paidWei: "350", closed: false });
+  expect((await command(neighbour, "settle", b, ...openings)).json).toMatchObject({ code: "OPENING_MISSING" });
+  expect((await run(prosumer, "positions")).positions).toMatchObject([
+    { positionId: b, provedCount: 2, earnedWei: "350" },
+  ]);
+  expect((await command(neighbour, "close", b)).json).toMatchObject(named("NotYetClosable"));
+  await world.passTo(world.endS + 7 * 86_400);
+  expect(await run(neighbour, "close", b)).toMatchObject({
+    ...{ totalDeliveredMwh: "350000", shortfallMwh: "850000", penaltyWei: "255", holder: prosumerAddress },
+  });
   expect(await run(prosumer, "position", b)).toMatchObject({
-    ...{ state: "closed", promisedMwh: "1200000", deliveredMwh: "350000", provedCount: 4, earnedWei: "350" },
+    ...{ state: "closed", promisedMwh: "1200000", deliveredMwh: "350000", provedCount: 2, earnedWei: "350" },
     ...{ penaltyWei: "255", holder: prosumerAddress },
   });
   const text = await shown(prosumer, "position", a);
@@ -249,14 +260,14 @@ test("too early, too late or of nothing: the contract's word is said, and what a
   expect((await command(dso, "close", "99")).json).toMatchObject(named("PositionUnknown"));
   expect((await command(dso, "position", "99")).json).toMatchObject({ code: "POSITION_UNKNOWN" });
   const later = join(world.folder, "later");
-  const start = new Date(startMs + 7 * 86_400_000).toISOString();
+  const start = new Date(startMs + 21 * 86_400_000).toISOString();
   const history = `${IMPORT_METER}=${world.history(IMPORT_METER)}`;
   const method = ["--start", start, "--interval", "15m", "--count", "1", "--high", "3/5", "--openings", history];
   const { meters } = await run(dso, "baseline", "make", ...method, "-o", later);
   const [meter] = meters as readonly { readonly file: string }[];
   const asked = ["--commitment", join(later, "commitment.json"), ...terms.slice(2), "--escrow", "1000wei"];
   const { requestId, settleBy } = await run(dso, "request", ...asked);
-  // The certificate's proof is two days old by now.
+  // The certificate's proof is older than a week by now.
   const stale = await command(
     prosumer,
     "accept",
@@ -301,7 +312,7 @@ test.each<[string, readonly string[], string]>([
 
 test("a baseline of another request is said to be one before any proof is asked for", async () => {
   const other = join(world.folder, "other");
-  const method = ["--start", `${startMs + 86_400_000 * 14}`, "--interval", "15m", "--count", "2", "--before", "4"];
+  const method = ["--start", `${startMs + 86_400_000 * 28}`, "--interval", "15m", "--count", "2", "--before", "4"];
   const { meters } = await run(
     dso,
     "baseline",

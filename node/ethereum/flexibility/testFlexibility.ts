@@ -138,8 +138,12 @@ export async function startTestFlexibility() {
       committed.set(idOf(tx), { tx, height: ledger.height, index, timeMs: nowMs, result });
     }
   };
+  const passTo = async (seconds: number) => {
+    await evm.mineAt(seconds);
+    nowMs = seconds * 1000;
+  };
   return {
-    ...{ evm, folder, event, endS, flexibility, contractsText, api, walletOf, url: evm.anvil.url },
+    ...{ evm, folder, event, endS, passTo, flexibility, contractsText, api, walletOf, url: evm.anvil.url },
     nowMs: () => nowMs,
     /** Openings of a meter's days before, as `meters openings` writes them. */
     history(meterId: Meter): string {
@@ -151,10 +155,10 @@ export async function startTestFlexibility() {
       writeFileSync(path, JSON.stringify(openings));
       return path;
     },
-    /** What opens the sums of the event. */
-    openings(meterId: Meter): string {
+    /** What opens the sums of the event's first intervals. */
+    openings(meterId: Meter, count = event.intervalCount): string {
       const path = join(folder, `${meterId.replace(/\W/g, "_")}-event.json`);
-      const openings = MEASURED_MWH[meterId].map((sum, i) => ({
+      const openings = MEASURED_MWH[meterId].slice(0, count).map((sum, i) => ({
         intervalEndMs: event.startMs + (i + 1) * INTERVAL_MS,
         ...{ amendment: 0, sumMwh: `${sum}`, salt: Buffer.from(SALT).toString("hex") },
       }));
@@ -163,8 +167,7 @@ export async function startTestFlexibility() {
     },
     /** The event is over, and both meters have sealed it: each interval of the import meter by a transaction of its own. */
     async measure() {
-      await evm.mineAt(endS + 3600);
-      nowMs = (endS + 3600) * 1000;
+      await passTo(endS + 3600);
       const seal = (meterId: Meter, device: string, index: number) => {
         const sum = MEASURED_MWH[meterId][index] ?? 0n;
         const commitment = commitSum({ sum, count: 15, salt: SALT });
