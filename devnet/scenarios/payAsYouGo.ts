@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import { parseEther } from "ethers";
-import { PaymentChannel } from "#contracts/abi/PaymentChannel.ts";
 import { formatMoney, parseMoney } from "#node/cli/money.ts";
 import { formatEnergy } from "#node/cli/quantities.ts";
 import { householdMeters } from "#node/meter/householdSource.ts";
@@ -38,7 +37,7 @@ interface Interval {
  * sum and verifies the interval's proof before it believes a voucher to be enough.
  */
 export const payAsYouGo: ScenarioPlay = async (options, story) => {
-  await using world = await startWorld({ ...options, light: 2 }, story);
+  await using world = await startWorld({ ...options, light: 2, bridge: true }, story);
   const meterId = householdMeters({ households: 1, firstHousehold: 0 })[0]?.meterId ?? "";
   story.tell("The ledger", "runs, and an Ethereum of its own", {
     chain: world.net.chainId,
@@ -47,13 +46,12 @@ export const payAsYouGo: ScenarioPlay = async (options, story) => {
     "Ethereum chain": `${world.chainId}`,
   });
 
-  const contract = await PaymentChannel.deploy(world.treasury, []);
-  const address = await contract.getAddress();
-  world.publishContracts({ PaymentChannel: address }, [CONSUMER, PRODUCER]);
+  const address = world.contract("PaymentChannel");
   const consumer = await fund(world, CONSUMER, parseEther("1"));
   const producer = await fund(world, PRODUCER, parseEther("1"));
-  story.tell("The operator", "deploys the payment channel and gives both sides an ether", {
+  story.tell("The operator", "has deployed the contracts, and gives both sides an ether", {
     PaymentChannel: address,
+    Bridge: world.contract("Bridge"),
     consumer: consumer.address,
     producer: producer.address,
   });
@@ -100,6 +98,10 @@ export const payAsYouGo: ScenarioPlay = async (options, story) => {
     });
     story.claim("the interval's proof holds under the block hash of another node", proof.verified);
     story.claim("the energy is what the meter committed to", opensCommitment(interval));
+    story.claim(
+      "the bridge contract takes the interval's proof under an anchor",
+      await provedOnChain(world, options, interval),
+    );
     const checked = await world.run(PRODUCER, "channel", "check", voucher, "--at-least", `${owed}wei`, ...on);
     story.claim("the producer finds the voucher good for all that was taken", checked.holds === true);
     if (number === FIRST_CLAIM) {
@@ -204,6 +206,15 @@ async function proved(world: World, { directory, validators }: ScenarioOptions, 
   });
   const { verified } = await world.run(PRODUCER, "verify", file, "--trusted-hash", hash);
   return { verified: verified === true, blockHash: hash };
+}
+
+/** The same to whoever believes Ethereum only: the contract is asked, once the validators' anchor has the block. */
+async function provedOnChain(world: World, { directory }: ScenarioOptions, { txId, height }: Interval) {
+  await world.anchored(height);
+  const file = join(directory, `${txId}.bridge.json`);
+  await world.run(PRODUCER, "bridge", "prove", txId, "-o", file, "--node", world.node("validator0").apiUrl);
+  const verified = await world.run(PRODUCER, "bridge", "verify", file);
+  return verified.txId === `0x${txId}` && verified.height === height;
 }
 
 function opensCommitment({ commitment, sumMwh, readings, salt }: Interval): boolean {

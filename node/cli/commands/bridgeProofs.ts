@@ -19,10 +19,15 @@ export function proofCommands(bridge: Command, io: CliIo): void {
   const outputFlag = (command: Command) =>
     command.option("-o, --output <file>", "where to write it (default: standard output)");
   const write = async (path: string, { output }: OutputFlag, command: Command) => {
-    const proof = await commandContext(io, command).client().get<object>(`/bridge/proofs/${path}`);
+    const { client, json } = commandContext(io, command);
+    const proof = await client().get<object>(`/bridge/proofs/${path}`);
     const text = `${JSON.stringify(proof, null, 2)}\n`;
-    if (output === undefined) io.out(text);
-    else writeFileSync(output, text);
+    if (output === undefined) {
+      io.out(text);
+      return;
+    }
+    writeFileSync(output, text);
+    show(io, json, { file: output }, () => facts([["proof", output]]));
   };
 
   outputFlag(
