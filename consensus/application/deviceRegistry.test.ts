@@ -1,4 +1,6 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
+import { fuzz } from "#storage/fuzz/runs.ts";
 import { keccak256 } from "#storage/types/ethereum.ts";
 import { ledgerMessage } from "#storage/types/transactionMessages.ts";
 import { registryDeviceId } from "./registryStanding.ts";
@@ -165,4 +167,67 @@ test("a registry that is named anew begins without memory; the same one beside t
   expect(configure({})).toBe("OK");
   expect(seal(ledger, 1)).toBe("OK");
   expect(configure({ deviceRegistry: new Uint8Array(19) })).toBe("BRIDGE_CONFIGURATION_INVALID");
+});
+
+/** The contract's own rules, as simply as they can be said. */
+function contractModel() {
+  const issuers: { parent: number; revoked: boolean }[] = [];
+  const certificates: { issuer: number; revoked: boolean }[] = [];
+  const above = (id: number): number[] => (id === 0 ? [] : [id, ...above(issuers[id - 1]?.parent ?? 0)]);
+  const isActive = (id: number) => above(id).every((each) => issuers[each - 1]?.revoked === false);
+  return {
+    isValid: () => {
+      const last = certificates.at(-1);
+      return last === undefined || (!last.revoked && isActive(last.issuer));
+    },
+    /** What the contract tells; nothing where it refuses. */
+    act(kind: number, pick: number): Told[] {
+      const issuer = issuers.length === 0 ? 0 : (pick % issuers.length) + 1;
+      const certificate = certificates.length;
+      const last = certificates.at(-1);
+      if (kind === 0) {
+        const parent = pick % (issuers.length + 1);
+        if (!isActive(parent) || above(parent).length === 4) return [];
+        issuers.push({ parent, revoked: false });
+        return [told.appointed(issuers.length, parent)];
+      }
+      if (kind === 1) {
+        const found = issuers[issuer - 1];
+        if (found === undefined || found.revoked) return [];
+        found.revoked = true;
+        return [told.issuerRevoked(issuer)];
+      }
+      if (kind === 2) {
+        if (last === undefined || last.revoked) return [];
+        last.revoked = true;
+        return [told.revoked(certificate)];
+      }
+      if (issuer === 0 || !isActive(issuer)) return [];
+      const stands = last !== undefined && !last.revoked && isActive(last.issuer);
+      if (stands && last.issuer !== issuer) return [];
+      if (stands) last.revoked = true;
+      certificates.push({ issuer, revoked: false });
+      const certified = told.certified(certificate + 1, issuer);
+      return stands ? [certified, told.revoked(certificate)] : [certified];
+    },
+  };
+}
+
+test("whatever issuers do in whatever order, the ledger takes a device's intervals exactly while the contract finds it valid", () => {
+  const steps = fc.array(fc.tuple(fc.integer({ min: 0, max: 3 }), fc.nat(20)), { minLength: 1, maxLength: 25 });
+  const seen = { valid: 0, revoked: 0 };
+  fuzz("registry of devices", steps, 25, (acts) => {
+    const [ledger, contract] = [ledgerWith(), contractModel()];
+    let interval = 0;
+    for (const [kind, pick] of [[0, 0], [3, 0], ...acts] as const) {
+      const events = contract.act(kind, pick);
+      if (events.length === 0) continue;
+      tell(ledger, events);
+      const isValid = contract.isValid();
+      expect(seal(ledger, interval)).toBe(isValid ? "OK" : "METER_REVOKED_ON_ETHEREUM");
+      if (isValid) interval++;
+      seen[isValid ? "valid" : "revoked"]++;
+    }
+  });
+  expect(Math.min(seen.valid, seen.revoked)).toBeGreaterThan(10);
 });
