@@ -34,13 +34,13 @@ function create(nonce: string) {
   return createTransaction({ data: jsonOf({ nonce }), metadata: jsonOf({ nonce }), outputs, issuer: alice });
 }
 
-function move(assetId: string, metadata: object) {
+function move(assetId: string, metadata: object, spends = assetId) {
   const details = ed25519Details(alice.publicKey);
   return transferTransaction({
     assetId,
     metadata: jsonOf(metadata),
     outputs: [{ amount: 1n, details }],
-    inputs: [{ transactionId: assetId, outputIndex: 0, details, signers: [alice] }],
+    inputs: [{ transactionId: spends, outputIndex: 0, details, signers: [alice] }],
   });
 }
 
@@ -113,6 +113,30 @@ test("of two conflicting transfers at two nodes exactly one survives, and the ot
   expect(`${loser.message} ${loser.cause}`).toContain("DoubleSpend");
   const history = await createHttpAssetStore({ url: urlOf(full) }).transactionsOf(asset.id);
   expect(history).toHaveLength(2);
+});
+
+test("an output that was spent long ago, which the ledger's state has forgotten, is spent; so is one that it remembers", async () => {
+  const { id, text } = create("passed on");
+  expect((await post(urlOf(validator), text)).status).toBe(202);
+  const chain = [id];
+  for (let step = 0; step < 4; step++) {
+    const next = move(id, { step }, chain.at(-1));
+    expect((await post(urlOf(validator), next.text)).status).toBe(202);
+    chain.push(next.id);
+  }
+  for (const spent of chain.slice(0, -1))
+    for (const mode of ["async", "sync", "commit"]) {
+      const answer = await post(urlOf(validator), move(id, { again: mode }, spent).text, mode);
+      expect([answer.status, await answer.json()]).toEqual([
+        400,
+        {
+          message: `Invalid transaction (DoubleSpend): input \`${spent}\` was already spent`,
+          status: 400,
+          cause: "DoubleSpend",
+        },
+      ]);
+    }
+  expect(await createHttpAssetStore({ url: urlOf(validator) }).transactionsOf(id)).toHaveLength(chain.length);
 });
 
 test("many transactions at once are all in blocks, whichever node they came to", async () => {

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { MAX_SEARCHED_POSTINGS } from "#storage/assets/assetQueries.ts";
 import { MAX_FIELD_BYTES, MAX_INDEXED_FIELDS, MAX_INDEXED_TOKENS } from "#storage/assets/assetText.ts";
@@ -46,4 +46,22 @@ test("the README has every error code that is thrown here, and no other", () => 
 test("the README says how many requests the table has", () => {
   const rows = JSON.parse(sourceOf("./testdata/requests.json")) as readonly unknown[];
   expect(README).toContain(`| \`testdata/requests.json\` | ${rows.length} requests`);
+});
+
+test("the tests and the rows that the README names are there", () => {
+  const shown = README.split("\n## Shown by\n")[1]?.split("\n## ")[0] ?? "";
+  const files = [...shown.matchAll(/`([\w./]+\.(?:test|json|ts)[\w.]*)`/g)].map(([, name = ""]) => name);
+  expect(files.length).toBeGreaterThan(20);
+  for (const name of files) {
+    const base = /^(storage|consensus|node|devnet)\//.test(name) ? "../../" : "./";
+    expect(existsSync(new URL(base + name, import.meta.url)), name).toBe(true);
+  }
+  const rows = JSON.parse(sourceOf("./testdata/requests.json")) as readonly { readonly name: string }[];
+  for (const [, named = ""] of shown.matchAll(/(?<=\brows?\b[^|]*)"([^"]+)"/g)) {
+    const [start = "", end = ""] = named.split("…").map((part) => part.trim());
+    expect(
+      rows.some(({ name }) => name.startsWith(start) && name.endsWith(end)),
+      named,
+    ).toBe(true);
+  }
 });
