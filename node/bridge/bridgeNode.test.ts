@@ -193,6 +193,31 @@ test("commands: keys and status are shown, a proof is written and the contract a
   expect((await cli("full0", "bridge", "prove-message", txId, "x")).exitCode).toBe(2);
 });
 
+test("while Ethereum's node stands still blocks, anchors and their signatures go on; when it is back the contract catches up", {
+  timeout: START_MS,
+}, async () => {
+  interface Steps {
+    readonly steps: readonly {
+      readonly kind: string;
+      readonly anchor: { seq: string };
+      readonly signatures: unknown[];
+    }[];
+  }
+  const { seq } = await bridge.head();
+  process.kill(evm.anvil.pid, "SIGSTOP");
+  try {
+    // Connections are taken and nothing is ever answered; three anchors later both validators have signed all the same.
+    await eventually(async () => {
+      const { steps } = (await get(`/bridge/steps?seq=${seq + 3n}&nonce=0`)) as Steps;
+      return steps.some(({ kind, signatures }) => kind === "anchor" && signatures.length === 2) ? true : undefined;
+    });
+    expect(await get("/bridge")).toMatchObject({ fault: "" });
+  } finally {
+    process.kill(evm.anvil.pid, "SIGCONT");
+  }
+  await eventually(async () => ((await bridge.head()).seq >= seq + 3n ? true : undefined));
+});
+
 test("commands: a validator's second key is replaced, and the contract has the new set before further anchors", {
   timeout: START_MS,
 }, async () => {
