@@ -6,7 +6,14 @@ import { messagesOf } from "#bridge/blockMessages.ts";
 import { sealKey } from "#bridge/ecies.ts";
 import { encodeContractsFile } from "#bridge/evm/contractsFile.ts";
 import { REVERT_WORDS } from "#bridge/evm/revertWords.ts";
-import { CHAIN_ID, EXPORT_METER, keyOf, type Person, START_MS } from "#consensus/application/testLedger.ts";
+import {
+  CHAIN_ID,
+  EXPORT_METER,
+  IMPORT_METER,
+  keyOf,
+  type Person,
+  START_MS,
+} from "#consensus/application/testLedger.ts";
 import { Bridge } from "#contracts/abi/Bridge.ts";
 import { DataMarketplace, type DataMarketplaceContract } from "#contracts/abi/DataMarketplace.ts";
 import { deployTestBridge, type TestBridge } from "#contracts/testBridge.ts";
@@ -138,14 +145,17 @@ async function dataBy(asking: typeof fetch, person: Person, ...args: readonly st
   return home(person).runWith({ fetch: asking, nowMs: () => nowMs }, "data", ...args, ...where);
 }
 
-/** An Ethereum node that is asked, and whose answers are not what it says. */
+/** Nodes whose answers are changed on the way: of Ethereum by method, of the ledger by path. */
 const lying =
-  (lie: (method: string, answer: string) => string): typeof fetch =>
+  (lie: (question: string, answer: string) => string): typeof fetch =>
   async (url, init) => {
     const response = await fetch(url, init);
-    if (!String(url).startsWith(evm.anvil.url)) return response;
-    const { method } = JSON.parse(Buffer.from(init?.body as Uint8Array).toString()) as { readonly method: string };
-    return new Response(lie(method, await response.text()), { status: response.status });
+    if (String(url).startsWith(kubo.url)) return response;
+    const isEvm = String(url).startsWith(evm.anvil.url);
+    const asked = isEvm
+      ? (JSON.parse(Buffer.from(init?.body as Uint8Array).toString()) as { method: string })
+      : undefined;
+    return new Response(lie(asked?.method ?? String(url), await response.text()), { status: response.status });
   };
 
 /** One that must succeed. */
@@ -378,6 +388,28 @@ test("a one-time key is on disk before the offer is sent", async () => {
   expect(made).toEqual([`${String(buyerKey).slice(2).toLowerCase()}.json`]);
 });
 
+test("what a listing's transaction does not say is given by flags; what the ledger has not is refused", async () => {
+  const id = await bought();
+  const forgetful = lying((method, answer) =>
+    method === "eth_getTransactionByHash"
+      ? JSON.stringify({ ...(JSON.parse(answer) as object), result: null })
+      : answer,
+  );
+  const ask = async (person: Person, ...args: readonly string[]) => (await dataBy(forgetful, person, ...args)).json;
+  expect(await ask("prosumer", "listing", id)).toMatchObject({ archive: null, phase: "awaitsKey" });
+  expect(await ask("prosumer", "release", id)).toMatchObject({ code: "ARCHIVE_UNCLEAR" });
+  await done("prosumer", "release", id);
+  expect(await ask("consumer", "open", id, "--ipfs", kubo.url)).toMatchObject({ code: "METER_MISSING" });
+  const named = await ask("consumer", "open", id, "--ipfs", kubo.url, "--meter", EXPORT_METER);
+  expect(named).toMatchObject({ intact: true });
+  const other = await ask("consumer", "open", id, "--ipfs", kubo.url, "--meter", IMPORT_METER);
+  expect(other).toMatchObject({ code: "ARCHIVE_NOT_SEALED" });
+  await done("consumer", "accept", id);
+  const another = lying((_path, answer) => answer.replace("MsgSealArchive", "MsgSealInterval"));
+  const unsealed = await dataBy(another, "prosumer", "list", archive, ...TERMS);
+  expect(unsealed.json).toMatchObject({ code: "ARCHIVE_NOT_IN_MESSAGE" });
+});
+
 test("by REST the offer of any wallet is prepared, sent and shown; the box of a key is a parameter", async () => {
   const id = await listed();
   const [, wallet] = evm.wallets as [TestWallet, TestWallet];
@@ -458,6 +490,24 @@ test("every error that a call of the contract, or of the bridge for it, can end 
     (name) => !REVERT_WORDS[name],
   );
   expect(wordless).toEqual([]);
+});
+
+test("an archive that anybody can read is not listed", async () => {
+  const from = SPAN.fromMs + HOUR_MS / 2;
+  const span = ["--meter", EXPORT_METER, "--from", `${from}`, "--to", `${SPAN.untilMs}`, "--plain"];
+  const sealed = await home("prosumer").run(
+    "archive",
+    "make",
+    ...span,
+    "--key",
+    "prosumer",
+    "--node",
+    api.url,
+    "--json",
+  );
+  const { txId: plain } = (sealed.json as { sealed: { txId: string } }).sealed;
+  await made.anchor();
+  expect((await data("prosumer", "list", plain, ...TERMS)).json).toMatchObject({ code: "ARCHIVE_PLAIN" });
 });
 
 test("the README has every code and every action of this folder", () => {
