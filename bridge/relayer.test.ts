@@ -165,6 +165,33 @@ test("two relayers at once: each step is taken once, and both end with nothing t
   expect(events).toHaveLength(4);
 });
 
+test("its own transaction, which the next block holds, is pending, and no refusal of the contract", {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  const bridge = await followingBridge(evm);
+  await minutes(bridge, 1);
+  let isSent = false;
+  const honest = clientOf(bridge);
+  const relayer = relayerOf(
+    bridge,
+    {},
+    {
+      ...honest,
+      preflight: async (data) => (isSent ? { refused: "SequenceWrong" } : honest.preflight(data)),
+      // It stays in the pool of a node that makes no block.
+      async send() {
+        isSent = true;
+        return { hash: `0x${"ab".repeat(32)}` };
+      },
+    },
+  );
+  expect(await relayer.tick()).toMatchObject({ state: "sent" });
+  expect(await relayer.tick()).toMatchObject({ state: "pending" });
+  // Of another relayer, which has sent nothing: the contract's word.
+  const other = relayerOf(bridge, {}, { ...honest, preflight: async () => ({ refused: "SequenceWrong" }) });
+  expect(await other.tick()).toMatchObject({ state: "waitingForContract" });
+});
+
 test("a frozen bridge, another chain, and an anchor that the ledger has not made stop it before anything is sent", {
   timeout: TIMEOUT_MS,
 }, async () => {

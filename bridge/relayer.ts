@@ -121,9 +121,13 @@ export class Relayer {
   async #send(step: BridgeStep, data: string): Promise<RelayReport> {
     const { nowMs, bumpAfterMs, maxFeePerGas: cap } = this.#options;
     const preflight = await this.#client.preflight(data);
-    if ("refused" in preflight) return this.#report("waitingForContract", `${stepName(step)}: ${preflight.refused}`);
     const nonce = await this.#client.nonce();
     const before = this.#sent?.nonce === nonce && this.#sent.name === stepName(step) ? this.#sent : undefined;
+    if ("refused" in preflight) {
+      // The next block holds it: upon that it would come twice.
+      if (before !== undefined) return this.#report("pending", `${before.name}: ${before.hash}`);
+      return this.#report("waitingForContract", `${stepName(step)}: ${preflight.refused}`);
+    }
     if (before !== undefined && nowMs() - before.atMs < bumpAfterMs)
       return this.#report("pending", `${before.name}: ${before.hash}`);
 

@@ -1,9 +1,9 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { HDNodeWallet, type JsonRpcProvider, Mnemonic, parseEther } from "ethers";
 import { type Anvil, startAnvil } from "#bridge/evm/anvil.ts";
 import { connectEvm } from "#bridge/evm/connectEvm.ts";
-import { addressOfContract, decodeContractsFile, encodeContractsFile } from "#bridge/evm/contractsFile.ts";
+import { addressOfContract, decodeContractsFile } from "#bridge/evm/contractsFile.ts";
 import { ledgerIdOf } from "#bridge/ledgerId.ts";
 import { Bridge } from "#contracts/abi/Bridge.ts";
 import { OPERATOR_KEY_NAME } from "#node/cli/keyNames.ts";
@@ -59,8 +59,6 @@ export interface World extends AsyncDisposable {
   /** Pays for what nobody in the story pays for: deployment, and the actors' first ether. */
   readonly treasury: HDNodeWallet;
   readonly node: (name: string) => PreparedNode;
-  /** Writes contracts.json into the homes of these nodes. */
-  readonly publishContracts: (contracts: Readonly<Record<string, string>>, names: readonly string[]) => void;
   /** A command line at a node's home, as its operator would give it; its answer. What it spent on Ethereum is added up. */
   readonly run: (name: string, ...args: readonly string[]) => Promise<Record<string, unknown>>;
   /** Wei that the commands at a node's home paid for gas. */
@@ -158,10 +156,6 @@ export async function startWorld(options: WorldOptions, story: Story): Promise<W
   const world: World = {
     ...{ directory, net, provider: evm.provider, ethereumUrl: anvil.url, chainId: evm.chainId, ledgerId, treasury },
     ...{ node, run, until, contract },
-    publishContracts(contracts, names) {
-      const text = encodeContractsFile({ chainId: evm.chainId, ledgerId, fromBlock: 0, contracts });
-      for (const name of names) writeFileSync(join(node(name).home, "contracts.json"), text);
-    },
     feesOf: (name) => fees.get(name) ?? 0n,
     async ask<T>(name: string, path: string) {
       const response = await fetch(`${node(name).apiUrl}/ledger/v1${path}`);
