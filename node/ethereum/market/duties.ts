@@ -148,7 +148,9 @@ async function absentIfUnknown<T>(asked: Promise<T>): Promise<T | undefined> {
   try {
     return await asked;
   } catch (error) {
-    if (error instanceof CliError && error.code === "NOT_FOUND") return undefined;
+    const isAbsent = (each: CliError) =>
+      each.code === "NOT_FOUND" || each.details.message.startsWith("QUERY_NOT_FOUND");
+    if (error instanceof CliError && isAbsent(error)) return undefined;
     throw error;
   }
 }

@@ -2,11 +2,11 @@ import type { Command } from "commander";
 import { addressOfContract } from "#bridge/evm/contractsFile.ts";
 import { EnergyMarket } from "#contracts/abi/EnergyMarket.ts";
 import { ledgerMessage } from "#storage/types/transactionMessages.ts";
-import { cliError } from "../../cli/cliError.ts";
+import { CliError, cliError } from "../../cli/cliError.ts";
 import { type CommandContext, commandContext, example } from "../../cli/context.ts";
 import { contractsOf, withContractsFlag } from "../../cli/ethereum.ts";
 import type { CliIo } from "../../cli/io.ts";
-import { facts, show } from "../../cli/output.ts";
+import { facts, printable, show } from "../../cli/output.ts";
 import { formatEnergy } from "../../cli/quantities.ts";
 import { signingAccount, signMessages } from "../../cli/submit.ts";
 import { type Duty, memoOf, type Rest, readDuties } from "./duties.ts";
@@ -47,34 +47,64 @@ async function fulfil(context: CommandContext, flags: FulfilFlags, from: number)
   const { duties, rests } = await readDuties(client.get, market, from);
   const due = duties.filter(({ doneBy }) => doneBy === undefined);
   const given: Duty[] = [];
-  const transactions: string[] = [];
+  const reasons = new Map<number, string>();
   for (const [backing, rest] of rests) {
     const own = due.filter((duty) => duty.backing === backing && duty.to !== undefined);
     if (own.length === 0) continue;
     if (rest.account !== account) throw notOurs(rest, account);
-    let next = rest;
-    for (let first = 0; first < own.length; first += MAX_AT_ONCE) {
-      const part = own.slice(first, first + MAX_AT_ONCE);
-      if (flags.dryRun === true) {
-        given.push(...part);
-        continue;
-      }
-      const [txId, left] = await give(context, name, next, part);
-      given.push(...part.map((duty) => ({ ...duty, doneBy: txId })));
-      transactions.push(txId);
-      next = left;
-    }
+    if (flags.dryRun === true) given.push(...own);
+    else given.push(...(await giveAll(context, name, rest, own, reasons)));
   }
-  const left = due.filter(({ event }) => !given.some((one) => one.event === event));
-  const view = { dryRun: flags.dryRun === true, transactions, given: given.map(dutyJson), left: left.map(dutyJson) };
+  const left = due
+    .filter(({ event }) => !given.some((one) => one.event === event))
+    .map((duty) => ({ duty, reason: reasons.get(duty.event) ?? reasonOf(duty) }));
+  const view = {
+    dryRun: flags.dryRun === true,
+    transactions: [...new Set(given.flatMap(({ doneBy }) => doneBy ?? []))],
+    given: given.map(dutyJson),
+    left: left.map(({ duty, reason }) => ({ ...dutyJson(duty), reason })),
+  };
   show(context.io, context.json, view, () => {
     const total = given.reduce((sum, { energyMwh }) => sum + energyMwh, 0n);
     const head = facts([
       [flags.dryRun === true ? "would be given" : "given", `${formatEnergy(total)} for ${given.length} events`],
-      ["cannot be given", left.length === 0 ? undefined : `${left.length}: a meter without owner, or nothing is left`],
+      ...left.map(({ duty, reason }) => [`event ${duty.event} cannot be given`, printable(reason)] as const),
     ]);
-    return `${head}${dutyTable([...given, ...left])}`;
+    return `${head}${dutyTable([...given, ...left.map(({ duty }) => duty)])}`;
   });
+}
+
+const reasonOf = ({ to, meterId }: Duty) =>
+  to === undefined ? `meter ${meterId} has no owner on the ledger` : "nothing is left of the output behind the advert";
+
+/** In as few transfers as can be; who cannot be given anything (a member that was removed) holds up nobody else. */
+async function giveAll(
+  context: CommandContext,
+  keyName: string,
+  rest: Rest,
+  duties: readonly Duty[],
+  reasons: Map<number, string>,
+): Promise<readonly Duty[]> {
+  const given: Duty[] = [];
+  const waiting = partsOf(duties);
+  let next = rest;
+  for (let part = waiting.shift(); part !== undefined; part = waiting.shift())
+    try {
+      const [txId, left] = await give(context, keyName, next, part);
+      given.push(...part.map((duty) => ({ ...duty, doneBy: txId })));
+      next = left;
+    } catch (error) {
+      if (!(error instanceof CliError) || error.code !== "TRANSACTION_REFUSED") throw error;
+      const [only, ...others] = part;
+      if (only !== undefined && others.length === 0) reasons.set(only.event, error.details.message);
+      else waiting.unshift(...part.map((duty) => [duty]));
+    }
+  return given;
+}
+
+function partsOf(duties: readonly Duty[]): (readonly Duty[])[] {
+  const count = Math.ceil(duties.length / MAX_AT_ONCE);
+  return Array.from({ length: count }, (_, i) => duties.slice(i * MAX_AT_ONCE, (i + 1) * MAX_AT_ONCE));
 }
 
 /** One transfer out of what is left behind an advert; the change stays with the microgrid. @throws CliError ENERGY_INSUFFICIENT */

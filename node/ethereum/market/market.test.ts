@@ -3,11 +3,12 @@ import { join } from "node:path";
 import { parseEther, Transaction } from "ethers";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { REVERT_WORDS } from "#bridge/evm/revertWords.ts";
-import { IMPORT_METER, INTERVAL_MS } from "#consensus/application/testLedger.ts";
+import { accountOf, IMPORT_METER, INTERVAL_MS } from "#consensus/application/testLedger.ts";
 import { EnergyMarket } from "#contracts/abi/EnergyMarket.ts";
 import { LedgerReader } from "#contracts/abi/LedgerReader.ts";
 import { SALT, SHOWN_MWH, SMALL_BACKING } from "#contracts/testMarket.ts";
 import { txId } from "#storage/types/transaction.ts";
+import { ledgerMessage } from "#storage/types/transactionMessages.ts";
 import { askApi } from "../testEthereumApi.ts";
 import { marketGroup } from "./marketGroup.ts";
 import { type MarketNode, startMarketNode } from "./testMarketNode.ts";
@@ -140,11 +141,39 @@ test(
       given: [],
       left: [],
     });
+    const readable = await node.cli.run("market", "fulfil", "--key", "microgrid", "--node", node.api.url);
+    expect(readable.out).toContain("0 kWh for 0 events");
     const outputs = await askApi(node.api, `/transactions/${tx}`);
     expect(outputs.body).toMatchObject({
       memo: "EnergyMarket events 1,2",
       messages: [{ outputs: [{ amountMwh: `${KWH}` }, { amountMwh: `${2n * KWH}` }, { amountMwh: `${7n * KWH}` }] }],
     });
+  }),
+);
+
+test(
+  "whom nothing can be given is named with the ledger's reason, and is given it when that is over",
+  isolated(async () => {
+    const id = await advertised(7, "9kWh");
+    await node.done("consumer", "buy", id, "--energy", "2kWh");
+    await node.done("consumer", "settle", "1");
+    await node.tell();
+    const { ledger } = node.market.bridge;
+    const member = { authority: accountOf("regulator"), member: accountOf("prosumer") };
+    expect(ledger.send(ledgerMessage("MsgRemoveMember", member), "regulator")).toBe("OK");
+    const fulfil = ["market", "fulfil", "--key", "microgrid", "--node", node.api.url, "--json"];
+    const refused = (await node.cli.run(...fulfil)).json;
+    const reason = expect.stringContaining("MEMBER_UNKNOWN");
+    expect(refused).toMatchObject({
+      transactions: [],
+      given: [],
+      left: [
+        { event: 1, reason },
+        { event: 2, reason },
+      ],
+    });
+    expect(ledger.send(ledgerMessage("MsgEnrolMember", { ...member, role: "prosumer" }), "regulator")).toBe("OK");
+    expect((await node.cli.run(...fulfil)).json).toMatchObject({ given: [{ event: 1 }, { event: 2 }], left: [] });
   }),
 );
 
