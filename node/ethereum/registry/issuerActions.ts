@@ -73,36 +73,6 @@ export const revokeIssuer = action({
   },
 });
 
-export const appointChecker = action({
-  name: "appoint-checker",
-  about: "As the owner: an account may attest the syntax of configurations",
-  example: "--account 0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
-  contract: DeviceRegistry,
-  params: { account: address("the checker's Ethereum address") },
-  async prepare({ at }, { account }) {
-    const registry = at(DeviceRegistry);
-    return registry.grantRole.populateTransaction(await registry.CHECKER_ROLE(), account);
-  },
-  outcome: (_sent, { account }) => checkerOutcome(account, true),
-});
-
-export const dismissChecker = action({
-  name: "dismiss-checker",
-  about: "As the owner: what the account attests from now on counts for nothing",
-  example: "--account 0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
-  contract: DeviceRegistry,
-  params: { account: address("the checker's Ethereum address") },
-  async prepare({ at }, { account }) {
-    const registry = at(DeviceRegistry);
-    return registry.revokeRole.populateTransaction(await registry.CHECKER_ROLE(), account);
-  },
-  outcome: (_sent, { account }) => checkerOutcome(account, false),
-});
-
-function checkerOutcome(account: string, isChecker: boolean): Outcome {
-  return { json: { account, isChecker }, text: [["account", `${account} ${isChecker ? "is" : "is not"} a checker`]] };
-}
-
 export const issueAdministrator = action({
   name: "issue-administrator",
   about: "As an issuer: certify that an account may administer devices",

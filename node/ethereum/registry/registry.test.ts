@@ -304,7 +304,21 @@ test("an issuer's revocation takes its devices with it, by a command, on Ethereu
   });
 });
 
-/** Of a successor of the owner and of OpenZeppelin's own making; nothing that an action of the registry can cause. */
+test("the owner hands the registry over in two steps, with two days between", async () => {
+  const successor = at.wallet("successor").address;
+  await at.as("owner", "hand-over", at.wallet("stranger").address);
+  expect((await at.as("owner", "keep-ownership")).json).toMatchObject({ successor: null });
+  const { json } = await at.as("owner", "hand-over", successor);
+  expect(json).toMatchObject({ successor, from: expect.stringMatching(/Z$/) });
+  expect((await at.as("successor", "accept-ownership")).json).toMatchObject({
+    message: expect.stringContaining("AccessControlEnforcedDefaultAdminDelay"),
+  });
+  await at.evm.mineAt(Date.parse(String(json.from)) / 1000 + 1);
+  expect((await at.as("successor", "accept-ownership")).json).toMatchObject({ owner: successor });
+  expect((await at.ask("issuers")).json).toMatchObject({ owner: successor });
+});
+
+/** Of OpenZeppelin's EIP-712: names of contracts that are too long. */
 const NEVER_BY_ACTION = ["InvalidShortString", "StringTooLong"];
 
 test("every error of registry and reader that a user can cause has words", () => {

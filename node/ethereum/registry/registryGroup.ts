@@ -7,15 +7,8 @@ import {
   proposeAdministrator,
   setConfiguration,
 } from "./administratorActions.ts";
-import {
-  appointChecker,
-  appointIssuer,
-  dismissChecker,
-  issueAdministrator,
-  issueDevice,
-  revokeCertificate,
-  revokeIssuer,
-} from "./issuerActions.ts";
+import { appointIssuer, issueAdministrator, issueDevice, revokeCertificate, revokeIssuer } from "./issuerActions.ts";
+import { acceptOwnership, appointChecker, dismissChecker, handOver, keepOwnership } from "./ownerActions.ts";
 import { certificate, device, issuers, onLedger, pending } from "./registryQueries.ts";
 import { registryHomeCommands } from "./registrySigning.ts";
 
@@ -27,6 +20,7 @@ export const registryGroup: EthereumGroup = {
     ...[issueAdministrator, issueDevice, revokeCertificate],
     ...[proposeAdministrator, acceptAdministrator, setConfiguration],
     ...[acknowledge, acknowledgeByLedger, mirror],
+    ...[handOver, keepOwnership, acceptOwnership],
   ],
   queries: [device, certificate, issuers, pending, onLedger],
   homeCommands: registryHomeCommands,
