@@ -390,37 +390,3 @@ describe("the ledger's registry", () => {
     expect(await registry.deviceStatus(e)).toBe(VALID);
   });
 });
-
-describe("roles", () => {
-  const people = { owner, issuer, subIssuer, administrator, checker, stranger };
-  const calls: Readonly<Record<string, (by: TestWallet) => Promise<unknown>>> = {
-    appointIssuer: (by) => at(by).appointIssuer.staticCall(successor),
-    revokeIssuer: (by) => at(by).revokeIssuer.staticCall(2),
-    issueAdministrator: (by) => at(by).issueAdministrator.staticCall(stranger, now, until),
-    issueDevice: (by) => at(by).issueDevice.staticCall("new:1", ED25519, ed25519, now, until, 1),
-    revokeCertificate: (by) => at(by).revokeCertificate.staticCall(5),
-    proposeAdministrator: (by) => at(by).proposeAdministrator.staticCall(p, 2),
-    setConfiguration: async (by) => at(by).setConfiguration.staticCall(await settings()),
-    grantRole: async (by) => at(by).grantRole.staticCall(await registry.CHECKER_ROLE(), stranger),
-    beginDefaultAdminTransfer: (by) => at(by).beginDefaultAdminTransfer.staticCall(stranger),
-  };
-  const allowed: Readonly<Record<string, readonly string[]>> = {
-    appointIssuer: ["owner", "issuer", "subIssuer"],
-    revokeIssuer: ["owner", "issuer"],
-    issueAdministrator: ["issuer", "subIssuer"],
-    issueDevice: ["issuer", "subIssuer"],
-    revokeCertificate: ["owner", "issuer", "subIssuer"],
-    proposeAdministrator: ["administrator"],
-    setConfiguration: ["administrator"],
-    grantRole: ["owner"],
-    beginDefaultAdminTransfer: ["owner"],
-  };
-  const refusals = ["NotIssuer", "NotYours", "NotAdministrator", "AccessControlUnauthorizedAccount"];
-  const cells = Object.keys(calls).flatMap((name) => Object.keys(people).map((person) => [person, name] as const));
-
-  test.each(cells)("%s and %s", async (person, name) => {
-    const call = (calls[name] as (by: TestWallet) => Promise<unknown>)(people[person as keyof typeof people]);
-    if (allowed[name]?.includes(person)) await call;
-    else expect(refusals).toContain(await nameOf(call));
-  });
-});

@@ -35,41 +35,6 @@ const advertise = (index: number, energyWh = 10_000) =>
   mined(made.as(made.producer).availableEnergyAdvert(energyWh, PRICE, made.backing(index)));
 const later = async (seconds: number) => evm.mineAt((await evm.now()) + seconds);
 
-isolated("who may call what: every function that is not for all, by every role", async () => {
-  const { owner, regulator, producer, consumer, stranger } = made;
-  const people = { owner, regulator, producer, consumer, stranger };
-  const terms = { treasury: owner.address, taxBps: 1, highWaterWh: 1000, deliveryPeriod: 86_400 };
-  const end = (await evm.now()) + 100;
-  const calls: readonly [keyof typeof people, (as: EnergyMarketContract) => Promise<unknown>][] = [
-    ["owner", (as) => as.grantRole(roles.regulator, made.treasury)],
-    ["owner", (as) => as.revokeRole(roles.regulator, regulator)],
-    ["owner", (as) => as.announceTerms(terms)],
-    ["owner", (as) => as.beginDefaultAdminTransfer(made.treasury)],
-    ["owner", (as) => as.changeDefaultAdminDelay(1)],
-    ["regulator", (as) => as.grantRole(roles.producer, made.treasury)],
-    ["regulator", (as) => as.revokeRole(roles.producer, producer)],
-    ["regulator", (as) => as.enrolConsumer(made.treasury, "new:1")],
-    ["regulator", (as) => as.revokeRole(roles.consumer, consumer)],
-    ["regulator", (as) => as.resolve(1, true)],
-    ["producer", (as) => as.availableEnergyAdvert(10_000, PRICE, made.backing(0))],
-    ["consumer", (as) => as.placeOrder(1000, PRICE, end, { value: PRICE })],
-    ["consumer", (as) => as["requestForEnergy(uint32,uint32,uint256)"](1, 1, 0)],
-    ["consumer", (as) => as["requestForEnergy(uint32,uint256,uint256,address)"](1, 1, 1, producer)],
-  ];
-  for (const [index, [allowed, call]] of calls.entries())
-    for (const [name, wallet] of Object.entries(people)) {
-      const outcome = await refused(call(made.as(wallet)).then(() => Promise.reject(new Error("taken")))).catch(
-        (error: Error) => ({ name: error.message }),
-      );
-      const isRefused = outcome.name === "AccessControlUnauthorizedAccount";
-      expect(isRefused, `${index} by ${name}: ${outcome.name}`).toBe(name !== allowed);
-      if (!isRefused && outcome.name === "taken") await later(1);
-      if (name === allowed && index === 1) await mined(market.grantRole(roles.regulator, regulator));
-      if (name === allowed && index === 6) await mined(made.as(regulator).grantRole(roles.producer, producer));
-      if (name === allowed && index === 8) await mined(made.as(regulator).enrolConsumer(consumer, "new:2"));
-    }
-});
-
 isolated("an address has one role at most and the owner none, a meter one consumer", async () => {
   const { owner, regulator, producer, consumer, stranger, as } = made;
   const by = as(regulator);

@@ -15,6 +15,7 @@ import {
 } from "#consensus/application/testLedger.ts";
 import { sha256 } from "#storage/crypto/hash.ts";
 import { commitSum } from "#storage/types/intervalHash.ts";
+import { ledgerMessage } from "#storage/types/transactionMessages.ts";
 import { Flexibility, type FlexibilityContract } from "./abi/Flexibility.ts";
 import { FlexibilityPosition } from "./abi/FlexibilityPosition.ts";
 import { FlexibilityToken } from "./abi/FlexibilityToken.ts";
@@ -25,7 +26,10 @@ import { mined, type TestEvm, type TestWallet } from "./testing.ts";
 
 export const EV_METER = "ocpp:station/3";
 /** Valid until the event has begun. */
-export const REVOKED_METER = "old:1";
+export const ENDING_METER = "old:1";
+/** Valid from when the event has begun. */
+export const LATER_METER = "new:1";
+export const REVOKED_METER = "stolen:1";
 /** Its T_i is an hour. */
 export const COARSE_METER = "hourly:1";
 export const DAY_S = 86_400;
@@ -56,8 +60,9 @@ export async function createTestFlexibility(evm: TestEvm) {
     { meterId: IMPORT_METER, baselinesMwh: [500_000n, 500_000n, 500_000n, 500_000n], salt: salt("a") },
     { meterId: EXPORT_METER, baselinesMwh: [-100_000n, -100_000n, -100_000n, -100_000n], salt: salt("b") },
     { meterId: EV_METER, baselinesMwh: [1_000_000n, 0n, 0n, 0n], salt: salt("c") },
-    { meterId: REVOKED_METER, baselinesMwh: [1n, 1n, 1n, 1n], salt: salt("d") },
-    { meterId: COARSE_METER, baselinesMwh: [1n, 1n, 1n, 1n], salt: salt("e") },
+    ...[ENDING_METER, LATER_METER, REVOKED_METER, COARSE_METER].map((meterId) => {
+      return { meterId, baselinesMwh: [1n, 1n, 1n, 1n], salt: salt(meterId) };
+    }),
   ];
   const meterBase = {
     quantity: "electricity",
@@ -73,13 +78,17 @@ export async function createTestFlexibility(evm: TestEvm) {
       meters: [
         ...(genesis.meters ?? []),
         { ...meterBase, meterId: EV_METER, deviceKey: genesisKey("device ev"), quantity: "ev" },
-        { ...meterBase, meterId: REVOKED_METER, deviceKey: genesisKey("device old"), validUntilMs: event.startMs + 1 },
+        { ...meterBase, meterId: ENDING_METER, deviceKey: genesisKey("device old"), validUntilMs: event.startMs + 1 },
+        { ...meterBase, meterId: LATER_METER, deviceKey: genesisKey("device new"), validFromMs: event.startMs + 1 },
+        { ...meterBase, meterId: REVOKED_METER, deviceKey: genesisKey("device stolen") },
         { ...meterBase, meterId: COARSE_METER, deviceKey: genesisKey("device hourly"), intervalMs: 3_600_000 },
       ],
     },
   });
   const made = await deployTestBridge(evm, { ledger });
-  made.block([], now * 1000);
+  const revocation = { authority: accountOf("dso"), meterId: REVOKED_METER, reason: "stolen" };
+  const revoked = made.block([ledger.sign([ledgerMessage("MsgRevokeMeter", revocation)], ["dso"])], now * 1000);
+  if (revoked.txResults[0]?.code !== 0) throw new Error(revoked.txResults[0]?.log);
   made.block([], now * 1000 + 1000);
   await made.anchor();
   const meterProofs = new Map(

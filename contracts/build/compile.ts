@@ -36,6 +36,18 @@ export const COMPILER_SETTINGS = {
   metadata: { bytecodeHash: "none" },
 } as const;
 
+/** Contents by path below `contracts/`. */
+type Changed = Readonly<Record<string, string>>;
+
+export interface CompileOptions {
+  /** For measurements of an older chain. */
+  readonly evmVersion?: string;
+  /** One source; what it imports is read, but has no artifact. */
+  readonly only?: string;
+  /** Instead of what is on disk: for what deliberate mistakes do. */
+  readonly changed?: Changed;
+}
+
 interface CompilerMessage {
   readonly severity: string;
   readonly formattedMessage: string;
@@ -51,25 +63,26 @@ interface SolcOutput {
 
 /**
  * Compiles every source below `contracts/src` and `contracts/harness` with the `solc` of npm; no network, imports come from `node_modules`.
- * Warnings are errors. `evmVersion`, `only` (one source, with what it imports): for measurements of an older chain.
- * @throws CompileError COMPILE_FAILED with the compiler's messages, COMPILE_NAME_TWICE
+ * Warnings are errors, but in `changed` sources. @throws CompileError COMPILE_FAILED with the compiler's messages, COMPILE_NAME_TWICE
  */
-export function compileContracts(
-  options: { readonly evmVersion?: string; readonly only?: string } = {},
-): readonly Artifact[] {
-  const { evmVersion = COMPILER_SETTINGS.evmVersion, only } = options;
+export function compileContracts(options: CompileOptions = {}): readonly Artifact[] {
+  const { evmVersion = COMPILER_SETTINGS.evmVersion, only, changed = {} } = options;
   const sources = Object.fromEntries(
     SOURCE_FOLDERS.flatMap((folder) => solidityFiles(join(CONTRACTS_FOLDER, folder)))
-      .map((path) => [relative(CONTRACTS_FOLDER, path), { content: readFileSync(path, "utf8") }] as const)
-      .filter(([name]) => only === undefined || name === only),
+      .map((path) => relative(CONTRACTS_FOLDER, path))
+      .filter((name) => only === undefined || name === only)
+      .map((name) => [name, { content: sourceOf(name, changed) }] as const),
   );
+  const wanted = { "*": ["abi", "evm.bytecode.object"] };
+  const outputSelection = Object.fromEntries(Object.keys(sources).map((name) => [name, wanted]));
   const input = {
     language: "Solidity",
     sources,
-    settings: { ...COMPILER_SETTINGS, evmVersion, outputSelection: { "*": { "*": ["abi", "evm.bytecode.object"] } } },
+    settings: { ...COMPILER_SETTINGS, evmVersion, outputSelection },
   };
+  const readImport = (path: string) => importOf(path, changed);
   const output = JSON.parse(loadSolc().compile(JSON.stringify(input), { import: readImport })) as SolcOutput;
-  const problems = (output.errors ?? []).filter(isProblem);
+  const problems = (output.errors ?? []).filter((message) => isProblem(message, changed));
   if (problems.length > 0)
     throw new CompileError({
       code: "COMPILE_FAILED",
@@ -79,9 +92,10 @@ export function compileContracts(
 }
 
 /** Errors, and warnings about our own sources. */
-function isProblem({ severity, sourceLocation }: CompilerMessage): boolean {
+function isProblem({ severity, sourceLocation }: CompilerMessage, changed: Changed): boolean {
   if (severity === "error") return true;
-  return severity === "warning" && sourceLocation !== undefined && !sourceLocation.file.startsWith("@openzeppelin/");
+  if (severity !== "warning" || sourceLocation === undefined) return false;
+  return !sourceLocation.file.startsWith("@openzeppelin/") && changed[sourceLocation.file] === undefined;
 }
 
 /** Contracts of our own sources that can be deployed, by name; interfaces, abstract contracts and libraries of internal functions are none. */
@@ -99,10 +113,17 @@ function artifactsOf({ contracts = {} }: SolcOutput, own: ReadonlySet<string>): 
   return [...artifacts.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** solc asks for what a source imports and was not given: packages only, our own sources are all given. */
-function readImport(path: string): { contents: string } | { error: string } {
-  if (!path.startsWith("@openzeppelin/contracts/") || path.includes("..")) return { error: `no import of ${path}` };
-  return { contents: readFileSync(join(MODULES_FOLDER, path), "utf8") };
+/** solc asks for what a source imports and was not given: of packages, and our own where `only` one of them was. */
+function importOf(path: string, changed: Changed): { contents: string } | { error: string } {
+  if (path.includes("..")) return { error: `no import of ${path}` };
+  if (path.startsWith("@openzeppelin/contracts/"))
+    return { contents: readFileSync(join(MODULES_FOLDER, path), "utf8") };
+  if (SOURCE_FOLDERS.some((folder) => path.startsWith(`${folder}/`))) return { contents: sourceOf(path, changed) };
+  return { error: `no import of ${path}` };
+}
+
+function sourceOf(name: string, changed: Changed): string {
+  return changed[name] ?? readFileSync(join(CONTRACTS_FOLDER, name), "utf8");
 }
 
 function solidityFiles(folder: string): string[] {
