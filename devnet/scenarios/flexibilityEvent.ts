@@ -1,66 +1,22 @@
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { parseEther } from "ethers";
 import { formatMoney } from "#node/cli/money.ts";
 import { formatEnergy } from "#node/cli/quantities.ts";
-import { householdMeters } from "#node/meter/householdSource.ts";
 import { cost } from "./cost.ts";
+import { type Accepted, accept, type Paid, settle, wholeWei } from "./flexibilityHouseholds.ts";
+import { type Answer, ESCROW, GRID, HOUSEHOLDS, INTERVAL_MS, READING_MS, request, wei } from "./flexibilityRequest.ts";
 import { type Funded, fund } from "./fund.ts";
 import type { ScenarioPlay } from "./scenario.ts";
 import type { Story } from "./story.ts";
 import { startWorld, type World } from "./world.ts";
 
-/** Runs ledger and contracts, and has the keys of the DSO and of the aggregator. */
-const GRID = "validator0";
 const INVESTOR = "light0";
 
-const INTERVAL_MS = 3000;
-const READING_MS = 1000;
-const COUNT = 3;
-/** Intervals that the baseline is the mean of. */
-const BEFORE = 4;
-
-const PRICE = "0.5ETH";
-const PENALTY = "0.2ETH";
-const ESCROW = "0.05ETH";
-const SHARE_PERCENT = 10n;
 const GAS_WEI = parseEther("1");
 /** From the DSO's decision to the event's start: as many times as long as a command takes here, and at least so long. */
 const LEAD_COMMANDS = 8;
 const LEAST_LEAD_MS = 9000;
 /** Who accepts shows the meter's certificate under an anchor: without relayer there is none for a while. */
 const FAULTS_LEAD_MS = 40_000;
-/** A car charges with more, and nothing else in a household takes as much. */
-const CAR_W = 5000;
-
-/** Of the usual load that each household's energy manager leaves during the event, and promises to save; in tenths. */
-const LEFT = 3n;
-interface Household {
-  readonly name: string;
-  readonly who: string;
-  readonly meterId: string;
-  readonly promisedTenths: bigint;
-  readonly isThroughAggregator: boolean;
-}
-
-type Answer = Readonly<Record<string, unknown>>;
-const wei = (answer: Answer, name: string) => BigInt(String(answer[name]));
-const meterOf = (household: number) => householdMeters({ households: 1, firstHousehold: household })[0]?.meterId ?? "";
-
-/** The first one promises half of its load and saves seven tenths; the second promises nine tenths, which is more than its manager can. */
-const HOUSEHOLDS: readonly [Household, Household] = [
-  { name: "light1", who: "The first prosumer", meterId: meterOf(1), promisedTenths: 5n, isThroughAggregator: true },
-  { name: "light2", who: "The second prosumer", meterId: meterOf(2), promisedTenths: 9n, isThroughAggregator: false },
-];
-
-/** One prosumer's part, as it was accepted. */
-interface Accepted extends Household {
-  readonly positionId: string;
-  /** Of each interval, mWh. */
-  readonly baselineMwh: bigint;
-  readonly promisedMwh: bigint;
-  readonly bondWei: bigint;
-}
 
 /**
  * Seed 003, HL-UC01: a DSO asks two prosumers for less load during some intervals, one of them through an aggregator. The baseline is committed to before the event;
@@ -142,198 +98,6 @@ async function makePeople(world: World, story: Story): Promise<People> {
   story.tell("The contract's owner", "appoints an aggregator", { aggregator: aggregator.address, ...cost(second) });
   return { dso, aggregator, investor, prosumers, commandMs };
 }
-
-interface Event {
-  readonly requestId: string;
-  readonly startMs: number;
-  readonly endMs: number;
-  /** By meter. */
-  readonly baselines: ReadonlyMap<string, string>;
-}
-
-/** The DSO makes the baselines of what the prosumers' meters have sealed, commits to them and asks. */
-async function request(world: World, story: Story, leadMs: number): Promise<Event> {
-  const files = await Promise.all(HOUSEHOLDS.map((household) => history(world, household)));
-  const startMs = Math.ceil((Date.now() + leadMs) / INTERVAL_MS) * INTERVAL_MS;
-  const folder = join(world.directory, "baselines");
-  const made = await world.run(
-    GRID,
-    ...["flexibility", "baseline", "make", "--start", `${startMs}`, "--interval", `${INTERVAL_MS}ms`],
-    ...["--count", `${COUNT}`, "--before", `${BEFORE}`, "-o", folder],
-    ...HOUSEHOLDS.flatMap(({ meterId }, i) => ["--openings", `${meterId}=${files[i]}`]),
-  );
-  const meters = made.meters as readonly {
-    readonly meterId: string;
-    readonly file: string;
-    readonly baselinesMwh: readonly string[];
-  }[];
-  story.tell("The DSO", "makes the prosumers' baselines of what their meters have sealed, and commits to them", {
-    method: String(made.method),
-    root: String(made.root),
-    ...Object.fromEntries(
-      meters.map(({ meterId, baselinesMwh }) => [meterId, `${formatEnergy(BigInt(baselinesMwh[0] ?? 0))} an interval`]),
-    ),
-  });
-  const terms = [
-    "--price",
-    PRICE,
-    "--penalty",
-    PENALTY,
-    "--escrow",
-    ESCROW,
-    "--min-readings",
-    `${INTERVAL_MS / READING_MS}`,
-  ];
-  const asked = await world.run(
-    GRID,
-    "flexibility",
-    "request",
-    "--commitment",
-    String(made.commitment),
-    ...terms,
-    "--key",
-    "dso",
-  );
-  story.tell("The DSO", "asks for less load in coming intervals, and escrows what it pays for it", {
-    request: String(asked.requestId),
-    event: `${new Date(startMs).toISOString()}, ${COUNT} intervals of ${INTERVAL_MS / 1000} s`,
-    "a kWh delivered": PRICE,
-    "a kWh missing": PENALTY,
-    escrow: ESCROW,
-    ...cost(asked),
-  });
-  return {
-    requestId: String(asked.requestId),
-    ...{ startMs, endMs: startMs + COUNT * INTERVAL_MS },
-    baselines: new Map(meters.map(({ meterId, file }) => [meterId, file])),
-  };
-}
-
-/** What opens the sums of the meter's last intervals, once there are enough: the prosumer gives it to the DSO. */
-async function history(world: World, { name, meterId }: Household): Promise<string> {
-  const file = join(world.directory, `${name}-history.json`);
-  await world.until(async () => {
-    const written = await world.run(name, "meters", "openings", meterId, "-o", file).catch(ifNone);
-    // The first interval may not be whole.
-    return written !== undefined && Number(written.openings) > BEFORE ? true : undefined;
-  });
-  return file;
-}
-
-function ifNone(error: unknown): undefined {
-  if (String(error).includes("OPENINGS_NONE")) return undefined;
-  throw error;
-}
-
-async function accept(world: World, event: Event, household: Household, aggregator: string) {
-  const { name, meterId, promisedTenths, isThroughAggregator } = household;
-  const file = event.baselines.get(meterId) ?? "";
-  const shown = await world.run(name, "flexibility", "event", event.requestId);
-  const terms = join(world.directory, `${name}-request.json`);
-  writeFileSync(terms, JSON.stringify(shown));
-  const checked = await world.run(name, "flexibility", "baseline", "check", file, "--request", terms);
-  const { baselinesMwh } = JSON.parse(readFileSync(file, "utf8")) as { readonly baselinesMwh: readonly string[] };
-  const baselineMwh = BigInt(baselinesMwh[0] ?? 0);
-  const promisedMwh = (baselineMwh * promisedTenths) / 10n;
-  const limitW = Math.round(powerW((baselineMwh * LEFT) / 10n));
-  const limits = [{ fromMs: event.startMs, untilMs: event.endMs, limitW }];
-  writeFileSync(join(world.node(name).home, "limits.json"), JSON.stringify(limits));
-  const through = isThroughAggregator ? ["--aggregator", aggregator, "--share", `${SHARE_PERCENT}%`] : [];
-  const made = await world.run(
-    name,
-    ...["flexibility", "accept", event.requestId, "--baseline", file, "--energy", `${promisedMwh}mWh`],
-    ...through,
-    ...["--wait", "60s", "--node", world.node(GRID).apiUrl],
-  );
-  return {
-    ...{ ...household, positionId: String(made.positionId), baselineMwh, promisedMwh, bondWei: wei(made, "bondWei") },
-    isCommitted: checked.holds === true,
-    told: {
-      contract: String(made.positionId),
-      meter: meterId,
-      baseline: `${formatEnergy(baselineMwh)} an interval, ${usualText(baselineMwh)}`,
-      promised: `${formatEnergy(promisedMwh)} of each`,
-      bond: formatMoney(wei(made, "bondWei")),
-      ...(isThroughAggregator ? { aggregator: `${aggregator}, ${SHARE_PERCENT} %` } : {}),
-      "energy manager": `at most ${limitW} W during the event`,
-      ...cost(made),
-    },
-  };
-}
-
-/** Of the energy of an interval. */
-const powerW = (mwh: bigint) => (Number(mwh) * 3600) / INTERVAL_MS;
-
-function usualText(baselineMwh: bigint): string {
-  const watts = Math.round(powerW(baselineMwh));
-  return `${watts} W${watts > CAR_W ? ": its electric car is charging" : ""}`;
-}
-
-interface Opening {
-  readonly intervalEndMs: number;
-  readonly amendment?: number;
-  readonly sumMwh: string;
-}
-
-/** Once the meter has sealed the event's last interval. */
-async function settle(world: World, event: Event, accepted: Accepted) {
-  const { name, who, meterId, positionId, baselineMwh, promisedMwh } = accepted;
-  const path = `/openings?meter=${encodeURIComponent(meterId)}&from=${event.startMs + 1}&to=${event.endMs}`;
-  const openings = await world.until(async () => {
-    const answer = await world.ask<{ openings: readonly Opening[] }>(name, path);
-    const sealed = answer.openings.filter(({ amendment = 0 }) => amendment === 0);
-    return sealed.length === COUNT ? sealed : undefined;
-  });
-  // The sums are opened by the home's own light node, the proofs come from one that has the ledger.
-  const from = ["--node", world.node(GRID).apiUrl, "--wait", "60s"];
-  const settled = await world.run(name, "flexibility", "settle", positionId, ...from);
-
-  // By the contract's rules, from what the light node says that its meter measured.
-  const usage = openings.map(({ sumMwh }) => BigInt(sumMwh));
-  const saved = usage.map((used) => clamp(baselineMwh - used, promisedMwh));
-  const deliveredMwh = saved.reduce((sum, one) => sum + one, 0n);
-  const missingMwh = promisedMwh * BigInt(COUNT) - deliveredMwh;
-  const incentive = (deliveredMwh * wholeWei(PRICE)) / MWH_PER_KWH;
-  const penaltyWei = (missingMwh * wholeWei(PENALTY)) / MWH_PER_KWH;
-  const aggregatorWei = accepted.isThroughAggregator ? (incentive * SHARE_PERCENT) / 100n : 0n;
-  const intervals = settled.intervals as readonly Answer[];
-  return {
-    ...{ who, deliveredMwh, missingMwh, incentive, penaltyWei, aggregatorWei, bondWei: accepted.bondWei },
-    facts: {
-      contract: positionId,
-      intervals: intervals.map(({ usageMwh }) => formatEnergy(BigInt(String(usageMwh)))).join(", "),
-      baseline: `${formatEnergy(baselineMwh)} each`,
-      delivered: `${formatEnergy(wei(settled, "deliveredMwh"))} of ${formatEnergy(promisedMwh * BigInt(COUNT))}`,
-      paid: `${formatMoney(wei(settled, "paidWei"))} in tokens`,
-      "to the aggregator": aggregatorWei === 0n ? "nothing" : formatMoney(wei(settled, "aggregatorWei")),
-      "penalty, out of the bond": formatMoney(wei(settled, "penaltyWei")),
-      ...cost(settled),
-    },
-    claims: [
-      [
-        "the proved intervals are what the meter measured, mWh for mWh",
-        intervals.every(({ usageMwh }, i) => usageMwh === `${usage[i]}`) && intervals.length === COUNT,
-      ],
-      [
-        "delivered is what it used less than its baseline, and at most what it promised",
-        settled.deliveredMwh === `${deliveredMwh}`,
-      ],
-      [
-        "incentive, the aggregator's part and penalty are as the terms say, to the wei",
-        wei(settled, "paidWei") === incentive - aggregatorWei &&
-          wei(settled, "aggregatorWei") === aggregatorWei &&
-          wei(settled, "penaltyWei") === penaltyWei,
-      ],
-      ["with its last interval the contract is closed", settled.closed === true],
-    ] as readonly (readonly [string, boolean])[],
-  };
-}
-
-type Paid = Awaited<ReturnType<typeof settle>>;
-
-const MWH_PER_KWH = 1_000_000n;
-const wholeWei = (amount: string) => parseEther(amount.replace("ETH", ""));
-const clamp = (energy: bigint, most: bigint) => (energy < 0n ? 0n : energy > most ? most : energy);
 
 /** What the contract has told comes onto the ledger by the validators' votes. */
 async function tellLedger(world: World, story: Story): Promise<void> {
