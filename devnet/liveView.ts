@@ -34,7 +34,8 @@ export function frame(net: RunningNet, look: Look, seconds: number, limit: numbe
     ];
   });
   const head = `${net.chainId}  ${seconds.toFixed(0)} s${limit === undefined ? "  Ctrl-C ends" : ` of ${limit}`}`;
-  const docs = `OpenAPI page: ${net.nodes[0]?.apiUrl}/docs`;
+  const [first] = net.nodes;
+  const docs = `OpenAPI page: ${first?.apiUrl}/docs  BigchainDB: ${first?.bigchainUrl}`;
   const header = ["NODE", "HEIGHT", "ROUND", "PEERS", "FINAL TXS", "PROOFS", "FINALITY", "MEMORY", "API", "RPC"];
   const table = `${head}\n${formatTable(header, rows)}\n${docs}`;
   return ethereum === undefined ? table : `${table}\n${ethereumLine(ethereum)}`;

@@ -1,5 +1,7 @@
-import { rmSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { assetStoreSuite } from "#storage/assets/assetStoreSuite.ts";
 import { createTransaction, ed25519Details, jsonOf, transferTransaction } from "#storage/assets/buildTransaction.ts";
@@ -113,6 +115,17 @@ test("of two conflicting transfers at two nodes exactly one survives, and the ot
   expect(`${loser.message} ${loser.cause}`).toContain("DoubleSpend");
   const history = await createHttpAssetStore({ url: urlOf(full) }).transactionsOf(asset.id);
   expect(history).toHaveLength(2);
+});
+
+test("the README's script does with the official driver what the README shows", async () => {
+  const readme = readFileSync(new URL("./README.md", import.meta.url), "utf8");
+  const script = /```js\n(.*?)```/s.exec(readme)?.[1] ?? "";
+  expect(script).toContain("process.argv[2]");
+  const code = script.replace("process.argv[2]", JSON.stringify(urlOf(validator)));
+  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", code]);
+  const ids = /[0-9a-f]{64}/g;
+  const shown = (/ try\.mjs [^\n]*\n(.*?)\n\$ curl/s.exec(readme)?.[1] ?? "").replaceAll(ids, "ID");
+  expect(stdout.replaceAll(ids, "ID").trimEnd()).toBe(shown);
 });
 
 test("an output that was spent long ago, which the ledger's state has forgotten, is spent; so is one that it remembers", async () => {
