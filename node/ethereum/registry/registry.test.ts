@@ -114,7 +114,7 @@ test("a device on P-256: certified, told a configuration by priority, and its ow
     reason: "SETTING_IMPOSSIBLE",
     isByLedger: false,
   });
-  expect((await at.ask("pending", P_METER)).json).toEqual({ pending: [] });
+  expect((await at.ask("pending", P_METER)).json).toEqual({ pending: [], more: false });
   expect((await at.ask("device", P_METER)).json).toMatchObject({
     status: "valid",
     isValid: true,

@@ -162,15 +162,13 @@ export const pending = query({
   params: { meter: optional(meter("of one device only")) },
   places: ["meter"],
   async ask(context, { meter: meterId }) {
-    const told = await priorityEvents(context, meterId === undefined ? null : deviceIdOf(meterId));
+    const open = await unanswered(context, meterId === undefined ? null : deviceIdOf(meterId));
     const names = await meterNames(context, meterId);
     const registry = context.at(DeviceRegistry);
     const waiting: ReturnType<typeof waitingView>[] = [];
-    // Newest first, so that a long history costs no more than a short one.
-    for (const { deviceId, version } of told.reverse()) {
-      if (waiting.length === MAX_LISTED) break;
+    for (const { deviceId, version } of open.slice(0, MAX_LISTED)) {
       const found = await registry.configurationOf(deviceId, version);
-      if (found.outcome === 0n) waiting.push(waitingView(names.get(deviceId) ?? null, deviceId, version, found));
+      waiting.push(waitingView(names.get(deviceId) ?? null, deviceId, version, found));
     }
     waiting.sort((a, b) => Number(b.priority === "urgent") - Number(a.priority === "urgent"));
     const rows = waiting.map((each) => [
@@ -181,7 +179,7 @@ export const pending = query({
       each.configHash,
     ]);
     const columns = ["PRIORITY", "METER", "VERSION", "SET", "SHA256 OF SALT AND DOCUMENT"];
-    return { answer: { pending: waiting }, text: table(columns, rows) };
+    return { answer: { pending: waiting, more: open.length > MAX_LISTED }, text: table(columns, rows) };
   },
 });
 
@@ -223,8 +221,13 @@ function waitingView(meterId: string | null, deviceId: string, version: bigint, 
   return { meterId, deviceId, version: Number(version), priority, setAt, configHash, schemaVersion, checker };
 }
 
-async function priorityEvents(context: ActionContext, deviceId: string | null) {
-  return DeviceRegistry.events(await logsOf(context, "PriorityEvent", [deviceId]), "PriorityEvent").slice();
+/** Priority events without an acknowledgement, newest first. */
+async function unanswered(context: ActionContext, deviceId: string | null) {
+  const told = DeviceRegistry.events(await logsOf(context, "PriorityEvent", [deviceId]), "PriorityEvent");
+  const answers = DeviceRegistry.events(await logsOf(context, "Acknowledged", [deviceId]), "Acknowledged");
+  const nameOf = (each: { readonly deviceId: string; readonly version: bigint }) => `${each.deviceId} ${each.version}`;
+  const answered = new Set(answers.map(nameOf));
+  return told.filter((each) => !answered.has(nameOf(each))).reverse();
 }
 
 /** The registry knows devices by a hash; what was certified has their names. */
