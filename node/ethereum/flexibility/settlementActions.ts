@@ -11,9 +11,10 @@ import { formatEnergy } from "../../cli/quantities.ts";
 import { type ActionContext, action, type Outcome } from "../action.ts";
 import { LIGHT_NODE_FLAG, openingsAtHome } from "../openingsAtHome.ts";
 import { optional, type Texts } from "../param.ts";
+import { intervalKey, type SealedInterval } from "../sealedIntervals.ts";
 import { acceptedOf, baselinesOf } from "./acceptedContract.ts";
 import { baseline, openings, positionId } from "./flexibilityParams.ts";
-import { intervalKey, type SealedInterval, sealedIntervalsOf } from "./sealedIntervals.ts";
+import { sealedIntervalsOf } from "./sealedIntervals.ts";
 
 /** MAX_PROOFS_PER_CALL of the contract. */
 const MAX_PROOFS = 32;
@@ -151,8 +152,7 @@ async function unproved(context: ActionContext, meterId: string, asked: RequestO
   const sealed = await sealedIntervalsOf(context, meterId, event);
   const flexibility = context.at(Flexibility);
   const waiting: SealedInterval[] = [];
-  for (const interval of sealed)
-    if ((await flexibility.usedBy(intervalKey(meterId, interval))) === 0n) waiting.push(interval);
+  for (const interval of sealed) if ((await flexibility.usedBy(intervalKey(interval))) === 0n) waiting.push(interval);
   const whole = waiting.filter(({ readingCount }) => BigInt(readingCount) >= terms.minReadingCount);
   if (whole.length > 0) return whole;
   const why =

@@ -1,7 +1,8 @@
 import { AbiCoder, getAddress, id } from "ethers";
 import { expect, test } from "vitest";
 import { cliError } from "../../cli/cliError.ts";
-import { type LedgerGet, readDuties } from "./duties.ts";
+import type { LedgerGet } from "../ethereumPort.ts";
+import { readDuties } from "./duties.ts";
 
 const MARKET = getAddress(`0x${"ab".repeat(20)}`);
 const OTHER = `0x${"cd".repeat(20)}`;

@@ -2,10 +2,8 @@ import { getAddress } from "ethers";
 import { decodeMarketEvent } from "#bridge/market.ts";
 import type { TransactionView } from "../../api/transactionJson.ts";
 import { CliError } from "../../cli/cliError.ts";
+import type { LedgerGet } from "../ethereumPort.ts";
 import { accountText } from "./advertActions.ts";
-
-/** GET of the ledger's REST API, below /ledger/v1. */
-export type LedgerGet = <T>(path: string) => Promise<T>;
 
 /** One thing that the market has told the ledger: the microgrid owes this energy of this output. */
 export interface Duty {

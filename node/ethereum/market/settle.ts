@@ -5,10 +5,11 @@ import { formatEnergy } from "../../cli/quantities.ts";
 import { type ActionContext, action } from "../action.ts";
 import { LIGHT_NODE_FLAG, openingsAtHome } from "../openingsAtHome.ts";
 import { file, list, optional } from "../param.ts";
+import { intervalKey, type SealedInterval, sealedIn } from "../sealedIntervals.ts";
 import { PROVING } from "./advertActions.ts";
 import { type OutputPointer, pointer, saleId } from "./marketParams.ts";
 import { marketOf } from "./marketReads.ts";
-import { intervalKey, openingOf, proveInterval, type SealedMessage, sealedIn, sealedSince } from "./proofs.ts";
+import { openingOf, proveInterval, sealedSince } from "./proofs.ts";
 import { paidJson, paidText } from "./saleActions.ts";
 
 const MAX_SALES = 32;
@@ -92,7 +93,7 @@ async function nextInterval(
   meter: string,
   fromMs: number,
   openings: readonly Opening[],
-): Promise<SealedMessage> {
+): Promise<SealedInterval> {
   const sealed = await sealedSince(context, meter, fromMs);
   let isUnopened = false;
   for (const interval of sealed) {
@@ -105,8 +106,8 @@ async function nextInterval(
   throw cliError("notFound", "INTERVAL_MISSING", message, "try again when the meter has sealed its next interval");
 }
 
-async function named(context: ActionContext, { txId, index }: OutputPointer): Promise<SealedMessage> {
-  const found = (await sealedIn(context, txId)).find((interval) => interval.index === index);
+async function named(context: ActionContext, { txId, index }: OutputPointer): Promise<SealedInterval> {
+  const found = (await sealedIn(context.ledger, txId)).find(({ messageIndex }) => messageIndex === index);
   if (found !== undefined) return found;
   const hint = "`query tx TXID` shows its messages; they are counted from 0";
   throw cliError("notFound", "INTERVAL_MISSING", `message ${index} of ${txId} seals no interval`, hint);
