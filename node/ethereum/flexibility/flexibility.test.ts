@@ -138,7 +138,6 @@ test("a wallet asks by REST what the command asks; the requester takes it back, 
   expect((await command(prosumer, "cancel", id)).json).toMatchObject(named("NotRequester"));
   expect(await run(dso, "cancel", id)).toMatchObject({ requestId: id, returnedWei: "5000" });
   expect((await askApi(world.api, "/ethereum/flexibility/requests")).body.requests).toEqual([]);
-  expect(await run(dso, "withdraw")).toMatchObject({ to: dsoAddress, amountWei: "5000" });
   // Once it is cancelled by anybody.
   expect(await run(neighbour, "opt-out", String(positionId))).toMatchObject({ holder: prosumerAddress, bondWei: "2" });
   expect(await run(prosumer, "position", String(positionId))).toMatchObject({ state: "left", deliveredMwh: "0" });
@@ -232,28 +231,23 @@ test("a whole event, by commands alone: from the baselines to each side's money"
     `contract ${a} of request ${id}: 0.600001 kWh delivered, 0.599999 kWh missing, penalty 179 wei`,
   );
   expect(await run(aggregator, "sweep", id)).toMatchObject({ returnedWei: "7600" });
-  const tokens = {
-    [neighbourAddress]: 540n + 181n,
-    [aggregatorAddress]: 60n,
-    [prosumerAddress]: 2n + 700n + 350n + 105n,
-  };
-  for (const [cli, address] of [
-    [neighbour, neighbourAddress],
-    [aggregator, aggregatorAddress],
-    [prosumer, prosumerAddress],
-  ] as const) {
-    const amount = tokens[address] ?? 0n;
-    expect(await run(cli, "account")).toMatchObject({ account: address, tokensWei: `${amount}` });
-    await run(cli, "allow", "--amount", `${amount}wei`);
-    expect((await command(cli, "redeem", "--amount", `${amount + 1n}wei`)).json).toMatchObject(
-      named("ERC20InsufficientAllowance"),
-    );
-    await run(cli, "redeem", "--amount", `${amount}wei`);
-    expect(await run(cli, "withdraw")).toMatchObject({ amountWei: `${amount}` });
-  }
-  // The escrow less what both earned (950), and what both lost of their bonds (434).
-  expect(await run(dso, "withdraw")).toMatchObject({ amountWei: `${10_000n - 950n + 434n}` });
-  expect(await world.evm.provider.getBalance(world.flexibility)).toBe(0n);
+  const tokens: readonly (readonly [TestCli, bigint])[] = [
+    [neighbour, 540n + 181n],
+    [aggregator, 60n],
+    [prosumer, 2n + 700n + 350n + 105n],
+  ];
+  for (const [cli, amount] of tokens) expect(await run(cli, "account")).toMatchObject({ tokensWei: `${amount}` });
+  await run(neighbour, "allow", "--amount", "721wei");
+  expect((await command(neighbour, "redeem", "--amount", "722wei")).json).toMatchObject(
+    named("ERC20InsufficientAllowance"),
+  );
+  await run(neighbour, "redeem", "--amount", "721wei");
+  expect(await run(neighbour, "withdraw")).toMatchObject({ amountWei: "721" });
+  await run(aggregator, "send-tokens", "--to", dsoAddress, "--amount", "60wei");
+  // The cancelled request's escrow, and this one's less what both earned (950), with what both lost of their bonds (434).
+  expect(await run(dso, "account")).toMatchObject({ tokensWei: "60", creditWei: `${5000n + 10_000n - 950n + 434n}` });
+  expect(await run(dso, "withdraw")).toMatchObject({ amountWei: `${5000n + 10_000n - 950n + 434n}` });
+  expect(await world.evm.provider.getBalance(world.flexibility), "a wei behind each token").toBe(60n + 1157n);
 });
 
 test("too early, too late or of nothing: the contract's word is said, and what a request has by default", async () => {
