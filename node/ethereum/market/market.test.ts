@@ -198,7 +198,7 @@ test(
 );
 
 test(
-  "disputes are decided, undisputed sales collected, expired adverts reclaimed",
+  "an hour makes an advert dearer; disputes are decided, undisputed sales collected, expired adverts reclaimed",
   isolated(async () => {
     const id = await advertised(3);
     const [advert] = (await node.done(false, "adverts")).adverts as readonly { readonly placed: string }[];
@@ -212,8 +212,12 @@ test(
       totalWei: `${PRICE}`,
     });
     const { now } = node.evm;
-    await node.evm.mineAt((await now()) + 3 * 3600);
-    expect(await node.done("stranger", "reclaim", id)).toMatchObject({ energyWh: 8000 });
+    await node.evm.mineAt((await now()) + 3600);
+    const dearer = (11n * PRICE + 9n) / 10n;
+    expect(await node.done(false, "adverts")).toMatchObject({ adverts: [{ priceWeiPerKwh: `${dearer}` }] });
+    expect(await node.done("consumer", "buy", id, "--energy", "1kWh")).toMatchObject({ totalWei: `${dearer}` });
+    await node.evm.mineAt((await now()) + 2 * 3600);
+    expect(await node.done("stranger", "reclaim", id)).toMatchObject({ energyWh: 7000 });
     expect(await node.done(false, "adverts", "--all")).toMatchObject({ adverts: [{ priceWeiPerKwh: null }] });
     await node.evm.mineAt((await now()) + 7 * 86_400);
     expect(await node.done("stranger", "collect", "2")).toMatchObject({ status: "paid" });
