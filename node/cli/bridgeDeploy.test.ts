@@ -159,6 +159,21 @@ test("the owner, and nobody else, tells the ledger where the contracts are; anch
   });
 });
 
+test("what the registry of devices says counts once the owner has said so, and until the owner says otherwise", {
+  timeout: START_MS,
+}, async () => {
+  const registry = async (...flags: readonly string[]) => {
+    expect((await configure("validator0", "--key", OPERATOR_KEY_NAME, ...flags)).exitCode).toBe(0);
+    return (await state("/edream/bridge")).deviceRegistry;
+  };
+  const { contracts } = decodeContractsFile(readFileSync(file("validator0/contracts.json"), "utf8"));
+  const address = contracts.DeviceRegistry?.slice(2).toLowerCase();
+  expect(await registry()).toBe("");
+  expect(await registry("--device-registry")).toBe(address);
+  expect(await registry("--cadence-ms", "9000")).toBe(address);
+  expect(await registry("--no-device-registry")).toBe("");
+});
+
 test("contracts that were deployed for other validators are not the ledger's", { timeout: START_MS }, async () => {
   const [wallet] = evm.wallets;
   if (wallet === undefined) throw new Error("no wallet");
