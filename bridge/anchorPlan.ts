@@ -14,6 +14,8 @@ export interface PlanPosition {
 
 /** The ledger as a plan reads it; everything is of blocks that are decided and executed here. */
 export interface PlanChain {
+  /** Of the ledger's first block. */
+  readonly initialHeight: number;
   height(): number;
   /** Unix ms; undefined for a block that is not kept. */
   timeMs(height: number): Promise<number | undefined>;
@@ -79,8 +81,8 @@ export class AnchorPlan {
     const latest = this.#chain.height();
     if (this.#scanned >= latest) return undefined;
     const slotOf = async (height: number) => Math.floor((await this.#timeOf(height)) / this.#cadenceMs);
-    // Before the first block there is none whose time could be looked at.
-    const slot = await slotOf((await this.#chain.timeMs(toHeight)) === undefined ? toHeight + 1 : toHeight);
+    // Before the first block there is none whose time could be looked at; one that is not kept any more is looked at by others.
+    const slot = await slotOf(Math.max(toHeight, this.#chain.initialHeight));
     for (let height = this.#scanned + 1; height <= latest; height += 1) {
       if (height === following?.height || height - toHeight === MAX_PLANNED_BLOCKS) return height;
       if ((await slotOf(height)) > slot) return height;

@@ -1,7 +1,7 @@
 import { signerOf } from "./signatures.ts";
 import type { SignatureClaim } from "./signatureWire.ts";
 import { type BridgeStep, stepName } from "./steps.ts";
-import { anchorDigest, type BridgeDomain, rotationDigest } from "./typedData.ts";
+import { type Anchor, anchorDigest, type BridgeDomain, rotationDigest } from "./typedData.ts";
 
 /** Two different anchors, or two different rotations, of one number by one second key. */
 export interface Equivocation {
@@ -17,6 +17,8 @@ export interface SignaturePoolOptions {
   readonly isSigner: (address: string) => boolean;
   readonly onEquivocation: (evidence: Equivocation) => void;
   readonly nowMs: () => number;
+  /** Signatures kept of one key, 4096 unless told otherwise: validators are known, and may be malicious. */
+  readonly maxPerSigner?: number;
 }
 
 /** Only `new` and `again` are sent on; `again`: known, and long enough since it was sent on before. */
@@ -28,8 +30,7 @@ export type PoolVerdict = "new" | "again" | "known" | "outside" | "refused";
  */
 export const PASS_ON_MS = 5000;
 
-/** Steps ahead of the oldest one that is waited for: a validator may have planned further than this node. */
-const MAX_AHEAD = 4096n;
+const DEFAULT_MAX_PER_SIGNER = 4096;
 
 interface Held {
   readonly claim: SignatureClaim;
@@ -51,6 +52,7 @@ export class SignaturePool {
   readonly #options: SignaturePoolOptions;
   /** By step. */
   readonly #held = new Map<string, StepSignatures>();
+  readonly #counts = new Map<string, number>();
   #oldestSeq: bigint;
   #oldestNonce: bigint;
 
@@ -65,7 +67,7 @@ export class SignaturePool {
     const isAnchor = claim.kind === "anchor";
     const number = isAnchor ? claim.anchor.seq : claim.rotation.nonce;
     const oldest = isAnchor ? this.#oldestSeq : this.#oldestNonce;
-    if (number < oldest || number > oldest + MAX_AHEAD) return "outside";
+    if (number < oldest) return "outside";
     const digest = isAnchor ? anchorDigest(domain, claim.anchor) : rotationDigest(domain, claim.rotation);
     const name = `${claim.kind} ${number}`;
     const key = digest + Buffer.from(claim.signature).toString("hex");
@@ -73,6 +75,8 @@ export class SignaturePool {
     if (known !== undefined) return this.#isDue(known) ? "again" : "known";
     const signer = signerOf(digest, claim.signature);
     if (signer === undefined || !this.#options.isSigner(signer)) return "refused";
+    const count = this.#counts.get(signer) ?? 0;
+    if (count >= (this.#options.maxPerSigner ?? DEFAULT_MAX_PER_SIGNER)) return "outside";
     const ofStep = this.#held.get(name) ?? { bySigner: new Map<string, Held[]>(), known: new Map<string, Held>() };
     this.#held.set(name, ofStep);
     const before = ofStep.bySigner.get(signer) ?? [];
@@ -80,6 +84,7 @@ export class SignaturePool {
     const held = { claim, digest, passedMs: this.#options.nowMs() };
     ofStep.bySigner.set(signer, [...before, held]);
     ofStep.known.set(key, held);
+    this.#counts.set(signer, count + 1);
     const [first] = before;
     if (first !== undefined) this.#options.onEquivocation({ signer, first: first.claim, second: claim });
     return "new";
@@ -90,6 +95,19 @@ export class SignaturePool {
     if (now - held.passedMs < PASS_ON_MS) return false;
     held.passedMs = now;
     return true;
+  }
+
+  /** Every anchor that somebody has signed, with the addresses of those who have. */
+  signedAnchors(): readonly { readonly anchor: Anchor; readonly signers: readonly string[] }[] {
+    const found = new Map<string, { readonly anchor: Anchor; readonly signers: string[] }>();
+    for (const { bySigner } of this.#held.values())
+      for (const [signer, helds] of bySigner)
+        for (const { claim, digest } of helds) {
+          if (claim.kind !== "anchor") continue;
+          const { signers } = found.get(digest) ?? { signers: [] };
+          found.set(digest, { anchor: claim.anchor, signers: [...signers, signer] });
+        }
+    return [...found.values()];
   }
 
   /** Of this very step. */
@@ -108,9 +126,11 @@ export class SignaturePool {
   forget({ seq, nonce }: { readonly seq: bigint; readonly nonce: bigint }): void {
     this.#oldestSeq = seq;
     this.#oldestNonce = nonce;
-    for (const name of this.#held.keys()) {
+    for (const [name, { bySigner }] of this.#held) {
       const [kind, number] = name.split(" ");
-      if (BigInt(number ?? 0) < (kind === "anchor" ? this.#oldestSeq : this.#oldestNonce)) this.#held.delete(name);
+      if (BigInt(number ?? 0) >= (kind === "anchor" ? this.#oldestSeq : this.#oldestNonce)) continue;
+      this.#held.delete(name);
+      for (const [signer, helds] of bySigner) this.#counts.set(signer, (this.#counts.get(signer) ?? 0) - helds.length);
     }
   }
 

@@ -87,7 +87,7 @@ function pool() {
   const known = new Set(["one", "two"].map(address));
   const isSigner = (of: string) => known.has(of);
   const made = new SignaturePool(
-    { domain, isSigner, onEquivocation: (found) => evidence.push(found), nowMs: () => clock.ms },
+    { domain, isSigner, onEquivocation: (found) => evidence.push(found), nowMs: () => clock.ms, maxPerSigner: 3 },
     { seq: 1n, nonce: 1n },
   );
   return { pool: made, evidence, clock };
@@ -131,8 +131,17 @@ test("what no validator signed, for another bridge, or too far ahead is not kept
   const foreign = claimOf(step, signDigest(keyOf("one").bytes, stepDigest(elsewhere, step)));
   expect(signatures.add(foreign)).toBe("refused");
   expect(signatures.add({ ...claim(step), signature: new Uint8Array(64).fill(0xff) })).toBe("refused");
-  expect(signatures.add(claim(anchorStep(1_000_000n)))).toBe("outside");
   expect(signatures.size).toBe(0);
+  // Of one key no more than so many, whatever their numbers; what is forgotten makes room.
+  for (const [seq, verdict] of [
+    [1n, "new"],
+    [1_000_000n, "new"],
+    [7n, "new"],
+    [8n, "outside"],
+  ] as const)
+    expect(signatures.add(claim(anchorStep(seq)))).toBe(verdict);
+  signatures.forget({ seq: 2n, nonce: 1n });
+  expect(signatures.add(claim(anchorStep(8n)))).toBe("new");
 });
 
 test("two anchors of one number by one validator are evidence, once", () => {

@@ -47,6 +47,7 @@ export function followedLedger(): FollowedLedger {
   let timeMs = BEGAN_MS;
   const followed: FollowedLedger = {
     ledger,
+    initialHeight: 1,
     mine(txs = [], afterMs = 1000) {
       timeMs += afterMs;
       const response = ledger.block(txs, timeMs);

@@ -82,7 +82,7 @@ export async function startBridge(options: BridgeOptions, parts: BridgeNodeParts
   const { app, blocks, store, mempool, log, keys, data } = parts;
   const record: RecordQuery = (path, id) => queryRecord((request) => app.query(request), path, id);
   const ledgerId = ledgerIdOf(parts.genesis);
-  const chain = chainOf(store, blocks, app, record);
+  const chain = chainOf(parts.genesis, store, blocks, app, record);
   const signers = new Set<string>();
   let session: BridgeSession | undefined;
   let relayer: Relayer | undefined;
@@ -284,8 +284,15 @@ async function watch(client: OpenBridgeClient, session: BridgeSession, margin: n
 }
 
 /** The node's own chain as plans read it. */
-function chainOf(store: Store, blocks: BlockStore, app: LedgerApplication, record: RecordQuery): PlanChain {
+function chainOf(
+  { initialHeight }: Genesis,
+  store: Store,
+  blocks: BlockStore,
+  app: LedgerApplication,
+  record: RecordQuery,
+): PlanChain {
   return {
+    initialHeight,
     // A block is kept a moment before it is executed: which bridge set it makes is known only then.
     height: () => Math.min(blocks.height(), app.info().lastBlockHeight),
     async timeMs(height) {

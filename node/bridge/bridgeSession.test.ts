@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import type { PlanChain } from "#bridge/anchorPlan.ts";
 import { openBridgeClient } from "#bridge/evm/bridgeClient.ts";
 import { Relayer } from "#bridge/relayer.ts";
 import type { Equivocation } from "#bridge/signaturePool.ts";
@@ -10,6 +11,7 @@ import { stepName } from "#bridge/steps.ts";
 import { CADENCE_MS, type FollowingBridge, followingBridge, SECOND_KEYS } from "#bridge/testFollowing.ts";
 import { bridgeKeyMessage, ethereumAddress, keyOf } from "#consensus/application/testLedger.ts";
 import { startTestEvm, type TestEvm } from "#contracts/testing.ts";
+import { anchorToAdopt } from "./adoptAnchor.ts";
 import { BridgeSession } from "./bridgeSession.ts";
 import { stepToJson } from "./stepJson.ts";
 
@@ -39,7 +41,12 @@ function folder(): string {
   return data;
 }
 
-async function validatorOf(bridge: FollowingBridge, name: string, data = folder()): Promise<Validator> {
+async function validatorOf(
+  bridge: FollowingBridge,
+  name: string,
+  data = folder(),
+  chain: PlanChain = bridge.followed,
+): Promise<Validator> {
   const { followed, domain, outboxAddress } = bridge;
   const set = (await followed.set(2n)) ?? { number: 0n };
   const start = { seq: 0n, valsetNonce: 0n, toHeight: 4, setNumber: set.number };
@@ -49,7 +56,7 @@ async function validatorOf(bridge: FollowingBridge, name: string, data = folder(
     { domain, outbox: outboxAddress, cadenceMs: CADENCE_MS, start, name: "5" },
     {
       data,
-      chain: followed,
+      chain,
       keepState: (height) => followed.ledger.app.keepState(height),
       key: keyOf(name),
       isSigner: (address) => ADDRESSES.includes(address),
@@ -163,6 +170,78 @@ test("one that comes back to pruned blocks plans and signs no further, and says 
   expect(again.told).toHaveLength(planned);
   expect(await again.session.proveBlock(kept)).toBeUndefined();
   await expect(again.session.proveBlock(gone - 3)).rejects.toMatchObject({ code: "BRIDGE_BLOCK_ABSENT" });
+});
+
+/** A chain of which the blocks up to this height are not kept. */
+function keptFrom({ followed }: FollowingBridge, height: number): PlanChain {
+  const isKept = (at: number) => at >= height;
+  return {
+    ...followed,
+    timeMs: async (at) => (isKept(at) ? followed.timeMs(at) : undefined),
+    block: async (at) => (isKept(at) ? followed.block(at) : undefined),
+  };
+}
+
+test("a validator without the old blocks goes on behind an anchor that more than two thirds have signed, and signs what everybody signs", {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  const bridge = await followingBridge(evm);
+  const old = await Promise.all(SECOND_KEYS.slice(0, 3).map((name) => validatorOf(bridge, name)));
+  const [first, second] = old as [Validator, Validator];
+  minutes(bridge, 5);
+  for (const { session } of old) await session.advance();
+  const height = bridge.followed.height();
+  const data = folder();
+  const late = await validatorOf(bridge, "second key 3", data, keptFrom(bridge, height));
+  const isStuck = () => expect(late.session.advance()).rejects.toMatchObject({ code: "BRIDGE_BLOCK_ABSENT" });
+  await isStuck();
+  gossip([first, second, late]);
+  await isStuck();
+  for (const { session } of old) session.repeat();
+  gossip([...old, late]);
+  await late.session.advance();
+  // Behind the last anchor there is nothing yet; what it has not seen it does not sign.
+  expect([late.session.steps, late.told]).toEqual([[], []]);
+
+  bridge.followed.send(bridgeKeyMessage("dso", 0, "new key 0"), "dso");
+  minutes(bridge, 2);
+  for (const { session } of [...old, late]) await session.advance();
+  expect(late.session.steps.map(stepName)).toEqual(["anchor 6", "rotation 1", "anchor 7", "anchor 8"]);
+  expect(late.session.steps).toEqual(first.session.steps.slice(5));
+  expect(late.told.length).toBeGreaterThan(0);
+  late.session.close();
+  const again = await validatorOf(bridge, "second key 3", data, keptFrom(bridge, height));
+  await again.session.advance();
+  expect(again.session.steps.map(stepToJson)).toEqual(late.session.steps.map(stepToJson));
+  for (const { evidence } of [...old, late]) expect(evidence).toEqual([]);
+});
+
+test("an anchor is not adopted from too few, from strangers, of another chain's block, or when the set has changed since", {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  const bridge = await followingBridge(evm);
+  const { session } = await validatorOf(bridge, "second key 0");
+  minutes(bridge, 3);
+  await session.advance();
+  const height = bridge.followed.height();
+  const chain = keptFrom(bridge, height);
+  const position = { seq: 0n, valsetNonce: 0n, toHeight: 4, setNumber: 2n };
+  const step = session.steps.at(-1);
+  if (step?.kind !== "anchor") throw new Error("no anchor");
+  const { anchor } = step;
+  const adopt = async (fields: object, signers: readonly string[], of: PlanChain = chain) =>
+    (await anchorToAdopt(of, position, [{ anchor: { ...anchor, ...fields }, signers }]))?.anchor.seq;
+  const three = ADDRESSES.slice(0, 3);
+  expect(await adopt({}, three)).toBe(anchor.seq);
+  expect(await adopt({}, ADDRESSES.slice(0, 2))).toBeUndefined();
+  expect(await adopt({}, [...ADDRESSES.slice(0, 2), `0x${"77".repeat(20)}`])).toBeUndefined();
+  expect(await adopt({ lastHeaderHash: new Uint8Array(32) }, three)).toBeUndefined();
+  expect(await adopt({ time: anchor.time + 1 }, three)).toBeUndefined();
+  expect(await adopt({ toHeight: height + 1 }, three)).toBeUndefined();
+  expect(await adopt({ toHeight: height - 1 }, three)).toBeUndefined();
+  expect(await adopt({ seq: 0n }, three)).toBeUndefined();
+  bridge.followed.send(bridgeKeyMessage("dso", 3, "new key 0"), "dso");
+  expect(await adopt({}, three)).toBeUndefined();
 });
 
 test("a plan that was damaged is planned again as it was, and nothing is signed a second time that is another", {

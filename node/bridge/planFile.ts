@@ -1,8 +1,11 @@
 import { appendFileSync, existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import type { PlanPosition } from "#bridge/anchorPlan.ts";
-import type { BridgeSet, BridgeStep } from "#bridge/steps.ts";
+import type { AnchorStep, BridgeSet, BridgeStep } from "#bridge/steps.ts";
 import { hasGoodChecksum, withChecksum } from "../checkedJson.ts";
-import { stepFromJson, stepToJson } from "./stepJson.ts";
+import { anchorFromJson, anchorToJson, stepFromJson, stepToJson } from "./stepJson.ts";
+
+/** An anchor that more than two thirds of a set have signed, and that was not planned here. */
+export type AdoptedAnchor = Pick<AnchorStep, "anchor" | "set">;
 
 /**
  * What was planned, so that a node which starts again need not go through all blocks since the bridge began. It can be made again from the ledger
@@ -39,8 +42,10 @@ export class PlanFile {
     }
     let end = head.length;
     for (const [index, line] of text.slice(end).split("\n").slice(0, -1).entries()) {
-      const step = await stepFromJson(parse(line), setOf);
-      if (step === undefined || !file.#take(step)) {
+      const json = parse(line);
+      const adopted = await adoptedFromJson(json, setOf);
+      const step = await stepFromJson(json, setOf);
+      if (adopted === undefined ? step === undefined || !file.#take(step) : !file.#goOnBehind(adopted)) {
         file.damagedLine = index + 2;
         break;
       }
@@ -59,6 +64,21 @@ export class PlanFile {
     appendFileSync(this.#path, lineOf(stepToJson(step)));
   }
 
+  /** Goes on behind an anchor that others have planned and signed: what is before it is not planned here. */
+  adopt(adopted: AdoptedAnchor): void {
+    if (!this.#goOnBehind(adopted)) throw new Error("an anchor that is not ahead of the plan");
+    const { anchor, set } = adopted;
+    appendFileSync(this.#path, lineOf({ kind: "adopted", set: `${set.number}`, anchor: anchorToJson(anchor) }));
+  }
+
+  #goOnBehind({ anchor, set }: AdoptedAnchor): boolean {
+    const { seq, toHeight } = this.#position;
+    if (anchor.seq <= seq || anchor.toHeight <= toHeight) return false;
+    const { valsetNonce } = anchor;
+    this.#position = { seq: anchor.seq, valsetNonce, toHeight: anchor.toHeight, setNumber: set.number };
+    return true;
+  }
+
   #take(step: BridgeStep): boolean {
     const { seq, valsetNonce, toHeight, setNumber } = this.#position;
     if (step.set.number !== setNumber) return false;
@@ -74,6 +94,19 @@ export class PlanFile {
     this.steps.push(step);
     return true;
   }
+}
+
+/** Undefined for every other line. */
+async function adoptedFromJson(
+  json: unknown,
+  setOf: (number: bigint) => Promise<BridgeSet | undefined>,
+): Promise<AdoptedAnchor | undefined> {
+  const { kind, set: number, anchor: anchorJson } = (json ?? {}) as Partial<Record<string, unknown>>;
+  const anchor = anchorFromJson(anchorJson);
+  if (kind !== "adopted" || anchor === undefined || typeof number !== "string" || !/^[0-9]{1,20}$/.test(number))
+    return undefined;
+  const set = await setOf(BigInt(number));
+  return set && { anchor, set };
 }
 
 function lineOf(value: object): string {
