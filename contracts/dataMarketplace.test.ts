@@ -138,7 +138,11 @@ describe("offers", () => {
       { x: y, y: x },
     ])
       expect(await nameOf(as(buyer).offer(1, point, { value: 5000n }))).toBe("BuyerKeyInvalid");
-    await evm.mineAt(deadline);
+    // In the very second.
+    await evm.provider.send("evm_setNextBlockTimestamp", [deadline]);
+    const last = as(buyer).offer(1, publicPointOf(buyerKey), { value: 5000n, gasLimit: 300_000 });
+    await expect(mined(last)).rejects.toThrow("reverted");
+    expect((await market.listingOf(1)).price).toBe(0n);
     expect(await nameOf(offer(5000n))).toBe("NotTakingOffers");
   });
 });

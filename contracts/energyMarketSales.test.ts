@@ -313,10 +313,15 @@ describe("a standing order", () => {
     expect(await nameOf(match([2], [1]))).toBe("NothingMatched");
     await mined(by.cancelOrder(2));
     await mined(made.as(made.regulator).enrolConsumer(made.consumer, IMPORT_METER));
+    const end = (await evm.now()) + 600;
+    await mined(made.as(made.consumer).placeOrder(1000, 4000n, end, { value: 5000n }));
+    await evm.mineAt(end);
+    // The advert is live still, and order 3 fits it.
+    expect(await nameOf(match([4], [1]))).toBe("NothingMatched");
+    await mined(by.cancelOrder(4));
     await later(86_400 + 60);
-    expect(await nameOf(match([3], [1]))).toBe("NothingMatched");
     await mined(by.cancelOrder(3));
-    expect(await credits(made.consumer)).toEqual([15_000n]);
+    expect(await credits(made.consumer)).toEqual([20_000n]);
     expect(await nameOf(by.cancelOrder(3))).toBe("OrderNotOpen");
   });
 
