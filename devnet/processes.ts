@@ -75,6 +75,8 @@ export function startNodeProcess(options: {
     const started = spawn(file, args, {
       stdio: ["ignore", log, log, "ipc"],
       env: { ...process.env, ...options.environment },
+      // Ctrl-C in a terminal is for this process, which then asks the nodes for the last time; its own end ends them by the channel.
+      detached: process.platform !== "win32",
     });
     if (typeof log === "number") closeSync(log);
     else {

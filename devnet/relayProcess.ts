@@ -37,6 +37,7 @@ export function startRelayProcess(options: {
     const started = spawn(process.execPath, args, {
       stdio: ["ignore", log, log, "ipc"],
       env: { ...process.env, ...ENVIRONMENT },
+      detached: process.platform !== "win32",
     });
     closeSync(log);
     child = started;

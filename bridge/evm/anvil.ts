@@ -53,7 +53,9 @@ const MAX_LOG_CHARS = 64 * 1024;
  */
 export async function startAnvil(options: AnvilOptions = {}): Promise<Anvil> {
   const { chainId = ANVIL_CHAIN_ID, maxMemoryMib = DEFAULT_MAX_MEMORY_MIB } = options;
-  const child = spawn(anvilPath(), argumentsFor(options, chainId), { stdio: ["ignore", "pipe", "pipe"] });
+  // In a process group of its own: Ctrl-C in a terminal is for whoever has started it, who may still have questions.
+  const detached = process.platform !== "win32";
+  const child = spawn(anvilPath(), argumentsFor(options, chainId), { stdio: ["ignore", "pipe", "pipe"], detached });
   const port = await listeningPort(child);
   const { pid } = child;
   if (pid === undefined) throw new EvmError({ code: "EVM_START_FAILED", log: "no process" });
@@ -86,7 +88,10 @@ export async function startAnvil(options: AnvilOptions = {}): Promise<Anvil> {
  */
 function startGuard(pid: number): ChildProcess | undefined {
   if (process.platform === "win32") return undefined;
-  const guard = spawn("sh", ["-c", 'read -r _; kill -9 "$0"', `${pid}`], { stdio: ["pipe", "ignore", "ignore"] });
+  const guard = spawn("sh", ["-c", 'read -r _; kill -9 "$0"', `${pid}`], {
+    stdio: ["pipe", "ignore", "ignore"],
+    detached: true,
+  });
   // Without it anvil is as good as before.
   guard.on("error", () => undefined);
   guard.unref();
