@@ -90,11 +90,7 @@ export const DATA_MARKETPLACE_MUTANTS: MutantGroup = {
     {
       name: "offer-after-buy-now",
       file: LISTINGS,
-<<<<<<< ours
-      find: "listing.isSold = true;",
-=======
       find: "listing.isSold = true;\n            // forge-lint: disable-next-line(unsafe-typecast)\n            listing.until = uint40(block.timestamp);",
->>>>>>> theirs
       replace: NOTHING,
       reason: "goes on after it was bought",
     },
