@@ -3,11 +3,15 @@ import { fileURLToPath } from "node:url";
 import { configDefaults, defineConfig } from "vitest/config";
 
 const SERVICES = "**/*.services.test.ts";
-const FAULTS = ["devnet/faults/faults.test.ts", "devnet/scenarios/scenariosFaults.test.ts"];
+const FAULTS = [
+  "devnet/faults/faults.test.ts",
+  "devnet/scenarios/scenarios.test.ts",
+  "devnet/scenarios/scenariosFaults.test.ts",
+];
 
 /**
  * Groups of tests, one after another: of the code, side by side; of whole networks of processes, which need the machine for themselves; of faults on such
- * networks, minutes of it (`npm run test:faults`); and of what needs programs of others (`npm run test:services`).
+ * networks and of scenarios with Ethereum, minutes of both (`npm run test:faults`); and of what needs programs of others (`npm run test:services`).
  */
 export default defineConfig({
   root: fileURLToPath(new URL("..", import.meta.url)),
