@@ -1,8 +1,9 @@
 import type { EthereumGroup } from "../group.ts";
+import { account, credit, participants, terms } from "./accountQueries.ts";
 import { advertise, bindAccount, reclaim, withdraw } from "./advertActions.ts";
 import { duties } from "./dutyQuery.ts";
 import { fulfilCommand } from "./fulfil.ts";
-import { account, adverts, credit, orders, participants, sales, terms } from "./marketQueries.ts";
+import { adverts, orders, sales } from "./marketQueries.ts";
 import { cancelOrder, match, order } from "./orderActions.ts";
 import {
   acceptOwnership,
