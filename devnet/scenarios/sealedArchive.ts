@@ -71,7 +71,7 @@ async function sealedIntervals(
   // Newest first.
   for (const { txId } of transactions) {
     const { messages } = await world.ask<{ messages: readonly Answer[] }>("validator0", `/transactions/${txId}`);
-    for (const message of messages) {
+    for (const message of messages.toReversed()) {
       const interval = openedInterval(message, meterId, final);
       if (interval === undefined) continue;
       if (row[0] !== undefined && row[0].endMs !== interval.endMs + INTERVAL_MS) row.length = 0;

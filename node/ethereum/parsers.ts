@@ -18,7 +18,7 @@ export const account = (about: string): Param<string> =>
 /** Number of something in a contract, from 1. */
 export const number = (about: string): Param<bigint> =>
   text("number", about, (given) => {
-    if (/^[1-9]\d{0,77}$/.test(given)) return BigInt(given);
+    if (/^[1-9]\d{0,77}$/.test(given) && BigInt(given) < 2n ** 256n) return BigInt(given);
     throw cliError("usage", "NUMBER_MALFORMED", `${JSON.stringify(given)} is no number from 1 on`, "write digits only");
   });
 

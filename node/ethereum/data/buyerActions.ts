@@ -1,4 +1,4 @@
-import { openingOfWrongKey, publicPointOf } from "#bridge/ecies.ts";
+import { addressOfPoint, openingOfWrongKey, publicPointOf } from "#bridge/ecies.ts";
 import { DataMarketplace } from "#contracts/abi/DataMarketplace.ts";
 import { sha256 } from "#storage/crypto/hash.ts";
 import { generatePrivateKey } from "#storage/crypto/keys.ts";
@@ -106,6 +106,11 @@ export const proveWrongKey = action({
     const released = await releasedBox(context, id, state);
     if (released === undefined) throw notReleased(id);
     const key = Buffer.from(privateKey.slice(2), "hex");
+    // Before anything is made that would show another key, perhaps one that has money.
+    if (addressOfPoint(publicPointOf(key)) !== state.buyerKey) {
+      const hint = "give the one that was made for this offer; the home that made it needs no --private-key";
+      throw cliError("usage", "PRIVATE_KEY_OTHER", "this is not the one-time key of the winning offer", hint);
+    }
     const opening = openingOfWrongKey(released, key, boxContext(context, id), state.keyHash);
     // Nothing that shows the private key is made, for it would open the box for all.
     if (opening === undefined)

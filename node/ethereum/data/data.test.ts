@@ -240,6 +240,8 @@ test("no key is encrypted to another than whose address the contract has, no box
     expect((await m.dataBy(damaged, "consumer", command, id)).json, command).toMatchObject({
       code: "EVM_ANSWER_FALSE",
     });
+  const own = await m.data("consumer", "prove-wrong-key", id, "--private-key", "55".repeat(32));
+  expect(own.json, "no other key is ever shown").toMatchObject({ code: "PRIVATE_KEY_OTHER" });
   const opened = await m.done("consumer", "open", id, "--ipfs", m.kubo.url);
   expect(opened).toMatchObject({ intact: true, readingCount: 60, file: null });
   const file = join(m.home("consumer").folder, "archive.bin");
@@ -336,6 +338,8 @@ test("what the contract refuses is said in words, and a dry run keeps no key", a
 
 test.each<[string, readonly string[], string]>([
   ["no number", ["listing", "first"], "NUMBER_MALFORMED"],
+  ["a number above all", ["listing", "9".repeat(78)], "NUMBER_MALFORMED"],
+  ["more than all", ["list", "aa".repeat(32), ...TERMS, "--publisher-share", "100.01%"], "PERCENT_MALFORMED"],
   ["a share without percent", ["list", "aa".repeat(32), ...TERMS, "--publisher-share", "2"], "PERCENT_MALFORMED"],
   ["no deadline", ["list", "ARCHIVE", "--reserve", "1ETH", "--buy-now", "2ETH"], "DEADLINE_MISSING"],
   ["two deadlines", ["list", "ARCHIVE", ...TERMS, "--until", "2030-01-01T00:00:00Z"], "DEADLINE_MISSING"],

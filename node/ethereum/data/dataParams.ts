@@ -30,7 +30,8 @@ export function pointText({ x, y }: Point): string {
 export const percent = (about: string): Param<number> =>
   text("percent", about, (given) => {
     const [, whole = "", fraction = ""] = /^(\d{1,3})(?:\.(\d{1,2}))?\s*%$/.exec(given) ?? [];
-    if (whole !== "") return Number(whole) * 100 + Number(fraction.padEnd(2, "0"));
+    const hundredths = Number(whole) * 100 + Number(fraction.padEnd(2, "0"));
+    if (whole !== "" && hundredths <= 10_000) return hundredths;
     throw cliError("usage", "PERCENT_MALFORMED", `${JSON.stringify(given)} is no part of a price`, "write 2.5%");
   });
 
