@@ -21,7 +21,7 @@ export async function checkBody(
   if (!parsed.accepted) return undefined;
   // The real server's own code trips over JSON that is no object.
   if (!isJsonObject(parsed.value)) return { accepted: false, error: "exception" };
-  const transaction = readAssetTransaction(parsed.value);
+  const transaction = readAssetTransaction(parsed.value, parsed.canonical);
   if (!transaction.accepted) return refusalOf(transaction);
   const bytes = Buffer.byteLength(transaction.value.canonical);
   if (bytes > MAX_ASSET_TRANSACTION_BYTES) return { accepted: false, error: "tooLarge" };

@@ -5,7 +5,7 @@ import { byteMutation, mutateBytes } from "../fuzz/mutateBytes.ts";
 import { FUZZ_TIMEOUT_MS, fuzz } from "../fuzz/runs.ts";
 import { weightOf } from "../fuzz/weight.ts";
 import { ASSET_RULES } from "./assetTransaction.ts";
-import { canonicalJson } from "./canonicalJson.ts";
+import { canonicalJson, sortedMembers } from "./canonicalJson.ts";
 import { conditionUri } from "./condition.ts";
 import {
   conditionOfFulfillment,
@@ -14,7 +14,7 @@ import {
   fulfillmentText,
   parseFulfillment,
 } from "./fulfillment.ts";
-import { isJsonObject, parseJson } from "./jsonLossless.ts";
+import { isJsonObject, type JsonObject, type JsonVerdict, parseJson } from "./jsonLossless.ts";
 import { createMemoryAssetState } from "./memoryAssetState.ts";
 import { parseAssetTransaction } from "./parseTransaction.ts";
 import { VECTORS, withOwnId } from "./testVectors.ts";
@@ -86,6 +86,15 @@ test(
   FUZZ_TIMEOUT_MS,
 );
 
+/** What is said to be canonical in passing is what would be written, member for member. */
+function checkCanonical(parsed: Extract<JsonVerdict, { accepted: true }>, text: string, canonical: string): void {
+  if (parsed.canonical === undefined) return;
+  expect(text).toBe(canonical);
+  const { values } = parsed.canonical;
+  const members = sortedMembers(parsed.value as JsonObject);
+  expect(Array.from(values, ([name, [start, end]]) => [name, text.slice(start, end)])).toEqual(members);
+}
+
 test(
   "JSON is read when JSON.parse reads it, and what is read has one canonical text; but for what this ledger refuses",
   () => {
@@ -105,8 +114,13 @@ test(
       expect(known).toBe(true);
       expect(weightOf(parsed.value)).toBeLessThan(2048 + 256 * json.length);
       const canonical = canonicalJson(parsed.value);
+      checkCanonical(parsed, json, canonical);
       const again = parseJson(canonical);
       expect(again.accepted && canonicalJson(again.value)).toBe(canonical);
+      if (!again.accepted) return;
+      checkCanonical(again, canonical, canonical);
+      const isPlain = !/\d[.eE]|[\ud800-\udfff]/.test(canonical);
+      if (isPlain && isJsonObject(again.value)) expect(again.canonical).toBeDefined();
     });
   },
   FUZZ_TIMEOUT_MS,

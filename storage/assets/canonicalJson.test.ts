@@ -76,6 +76,32 @@ test.each([
   expect(parseJson(text)).toEqual({ accepted: false, reason });
 });
 
+test.each([
+  ['{"a":{"b":[1,-7,"x/y\u007f"],"c":null},"b":true}', true],
+  ['{"a":"\\"\\\\\\b\\f\\n\\r\\t\\u0000\\u000B\\u001F","é":"😀"}', true],
+  ['{"a":12345678901234567890}', true],
+  ['{"b":1,"a":2}', false],
+  ['{"a":1,"a":2}', false],
+  ['{"a":{"b":1,"B":2}}', false],
+  ['{"a": 1}', false],
+  ['{"a":1}\n', false],
+  ['{"a":-0}', false],
+  ['{"a":1.5}', false],
+  ['{"a":"\\/"}', false],
+  ['{"a":"\\u0041"}', false],
+  ['{"a":"\\u001f"}', false],
+  ['{"a":"\\u0009"}', false],
+  ['{"\\u0061":1}', false],
+  ['{"\ue000":1,"😀":2}', false],
+  ['{"😀":1}', true],
+  ["[]", false],
+])("%s is seen to be an object in canonical form: %s", (text, isSeen) => {
+  const parsed = parseJson(text);
+  if (!parsed.accepted) throw new Error(parsed.reason);
+  expect(parsed.canonical !== undefined).toBe(isSeen);
+  if (isSeen) expect(canonicalJson(parsed.value)).toBe(text);
+});
+
 test("256 levels are read, a hundred thousand do not overflow the stack", () => {
   expect(parseJson(`${"[".repeat(256)}${"]".repeat(256)}`).accepted).toBe(true);
   expect(parseJson('{"a":'.repeat(100_000)).accepted).toBe(false);

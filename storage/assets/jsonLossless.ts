@@ -10,8 +10,16 @@ export type JsonObject = ReadonlyMap<string, JsonValue>;
 export type JsonArray = readonly JsonValue[];
 export type JsonValue = null | boolean | string | JsonNumber | JsonArray | JsonObject;
 
+/** A text in canonical form (canonicalJson.ts): its members need not be written anew. */
+export interface CanonicalText {
+  readonly text: string;
+  /** Where the value of each of the outermost object's members begins and ends, in the order of the text. */
+  readonly values: ReadonlyMap<string, readonly [start: number, end: number]>;
+}
+
 export type JsonVerdict =
-  | { readonly accepted: true; readonly value: JsonValue }
+  /** `canonical`: of an object whose text is in canonical form, as far as that is seen in passing: never of one with a float, or with a surrogate pair in a name. */
+  | { readonly accepted: true; readonly value: JsonValue; readonly canonical?: CanonicalText }
   | { readonly accepted: false; readonly reason: string };
 
 export function isJsonObject(value: JsonValue | undefined): value is JsonObject {
@@ -45,19 +53,24 @@ export function parseJson(input: Uint8Array | string): JsonVerdict {
   } catch {
     return { accepted: false, reason: "not UTF-8" };
   }
-  const source: Source = { text, at: 0, failure: undefined };
+  const source: Source = { text, at: 0, failure: undefined, isCanonical: true, values: new Map() };
   skipSpace(source);
   const value = readValue(source, 0);
   if (value === undefined) return { accepted: false, reason: source.failure ?? at(source, "not JSON") };
   skipSpace(source);
   if (source.at < text.length) return { accepted: false, reason: at(source, "more than one value") };
-  return { accepted: true, value };
+  const { isCanonical, values } = source;
+  return isCanonical && isJsonObject(value)
+    ? { accepted: true, value, canonical: { text, values } }
+    : { accepted: true, value };
 }
 
 interface Source {
   readonly text: string;
   at: number;
   failure: string | undefined;
+  isCanonical: boolean;
+  readonly values: Map<string, readonly [start: number, end: number]>;
 }
 
 const QUOTE = 0x22;
@@ -106,6 +119,7 @@ function readWord<T extends JsonValue>(source: Source, word: string, value: T): 
 
 function readObject(source: Source, depth: number): JsonObject | undefined {
   const members = new Map<string, JsonValue>();
+  let before: string | undefined;
   source.at += 1;
   skipSpace(source);
   if (take(source, CLOSE_BRACE)) return members;
@@ -113,12 +127,17 @@ function readObject(source: Source, depth: number): JsonObject | undefined {
     if (source.text.charCodeAt(source.at) !== QUOTE) return fail(source, "a member's name expected");
     const name = readString(source);
     if (name === undefined) return undefined;
+    if (before !== undefined && (before >= name || SURROGATE.test(name) || SURROGATE.test(before)))
+      source.isCanonical = false;
+    before = name;
     skipSpace(source);
     if (!take(source, COLON)) return fail(source, "a colon expected");
     skipSpace(source);
+    const start = source.at;
     const value = readValue(source, depth);
     if (value === undefined) return undefined;
     members.set(name, value);
+    if (depth === 1) source.values.set(name, [start, source.at]);
     skipSpace(source);
     if (take(source, CLOSE_BRACE)) return members;
     if (!take(source, COMMA)) return fail(source, "a comma or the object's end expected");
@@ -142,10 +161,15 @@ function readArray(source: Source, depth: number): JsonArray | undefined {
   }
 }
 
+/** Where names with these are, their order as UTF-16 need not be that of their code points. */
+const SURROGATE = /[\ud800-\udfff]/;
+
 /** Runs without escapes are cut out as they stand, which is most of a transaction. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: JSON allows none of these.
 const PLAIN_RUN = /[^"\\\u0000-\u001f]*/y;
 const HEX4 = /^[0-9a-fA-F]{4}$/;
+/** Of control characters without an escape of their own; everything else stands for itself. */
+const CANONICAL_HEX4 = /^00(?:0[0-7BEF]|1[0-9A-F])$/;
 const ESCAPES: Readonly<Record<string, string>> = {
   '"': '"',
   "\\": "\\",
@@ -178,11 +202,13 @@ function readString(source: Source): string | undefined {
     if (escaped === "u") {
       const hex = text.slice(end + 2, end + 6);
       if (!HEX4.test(hex)) return fail(source, "an escape that is none");
+      if (!CANONICAL_HEX4.test(hex)) source.isCanonical = false;
       read += String.fromCharCode(Number.parseInt(hex, 16));
       source.at = end + 6;
     } else {
       const character = Object.hasOwn(ESCAPES, escaped) ? ESCAPES[escaped] : undefined;
       if (character === undefined) return fail(source, "an escape that is none");
+      if (character === "/") source.isCanonical = false;
       read += character;
       source.at = end + 2;
     }
@@ -196,6 +222,8 @@ function readNumber(source: Source): JsonNumber | undefined {
   if (!NUMBER.test(source.text)) return fail(source, "not JSON");
   const number: JsonNumber = { lexeme: source.text.slice(source.at, NUMBER.lastIndex) };
   if (!isInteger(number) && !Number.isFinite(Number(number.lexeme))) return fail(source, "a number too large");
+  // How a float is written is Python's matter.
+  if (!isInteger(number) || number.lexeme === "-0") source.isCanonical = false;
   source.at = NUMBER.lastIndex;
   return number;
 }
@@ -210,6 +238,7 @@ function skipSpace(source: Source): void {
   for (;;) {
     const code = source.text.charCodeAt(source.at);
     if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return;
+    source.isCanonical = false;
     source.at += 1;
   }
 }

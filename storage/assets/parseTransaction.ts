@@ -7,6 +7,7 @@ import type { ConditionDetails } from "./condition.ts";
 import { checkDocuments } from "./documentRules.ts";
 import { parseFulfillment, signaturesOf } from "./fulfillment.ts";
 import {
+  type CanonicalText,
   isJsonArray,
   isJsonNumber,
   isJsonObject,
@@ -46,13 +47,15 @@ export function parseAssetTransaction(
   const bytes = typeof input === "string" ? Buffer.byteLength(input) : input.length;
   if (bytes > maxBytes) return refused("TransactionTooLarge", `${bytes} bytes, and at most ${maxBytes} are taken`);
   const parsed = parseJson(input);
-  return parsed.accepted ? readAssetTransaction(parsed.value) : refused("MalformedTransaction", parsed.reason);
+  return parsed.accepted
+    ? readAssetTransaction(parsed.value, parsed.canonical)
+    : refused("MalformedTransaction", parsed.reason);
 }
 
 /** The same from b. on, of JSON that is parsed already. */
-export function readAssetTransaction(value: JsonValue): AssetVerdict<AssetTransaction> {
+export function readAssetTransaction(value: JsonValue, canonical?: CanonicalText): AssetVerdict<AssetTransaction> {
   if (!isJsonObject(value)) return refused("SchemaValidationError", `${pythonRepr(value)} is not of type 'object'`);
-  const members = memberTexts(value);
+  const members = memberTexts(value, canonical);
   const id = value.get("id");
   if (id === undefined) return refused("InvalidHash", "No transaction id found!");
   if (id !== transactionId(members))
@@ -61,7 +64,7 @@ export function readAssetTransaction(value: JsonValue): AssetVerdict<AssetTransa
       `The transaction's id '${pythonStr(id)}' isn't equal to the hash of its body, i.e. it's not valid.`,
     );
   const breach = checkSchema(value) ?? checkDocuments(value.get("asset") as JsonObject, value.get("metadata") ?? null);
-  return breach ?? readChecked(id, value, members);
+  return breach ?? readChecked(id, value, members, canonical?.text);
 }
 
 function checkSchema(body: JsonObject): AssetRefusal | undefined {
@@ -76,7 +79,12 @@ function checkSchema(body: JsonObject): AssetRefusal | undefined {
 }
 
 /** What the schema has been checked of. */
-function readChecked(id: string, body: JsonObject, members: MemberTexts): AssetVerdict<AssetTransaction> {
+function readChecked(
+  id: string,
+  body: JsonObject,
+  members: MemberTexts,
+  canonical = canonicalTransaction(members),
+): AssetVerdict<AssetTransaction> {
   const text = signedText(members, body.get("inputs") as JsonValue);
   const inputs = readEach(body.get("inputs"), (input) => readInput(input, text));
   if (!inputs.accepted) return inputs;
@@ -94,7 +102,7 @@ function readChecked(id: string, body: JsonObject, members: MemberTexts): AssetV
     inputs: inputs.value,
     outputs: outputs.value,
     body,
-    canonical: canonicalTransaction(members),
+    canonical,
   });
 }
 

@@ -1,13 +1,16 @@
 import { hash } from "node:crypto";
 import { latin1Bytes } from "../crypto/hash.ts";
 import { canonicalJson, canonicalMembers, sortedMembers } from "./canonicalJson.ts";
-import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from "./jsonLossless.ts";
+import { type CanonicalText, isJsonArray, isJsonObject, type JsonObject, type JsonValue } from "./jsonLossless.ts";
 
 /** The canonical texts of one transaction's members, from which its own text, its id and what is signed are put together. */
 export type MemberTexts = readonly (readonly [name: string, text: string])[];
 
-export function memberTexts(body: JsonObject): MemberTexts {
-  return sortedMembers(body);
+/** `canonical`: of a text that is canonical already, from which they are cut out. */
+export function memberTexts(body: JsonObject, canonical?: CanonicalText): MemberTexts {
+  if (canonical === undefined) return sortedMembers(body);
+  const { text, values } = canonical;
+  return Array.from(values, ([name, [start, end]]) => [name, text.slice(start, end)] as const);
 }
 
 /** The canonical text, `id` included. */

@@ -43,6 +43,7 @@ export function validateStateless(transaction: AssetFacts, rules: AssetRules): A
 }
 
 function checkOutput({ details, publicKeys, uri }: AssetOutput, index: number): AssetRefusal | undefined {
+  if (isOfOneKey(details, publicKeys, uri)) return undefined;
   const owners = keysOf(details).map(hexOf);
   if (publicKeys === null || !isSameSet(owners, publicKeys.map(keyHex)))
     return refused("ValidationError", `public_keys of output ${index} are not those of its condition`);
@@ -53,11 +54,29 @@ function checkOutput({ details, publicKeys, uri }: AssetOutput, index: number): 
   return undefined;
 }
 
+/** URIs of single keys, whose bytes come from a cache of their own: most outputs are of one that was seen before. */
+const urisOfKeys = new WeakMap<Uint8Array, string>();
+
+/** What nearly every output is, in a tenth of the time: of one key, named once, with its URI. */
+function isOfOneKey(details: ConditionDetails, publicKeys: readonly string[] | null, uri: string): boolean {
+  if (details.type !== "ed25519-sha-256" || publicKeys?.length !== 1) return false;
+  const { publicKey } = details;
+  if (publicKeyBytes(publicKeys[0] as string) !== publicKey) return false;
+  let known = urisOfKeys.get(publicKey);
+  if (known === undefined) {
+    known = conditionUri(ed25519Condition(publicKey));
+    urisOfKeys.set(publicKey, known);
+  }
+  return known === uri;
+}
+
 /** Every signer is an owner, every other owner one of the conditions that were left unmet, and there is no further condition. */
 function isIssuedByOwners({ ownersBefore, fulfillment }: AssetInput): boolean {
   if (fulfillment === undefined) return true; // Not signed, which the signatures' check says.
   const owners = ownersBefore.map(publicKeyBytes);
   if (owners.includes(undefined)) return false;
+  if (owners.length === 1 && fulfillment.type === "ed25519-sha-256")
+    return Buffer.compare(owners[0] as Uint8Array, fulfillment.publicKey) === 0;
   const signers = new Set(signaturesOf(fulfillment).map(({ publicKey }) => hexOf(publicKey)));
   const silent = (owners as Uint8Array[]).filter((owner) => !signers.has(hexOf(owner)));
   const unmet = unmetConditions(fulfillment).map(({ fingerprint }) => hexOf(fingerprint));
