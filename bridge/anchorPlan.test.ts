@@ -55,6 +55,25 @@ test("of several sets made before the bridge begins the latest is taken over at 
   expect(shown(steps)).toEqual(["rotation 1 at 5: set 1 to 2"]);
 });
 
+test("blocks are looked at as they come, once each: what is pruned behind that is not missed", async () => {
+  const followed = followedLedger();
+  const asked: number[] = [];
+  const block = async (height: number) => {
+    asked.push(height);
+    return followed.block(height);
+  };
+  const plan = new AnchorPlan({ ...followed, block }, CADENCE_MS, START);
+  const steps: BridgeStep[] = [];
+  for (let i = 0; i < 7; i += 1) {
+    followed.mine([], CADENCE_MS / 3);
+    steps.push(...(await allOf(plan)));
+    for (let height = 1; height <= followed.height(); height += 1) followed.prune(height);
+  }
+  expect(asked).toEqual([5, 6, 7, 8, 9, 10, 11]);
+  expect(shown(steps)).toEqual(["anchor 1: 5 to 7, set 2", "anchor 2: 8 to 10, set 2"]);
+  expect(plan.lastLeaves.map(({ height }) => height)).toEqual([8, 9, 10]);
+});
+
 test("a plan that misses a block or a set says which, and goes on when it is there", async () => {
   const followed = followedLedger();
   followed.mine();

@@ -1,4 +1,4 @@
-import { blockLeafOf, type ExecutedBlock } from "./blockLeaf.ts";
+import { type BlockLeaf, blockLeafOf, type ExecutedBlock } from "./blockLeaf.ts";
 import { BridgeError } from "./bridgeError.ts";
 import { anchorRoot } from "./proofs.ts";
 import type { BridgeSet, BridgeStep } from "./steps.ts";
@@ -38,14 +38,18 @@ export class AnchorPlan {
   readonly #chain: PlanChain;
   readonly #cadenceMs: number;
   #position: PlanPosition;
-  /** The last height known not to end the anchor. */
-  #scanned: number;
+  /** Of the next anchor's blocks, as far as they were looked at: made as the blocks come, so that the end of an anchor over many is no sudden work. */
+  #leaves: BlockLeaf[] = [];
+  #lastLeaves: readonly BlockLeaf[] = [];
+  /** Multiple of the cadence in which the last anchor ended; undefined until that was looked up. */
+  #slot: number | undefined;
+  /** Of the last block that was looked at. */
+  #hash: Uint8Array = new Uint8Array(0);
 
   constructor(chain: PlanChain, cadenceMs: number, start: PlanPosition) {
     this.#chain = chain;
     this.#cadenceMs = cadenceMs;
     this.#position = start;
-    this.#scanned = start.toHeight;
   }
 
   get position(): PlanPosition {
@@ -60,6 +64,11 @@ export class AnchorPlan {
     if (following !== undefined && following.height <= this.#position.toHeight) return this.#rotate(set, following);
     const last = await this.#findEnd(following);
     return last === undefined ? undefined : this.#anchor(set, last);
+  }
+
+  /** Of the blocks of the last anchor that `next` has answered. */
+  get lastLeaves(): readonly BlockLeaf[] {
+    return this.#lastLeaves;
   }
 
   /** Of several sets that were made before the last anchor ended only the latest counts. */
@@ -79,35 +88,39 @@ export class AnchorPlan {
   async #findEnd(following: BridgeSet | undefined): Promise<number | undefined> {
     const { toHeight } = this.#position;
     const latest = this.#chain.height();
-    if (this.#scanned >= latest) return undefined;
-    const slotOf = async (height: number) => Math.floor((await this.#timeOf(height)) / this.#cadenceMs);
+    const scanned = toHeight + this.#leaves.length;
+    if (scanned >= latest) return undefined;
     // Before the first block there is none whose time could be looked at; one that is not kept any more is looked at by others.
-    const slot = await slotOf(Math.max(toHeight, this.#chain.initialHeight));
-    for (let height = this.#scanned + 1; height <= latest; height += 1) {
+    this.#slot ??= this.#slotOf(await this.#timeOf(Math.max(toHeight, this.#chain.initialHeight)));
+    for (let height = scanned + 1; height <= latest; height += 1) {
+      const block = await this.#chain.block(height);
+      if (block === undefined) throw new BridgeError({ code: "BRIDGE_BLOCK_ABSENT", height });
+      const leaf = blockLeafOf(block);
+      this.#leaves.push(leaf);
+      this.#hash = block.hash;
       if (height === following?.height || height - toHeight === MAX_PLANNED_BLOCKS) return height;
-      if ((await slotOf(height)) > slot) return height;
-      this.#scanned = height;
+      if (this.#slotOf(leaf.time) > this.#slot) return height;
     }
     return undefined;
   }
 
-  async #anchor(set: BridgeSet, toHeight: number): Promise<BridgeStep> {
+  #anchor(set: BridgeSet, toHeight: number): BridgeStep {
     const fromHeight = this.#position.toHeight + 1;
-    const leaves = [];
-    let lastHeaderHash: Uint8Array = new Uint8Array(0);
-    for (let height = fromHeight; height <= toHeight; height += 1) {
-      const block = await this.#chain.block(height);
-      if (block === undefined) throw new BridgeError({ code: "BRIDGE_BLOCK_ABSENT", height });
-      leaves.push(blockLeafOf(block));
-      lastHeaderHash = block.hash;
-    }
+    const leaves = this.#leaves;
+    const lastHeaderHash = this.#hash;
     const { valsetNonce } = this.#position;
     const seq = this.#position.seq + 1n;
     const time = leaves.at(-1)?.time ?? 0;
     const anchor = { seq, valsetNonce, fromHeight, toHeight, time, lastHeaderHash, root: anchorRoot(leaves) };
     this.#position = { ...this.#position, seq, toHeight };
-    this.#scanned = toHeight;
+    this.#lastLeaves = leaves;
+    this.#leaves = [];
+    this.#slot = this.#slotOf(time);
     return { kind: "anchor", anchor, set };
+  }
+
+  #slotOf(timeMs: number): number {
+    return Math.floor(timeMs / this.#cadenceMs);
   }
 
   async #timeOf(height: number): Promise<number> {

@@ -144,7 +144,10 @@ export class BridgeSession {
   async #advance(): Promise<void> {
     for (let step = await this.#plan.next(); step !== undefined; step = await this.#plan.next()) {
       this.#file.append(step);
-      if (step.kind === "anchor") this.#states.planned(step.anchor);
+      if (step.kind === "anchor") {
+        this.#states.planned(step.anchor);
+        this.#keepLeaves(step.anchor.seq, Promise.resolve(this.#plan.lastLeaves));
+      }
       this.#parts.log.info({ step: stepName(step) }, "Planned for the bridge");
       this.#sign(step, 0);
     }
@@ -292,10 +295,14 @@ export class BridgeSession {
     const known = this.#leaves.get(anchor.seq);
     if (known !== undefined) return known;
     const leaves = this.#makeLeaves(anchor.fromHeight, anchor.toHeight);
-    this.#leaves.set(anchor.seq, leaves);
+    this.#keepLeaves(anchor.seq, leaves);
     leaves.catch(() => this.#leaves.delete(anchor.seq));
-    for (const seq of [...this.#leaves.keys()].slice(0, -KEPT_LEAVES)) this.#leaves.delete(seq);
     return leaves;
+  }
+
+  #keepLeaves(anchorSeq: bigint, leaves: Promise<readonly BlockLeaf[]>): void {
+    this.#leaves.set(anchorSeq, leaves);
+    for (const seq of [...this.#leaves.keys()].slice(0, -KEPT_LEAVES)) this.#leaves.delete(seq);
   }
 
   async #makeLeaves(fromHeight: number, toHeight: number): Promise<readonly BlockLeaf[]> {
