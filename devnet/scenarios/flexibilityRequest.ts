@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { formatEnergy } from "#node/cli/quantities.ts";
 import { householdMeters } from "#node/meter/householdSource.ts";
@@ -53,11 +54,18 @@ export async function request(world: World, story: Story, leadMs: number): Promi
   const files = await Promise.all(HOUSEHOLDS.map((household) => history(world, household)));
   const startMs = Math.ceil((Date.now() + leadMs) / INTERVAL_MS) * INTERVAL_MS;
   const folder = join(world.directory, "baselines");
-  const made = await world.run(
-    GRID,
-    ...["flexibility", "baseline", "make", "--start", `${startMs}`, "--interval", `${INTERVAL_MS}ms`],
-    ...["--count", `${COUNT}`, "--before", `${BEFORE}`, "-o", folder],
-    ...HOUSEHOLDS.flatMap(({ meterId }, i) => ["--openings", `${meterId}=${files[i]}`]),
+  const make = (of: readonly string[]) =>
+    world.run(
+      GRID,
+      ...["flexibility", "baseline", "make", "--start", `${startMs}`, "--interval", `${INTERVAL_MS}ms`],
+      ...["--count", `${COUNT}`, "--before", `${BEFORE}`, "-o", folder],
+      ...HOUSEHOLDS.flatMap(({ meterId }, i) => ["--openings", `${meterId}=${of[i]}`]),
+    );
+  // A light node may know of its newest interval a moment before this node does.
+  const made = await world.until(() => make(files).catch(ifEarly));
+  const refused = await make([files[0] ?? "", inflated(files[1] ?? "")]).then(
+    () => "",
+    (error: unknown) => String(error),
   );
   const meters = made.meters as readonly {
     readonly meterId: string;
@@ -71,6 +79,7 @@ export async function request(world: World, story: Story, leadMs: number): Promi
       meters.map(({ meterId, baselinesMwh }) => [meterId, `${formatEnergy(BigInt(baselinesMwh[0] ?? 0))} an interval`]),
     ),
   });
+  story.claim("sums that the meter has not sealed make no baseline", refused.includes("OPENING_FALSE"));
   const terms = [
     "--price",
     PRICE,
@@ -115,6 +124,21 @@ async function history(world: World, { name, meterId }: Household): Promise<stri
     return written !== undefined && Number(written.openings) > BEFORE ? true : undefined;
   });
   return file;
+}
+
+/** The same file with a larger sum in its last interval. */
+function inflated(file: string): string {
+  const openings = JSON.parse(readFileSync(file, "utf8")) as { sumMwh: string }[];
+  const last = openings.at(-1);
+  if (last !== undefined) last.sumMwh = `${BigInt(last.sumMwh) + 1000n}`;
+  const path = `${file}.inflated`;
+  writeFileSync(path, JSON.stringify(openings));
+  return path;
+}
+
+function ifEarly(error: unknown): undefined {
+  if (String(error).includes("the ledger has no such interval")) return undefined;
+  throw error;
 }
 
 function ifNone(error: unknown): undefined {

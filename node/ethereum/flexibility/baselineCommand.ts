@@ -23,9 +23,10 @@ import type { StoreFlags } from "../../cli/storeFlag.ts";
 import { withStoreFlags } from "../../cli/storeFlag.ts";
 import { type Commitment, decodeCommitment, encodeCommitment } from "./baselineFiles.ts";
 import { baselineOptionsOf, type MethodFlags } from "./baselineFlags.ts";
-import { historyOf } from "./baselineHistory.ts";
+import { historyOf, openingsOf } from "./baselineHistory.ts";
 import { type MadeBaseline, makeBaseline, methodText } from "./baselineMethods.ts";
 import { readFile } from "./flexibilityParams.ts";
+import { verifyOpenings } from "./verifiedOpenings.ts";
 
 interface MakeFlags extends StoreFlags, MethodFlags {
   readonly start: string;
@@ -36,6 +37,7 @@ interface MakeFlags extends StoreFlags, MethodFlags {
   readonly log?: string;
   readonly meter?: readonly string[];
   readonly output: string;
+  readonly unverified?: boolean;
 }
 
 /** Baselines are made, given out and checked at home: who makes them needs readings, who checks one needs nothing but its file. */
@@ -62,6 +64,7 @@ function makeCommand(group: Command, io: CliIo): void {
         "a meter's sealed sums: `meters openings METER -o FILE`; several times",
         collect,
       )
+      .option("--unverified", "do not compare the openings with what the ledger has sealed (--node)")
       .option("--export <meter>", "this meter's sums are of what it feeds in; several times", collect)
       .option("--log <folder>", "readings of a light node: data/readings of its home, also while it runs")
       .option("--meter <id>", "of log or store only this meter; several times", collect)
@@ -80,7 +83,7 @@ function makeCommand(group: Command, io: CliIo): void {
       ),
     )
     .action(async (flags: MakeFlags, command: Command) => {
-      const { json } = commandContext(io, command);
+      const { json, client } = commandContext(io, command);
       const event = eventOf(flags);
       const options = baselineOptionsOf(flags, io.nowMs());
       const history = await historyOf(flags, event.intervalMs);
@@ -89,6 +92,11 @@ function makeCommand(group: Command, io: CliIo): void {
         if (baseline === undefined) throw historyTooShort(meterId, methodText(options.method));
         return { meterId, ...baseline, salt: new Uint8Array(randomBytes(32)) };
       });
+      if (flags.unverified !== true)
+        for (const [meterId, openings] of openingsOf(flags.openings)) {
+          const lookedAt = made.find((one) => one.meterId === meterId)?.lookedAtMs ?? [];
+          await verifyOpenings((path) => client().get(path), meterId, openings, lookedAt);
+        }
       const files = writeBaselines(flags.output, event, made, methodText(options.method));
       const { root, count } = files.commitment;
       const view = { ...event, root, count, method: files.commitment.method, commitment: files.path };
@@ -164,7 +172,7 @@ function writeBaselines(
   mkdirSync(folder, { recursive: true });
   const meters = made.map((one, index) => {
     const path = join(folder, `${index}-${one.meterId.replace(/[^A-Za-z0-9._-]/g, "_")}.json`);
-    const { madeOf: _madeOf, ...baseline } = one;
+    const { madeOf: _madeOf, lookedAtMs: _lookedAtMs, ...baseline } = one;
     const proof = proveBaseline(
       event,
       made.map(({ meterId, baselinesMwh, salt }) => ({ meterId, baselinesMwh, salt })),

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { scanReadingLog } from "#storage/offchain/readingLogScan.ts";
 import { storeReadings } from "../../analytics/readingsInput.ts";
 import { cliError } from "../../cli/cliError.ts";
-import { readOpenings } from "../../cli/openings.ts";
+import { type Opening, readOpenings } from "../../cli/openings.ts";
 import { openStore, type StoreFlags } from "../../cli/storeFlag.ts";
 import type { Energies } from "./baselineMethods.ts";
 import { energiesOfReadings } from "./intervalHistory.ts";
@@ -33,16 +33,23 @@ export async function historyOf(flags: HistoryFlags, intervalMs: number): Promis
   throw cliError("notFound", "BASELINE_INPUT_MISSING", "there are no readings of any such meter", "check --meter");
 }
 
-/** Sums of sealed intervals, amendments with their interval. */
-function ofOpenings(given: readonly string[], exporting: ReadonlySet<string>): ReadonlyMap<string, Energies> {
+/** By meter. @throws CliError OPENINGS_… */
+export function openingsOf(given: readonly string[] = []): ReadonlyMap<string, readonly Opening[]> {
   return new Map(
     given.map((text) => {
       const at = text.lastIndexOf("=");
-      const meterId = text.slice(0, at);
-      if (at < 1)
-        throw cliError("usage", "OPENINGS_UNREADABLE", `${JSON.stringify(text)} names no meter`, "write METER=FILE");
+      if (at > 0) return [text.slice(0, at), readOpenings(text.slice(at + 1))];
+      throw cliError("usage", "OPENINGS_UNREADABLE", `${JSON.stringify(text)} names no meter`, "write METER=FILE");
+    }),
+  );
+}
+
+/** Sums of sealed intervals, amendments with their interval. */
+function ofOpenings(given: readonly string[], exporting: ReadonlySet<string>): ReadonlyMap<string, Energies> {
+  return new Map(
+    [...openingsOf(given)].map(([meterId, openings]) => {
       const energies = new Map<number, bigint>();
-      for (const { intervalEndMs, sumMwh } of readOpenings(text.slice(at + 1))) {
+      for (const { intervalEndMs, sumMwh } of openings) {
         const endMs = Number(intervalEndMs);
         energies.set(endMs, (energies.get(endMs) ?? 0n) + (exporting.has(meterId) ? -sumMwh : sumMwh));
       }

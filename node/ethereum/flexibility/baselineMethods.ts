@@ -29,6 +29,8 @@ export interface MadeBaseline {
   readonly baselinesMwh: readonly bigint[];
   /** Days (YYYY-MM-DD), or the first interval's start and the last one's end (Unix ms). */
   readonly madeOf: readonly (string | number)[];
+  /** Ends of all intervals that were looked at for it, Unix ms: of days that were not taken, too. */
+  readonly lookedAtMs: readonly number[];
 }
 
 /** So far back days are looked for, as most programmes do. */
@@ -50,6 +52,7 @@ export function makeBaseline(
   return {
     baselinesMwh: averageBaseline(taken.map(({ energiesMwh }) => energiesMwh)),
     madeOf: taken.map(({ date }) => date),
+    lookedAtMs: days.flatMap(({ startMs }) => endsOf({ ...event, startMs })),
   };
 }
 
@@ -67,6 +70,7 @@ export function methodText(method: BaselineMethod): string {
 
 interface Day {
   readonly date: string;
+  readonly startMs: number;
   readonly energiesMwh: readonly bigint[];
 }
 
@@ -88,7 +92,7 @@ function daysLike(
     if (isWeekend(number) !== isRest || without.has(date)) continue;
     if (startMs + event.intervalCount * event.intervalMs > untilMs) continue;
     const energiesMwh = energiesOf({ ...event, startMs }, energies);
-    if (energiesMwh !== undefined) days.push({ date, energiesMwh });
+    if (energiesMwh !== undefined) days.push({ date, startMs, energiesMwh });
   }
   return days;
 }
@@ -108,15 +112,20 @@ function meanBefore(
   const taken = energiesOf(before, energies);
   if (taken === undefined) return undefined;
   const [mean = 0n] = averageBaseline(taken.map((energy) => [energy]));
-  return { baselinesMwh: Array.from({ length: intervalCount }, () => mean), madeOf: [before.startMs, lastMs] };
+  return {
+    baselinesMwh: Array.from({ length: intervalCount }, () => mean),
+    madeOf: [before.startMs, lastMs],
+    lookedAtMs: endsOf(before),
+  };
 }
 
-function energiesOf(
-  { startMs, intervalMs, intervalCount }: FlexibilityEvent,
-  energies: Energies,
-): readonly bigint[] | undefined {
-  const found = Array.from({ length: intervalCount }, (_, i) => energies.get(startMs + (i + 1) * intervalMs));
+function energiesOf(event: FlexibilityEvent, energies: Energies): readonly bigint[] | undefined {
+  const found = endsOf(event).map((endMs) => energies.get(endMs));
   return found.every((energy) => energy !== undefined) ? (found as bigint[]) : undefined;
+}
+
+function endsOf({ startMs, intervalMs, intervalCount }: FlexibilityEvent): readonly number[] {
+  return Array.from({ length: intervalCount }, (_, i) => startMs + (i + 1) * intervalMs);
 }
 
 /** Of equal ones the later days. */

@@ -7,14 +7,17 @@ import { changedJson } from "#storage/fuzz/decoder.ts";
 import { FUZZ_TIMEOUT_MS, fuzz } from "#storage/fuzz/runs.ts";
 import { openLevelReadingStore } from "#storage/offchain/levelReadingStore.ts";
 import { openReadingLog } from "#storage/offchain/readingLog.ts";
+import { commitSum } from "#storage/types/intervalHash.ts";
 import type { Reading } from "#storage/types/reading.ts";
 import { createZone, UTC } from "../../analytics/zone.ts";
 import { CliError } from "../../cli/cliError.ts";
-import { decodeOpenings } from "../../cli/openings.ts";
+import { decodeOpenings, type Opening } from "../../cli/openings.ts";
 import { createTestCli } from "../../cli/testIo.ts";
+import type { LedgerGet } from "../ethereumPort.ts";
 import { decodeCommitment, encodeCommitment } from "./baselineFiles.ts";
 import { type BaselineMethod, makeBaseline } from "./baselineMethods.ts";
 import { energiesOfReadings } from "./intervalHistory.ts";
+import { verifyOpenings } from "./verifiedOpenings.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "baselines-"));
 const cli = createTestCli();
@@ -48,7 +51,7 @@ const history = [
 ].flat();
 
 test("the mean is of the latest days like the event's, rounded to the nearest mWh", () => {
-  expect(make({ name: "mean", days: 3 }, history)).toEqual({
+  expect(make({ name: "mean", days: 3 }, history)).toMatchObject({
     baselinesMwh: [200n, 20n],
     madeOf: ["2026-04-14", "2026-04-13", "2026-04-10"],
   });
@@ -57,7 +60,7 @@ test("the mean is of the latest days like the event's, rounded to the nearest mW
 });
 
 test("high X of Y takes the days with the highest load among the latest", () => {
-  expect(make({ name: "high", days: 4, high: 2 }, history)).toEqual({
+  expect(make({ name: "high", days: 4, high: 2 }, history)).toMatchObject({
     baselinesMwh: [550n, 415n],
     madeOf: ["2026-04-09", "2026-04-13"],
   });
@@ -98,7 +101,7 @@ test("the same time is the clock's on the wall, also across a change of the cloc
     without: new Set<string>(),
     untilMs: monday.startMs,
   };
-  expect(makeBaseline(monday, energies, options)).toEqual({ baselinesMwh: [5n, 7n], madeOf: ["2026-03-27"] });
+  expect(makeBaseline(monday, energies, options)).toMatchObject({ baselinesMwh: [5n, 7n], madeOf: ["2026-03-27"] });
 });
 
 test("meter before: the mean of the last intervals that are known now, without a gap", () => {
@@ -107,7 +110,7 @@ test("meter before: the mean of the last intervals that are known now, without a
     [EVENT_MS - 4 * HOUR_MS, 2n],
     [EVENT_MS - 3 * HOUR_MS, 5n],
   ];
-  expect(make({ name: "before", intervals: 2 }, before)).toEqual({
+  expect(make({ name: "before", intervals: 2 }, before)).toMatchObject({
     baselinesMwh: [4n, 4n],
     madeOf: [EVENT_MS - 5 * HOUR_MS, EVENT_MS - 3 * HOUR_MS],
   });
@@ -143,6 +146,66 @@ test("readings are summed into whole intervals; what is fed in is negative, and 
   expect([...(await energiesOfReadings(all(), 120_000, new Set(["b"]))).keys()]).toEqual(["b"]);
 });
 
+test("openings are what the meter has sealed, each interval and amendment once, or no baseline is made of them", async () => {
+  const salt = new Uint8Array(32).fill(7);
+  const commitmentOf = (sum: bigint) => Buffer.from(commitSum({ sum, count: 4, salt })).toString("hex");
+  const seal = (endMs: number, sum: bigint) =>
+    ({
+      type: "MsgSealInterval",
+      meterId: "m",
+      intervalEndMs: `${endMs}`,
+      readingCount: 4,
+      sumCommitment: commitmentOf(sum),
+    }) as const;
+  const amended = { ...seal(20, 5n), type: "MsgAmendInterval", amendment: 1 } as const;
+  const blocks: Readonly<Record<string, object>> = {
+    newer: { result: { code: 0 }, messages: [seal(40, 9n), amended] },
+    refused: { result: { code: 7 }, messages: [seal(30, 1n)] },
+    clear: {
+      result: { code: 0 },
+      messages: [
+        { ...seal(30, 0n), sumCommitment: undefined, sumMwh: "3" },
+        { ...seal(30, 8n), meterId: "x" },
+      ],
+    },
+    older: { result: { code: 0 }, messages: [seal(20, 2n)] },
+    before: { result: { code: 0 }, messages: [seal(10, 2n)] },
+  };
+  const asked: string[] = [];
+  const ledger = async (path: string) => {
+    asked.push(path);
+    const second = path.includes("cursor=next");
+    const names = second ? ["older", "before", "never"] : ["newer", "refused", "clear"];
+    if (path.startsWith("/transactions?"))
+      return { transactions: names.map((txId) => ({ txId })), next: second ? "more" : "next" };
+    return blocks[path.slice("/transactions/".length)];
+  };
+  const one = (endMs: number, sumMwh: bigint, amendment = 0): Opening => ({
+    intervalEndMs: BigInt(endMs),
+    amendment,
+    sumMwh,
+    salt,
+  });
+  const right = [one(20, 2n), one(20, 5n, 1), one(30, 3n), one(40, 77n)];
+  const verify = (given: readonly Opening[], ends = [20, 30]) => verifyOpenings(ledger as LedgerGet, "m", given, ends);
+  await verify(right);
+  expect(asked).not.toContain("/transactions/never");
+  const wrong: readonly (readonly Opening[])[] = [
+    [one(20, 3n), ...right.slice(1)],
+    [right[0] as Opening, one(20, 6n, 1), one(30, 3n)],
+    [right[0] as Opening, right[1] as Opening, one(30, 4n)],
+    [right[0] as Opening, one(30, 3n)],
+    right.slice(0, 2),
+    [...right, one(30, 5n, 1)],
+    [...right, one(20, 2n)],
+    [one(20, 2n, 0), { ...one(20, 5n, 1), salt: new Uint8Array(32) }, one(30, 3n)],
+  ];
+  for (const given of wrong) await expect(verify(given)).rejects.toMatchObject({ details: { code: "OPENING_FALSE" } });
+  await expect(verify([...right, one(50, 1n)], [20, 30, 50])).rejects.toMatchObject({
+    details: { code: "OPENING_FALSE" },
+  });
+});
+
 const openings = (endMs: number, sumMwh: string) => [{ intervalEndMs: endMs, sumMwh, salt: "05".repeat(32) }];
 const openingsFile = join(folder, "openings.json");
 writeFileSync(openingsFile, JSON.stringify(openings(EVENT_MS - HOUR_MS, "700")));
@@ -152,7 +215,7 @@ const baseline = (...args: readonly string[]) =>
 
 test("make, show and check say to people what was made and of what; a changed baseline is refused", async () => {
   const output = join(folder, "made");
-  const input = ["--openings", `m:1=${openingsFile}`, "--export", "m:1", "--before", "1"];
+  const input = ["--openings", `m:1=${openingsFile}`, "--export", "m:1", "--before", "1", "--unverified"];
   const { out } = await baseline("make", ...EVENT_FLAGS, ...input, "-o", output);
   for (const words of ["meter before: mean of the last 1 intervals", "m:1", "-0.0014 kWh", "flexibility request"])
     expect(out).toContain(words);
@@ -267,11 +330,11 @@ test(
   "a changed commitment, and changed openings, are refused with a code or are what they say",
   () => {
     const commitment = { ...event, root: `0x${"05".repeat(32)}`, count: 2, method: "mean of 5 days" };
-    fuzz("commitment", changedJson([encodeCommitment(commitment)]), 80, (changed) => {
+    fuzz("commitment", changedJson([encodeCommitment(commitment)]), 60, (changed) => {
       const read = readOf(changed, decodeCommitment, BaselineError);
       if (read !== undefined) expect(decodeCommitment(encodeCommitment(read))).toEqual(read);
     });
-    fuzz("openings", changedJson([JSON.stringify(openings(5, "-7"))]), 80, (changed) => {
+    fuzz("openings", changedJson([JSON.stringify(openings(5, "-7"))]), 60, (changed) => {
       const read = readOf(changed, (text) => decodeOpenings(text, "it"), CliError);
       for (const { intervalEndMs, salt } of read ?? []) expect([intervalEndMs >= 0n, salt.length]).toEqual([true, 32]);
     });

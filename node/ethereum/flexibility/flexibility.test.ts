@@ -65,7 +65,15 @@ const made = await run(
   dso,
   ...["baseline", "make", "--start", new Date(startMs).toISOString(), "--interval", "15m", "--count", "4"],
   ...["--mean", "5", "--openings", `${IMPORT_METER}=${world.history(IMPORT_METER)}`],
-  ...["--openings", `${EXPORT_METER}=${world.history(EXPORT_METER)}`, "--export", EXPORT_METER, "-o", baselines],
+  ...[
+    "--openings",
+    `${EXPORT_METER}=${world.history(EXPORT_METER)}`,
+    "--export",
+    EXPORT_METER,
+    "--unverified",
+    "-o",
+    baselines,
+  ],
 );
 const [importBaseline, exportBaseline] = (made.meters as readonly { readonly file: string }[]).map(
   ({ file }) => file,
@@ -185,6 +193,33 @@ test("a whole event, by commands alone: from the baselines to each side's money"
 
   await world.measure();
   expect((await command(neighbour, "settle", a)).json).toMatchObject({ code: "PROOF_NOT_ANCHORED" });
+  // Of what the meters have sealed the DSO makes the next baselines; the prosumer could say anything otherwise.
+  for (const [meterId, mean] of [
+    [IMPORT_METER, "350000"],
+    [EXPORT_METER, "162500"],
+  ] as const) {
+    const [said, changed] = [world.openings(meterId), join(world.folder, "changed.json")];
+    writeFileSync(changed, readFileSync(said, "utf8").replace('"sumMwh":"100000"', '"sumMwh":"100001"'));
+    const next = [
+      "baseline",
+      "make",
+      "--start",
+      `${startMs + 7_200_000}`,
+      "--interval",
+      "15m",
+      "--count",
+      "1",
+      "--before",
+      "4",
+    ];
+    const output = ["-o", join(world.folder, "next")];
+    const { meters } = await run(dso, ...next, ...output, "--openings", `${meterId}=${said}`);
+    expect(meters).toMatchObject([{ baselinesMwh: [mean] }]);
+    expect(await command(dso, ...next, ...output, "--openings", `${meterId}=${changed}`)).toMatchObject({
+      exit: "verificationFailed",
+      json: { code: "OPENING_FALSE" },
+    });
+  }
   await world.anchor();
   expect(await run(neighbour, "settle", a)).toMatchObject({
     ...{ deliveredMwh: "600001", paidWei: "540", aggregatorWei: "60", closed: true },
@@ -256,7 +291,19 @@ test("too early, too late or of nothing: the contract's word is said, and what a
   const later = join(world.folder, "later");
   const start = new Date(startMs + 21 * 86_400_000).toISOString();
   const history = `${IMPORT_METER}=${world.history(IMPORT_METER)}`;
-  const method = ["--start", start, "--interval", "15m", "--count", "1", "--high", "3/5", "--openings", history];
+  const method = [
+    "--start",
+    start,
+    "--interval",
+    "15m",
+    "--count",
+    "1",
+    "--high",
+    "3/5",
+    "--openings",
+    history,
+    "--unverified",
+  ];
   const { meters } = await run(dso, "baseline", "make", ...method, "-o", later);
   const [meter] = meters as readonly { readonly file: string }[];
   const asked = ["--commitment", join(later, "commitment.json"), ...terms.slice(2), "--escrow", "1000wei"];
@@ -314,6 +361,7 @@ test("a baseline of another request is said to be one before any proof is asked 
     ...method,
     "--openings",
     `${IMPORT_METER}=${world.history(IMPORT_METER)}`,
+    "--unverified",
     "-o",
     other,
   );
