@@ -217,6 +217,13 @@ describe("a wrong key", () => {
     expect(await nameOf(as(buyer).accept(1))).toBe("NotReleased");
   });
 
+  isolated("is not shown by another private key, however right its point: the right key stays paid for", async () => {
+    const given = await sold(KEY);
+    const other = openingOfWrongKey(given, secret("any other key"), await context(), keyHashOf(KEY)) as BoxOpening;
+    expect(await nameOf(prove(given, other))).toBe("OpeningWrong");
+    await mined(as(buyer).accept(1));
+  });
+
   isolated("is none when it is the committed one, also for keys and ephemerals of either parity", async () => {
     const parities = new Set<string>();
     for (let i = 0; i < 6; i++) {
@@ -256,6 +263,14 @@ describe("what no proof decides", () => {
     for (const other of [owner, seller, buyer, rival, publisher])
       expect(await nameOf(as(other).decide(1, true))).toBe("AccessControlUnauthorizedAccount");
     expect(await nameOf(as(buyer).accept(1))).toBe("NotReleased");
+  });
+
+  isolated("takes a deposit that is rounded up to the wei", async () => {
+    await mined(offer(4001n));
+    await evm.mineAt(deadline);
+    await mined(release(await boxOf(KEY)));
+    expect((await refused(as(buyer).dispute(1, ZeroHash, { value: 200n }))).args).toEqual([200n, 201n]);
+    await mined(as(buyer).dispute(1, ZeroHash, { value: 201n }));
   });
 
   isolated("for the seller: price, bond and nine tenths of the deposit; the verifier has its reward", async () => {

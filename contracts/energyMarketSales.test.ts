@@ -304,6 +304,20 @@ describe("a standing order", () => {
     await mined(match([2], [1]));
   });
 
+  isolated("buys as much as is left of its money, where a rounded-up part has left too little for all", async () => {
+    const by = made.as(made.producer);
+    await mined(by.availableEnergyAdvert(1001, 1n, made.backing(SMALL_BACKING)));
+    await mined(by.availableEnergyAdvert(2500, 1n, made.backing(SMALL_BACKING + 1)));
+    await order(3000, 1n, 3n);
+    // 1.001 wei are two; for the third there is one kWh of the 1.999 that are still wanted.
+    await mined(match([1, 1], [2, 3]));
+    const sold = await Promise.all([1, 2].map((id) => market.saleOf(id)));
+    expect(sold.map(({ energyWh, total }) => [energyWh, total])).toEqual([
+      [1001n, 2n],
+      [1000n, 1n],
+    ]);
+  });
+
   isolated("ends by its consumer at any time, by anyone after its expiry or its consumer's removal", async () => {
     for (let i = 0; i < 3; i++) await order(1000, 4000n, 5000n);
     const by = made.as(made.stranger);
