@@ -52,21 +52,24 @@ export interface Event {
 /** The DSO makes the baselines of what the prosumers' meters have sealed, commits to them and asks. */
 export async function request(world: World, story: Story, leadMs: number): Promise<Event> {
   const files = await Promise.all(HOUSEHOLDS.map((household) => history(world, household)));
-  const startMs = Math.ceil((Date.now() + leadMs) / INTERVAL_MS) * INTERVAL_MS;
   const folder = join(world.directory, "baselines");
-  const make = (of: readonly string[]) =>
+  const make = (startMs: number, of: readonly string[]) =>
     world.run(
       GRID,
       ...["flexibility", "baseline", "make", "--start", `${startMs}`, "--interval", `${INTERVAL_MS}ms`],
       ...["--count", `${COUNT}`, "--before", `${BEFORE}`, "-o", folder],
       ...HOUSEHOLDS.flatMap(({ meterId }, i) => ["--openings", `${meterId}=${of[i]}`]),
     );
+  const startIn = (ms: number) => Math.ceil((Date.now() + ms) / INTERVAL_MS) * INTERVAL_MS;
   // A light node may know of its newest interval a moment before this node does.
-  const made = await world.until(() => make(files).catch(ifEarly));
-  const refused = await make([files[0] ?? "", inflated(files[1] ?? "")]).then(
+  await world.until(() => make(startIn(leadMs), files).catch(ifEarly));
+  const refused = await make(startIn(leadMs), [files[0] ?? "", inflated(files[1] ?? "")]).then(
     () => "",
     (error: unknown) => String(error),
   );
+  // From here on time matters: who accepts has to do so before the event.
+  const startMs = startIn(leadMs);
+  const made = await make(startMs, files);
   const meters = made.meters as readonly {
     readonly meterId: string;
     readonly file: string;
