@@ -173,6 +173,8 @@ async function devices(evm: TestEvm): Promise<RoleTable> {
   const rows: RoleRow[] = [
     ["appointIssuer", ["owner", ...issuers], SOMEONE],
     ["revokeIssuer", ["owner", "issuer"], 2],
+    // Whom the owner has appointed, nobody else revokes.
+    ["revokeIssuer", ["owner"], 1],
     ["issueAdministrator", issuers, SOMEONE, now, until],
     ["issueDevice", issuers, "new:1", ED25519, ed25519, now, until, 1],
     ["revokeCertificate", ["owner", ...issuers], 5],

@@ -84,18 +84,21 @@ interface VitestReport {
 }
 
 /** The first unit test that fails; undefined when all pass. One that has only run out of time, on a machine that is busy, is run once more. */
-async function failedTest(tree: BrokenTree, group: MutantGroup): Promise<string | undefined> {
-  const first = await runTests(tree, group);
-  return first?.isTimeout ? (await runTests(tree, group))?.test : first?.test;
+async function failedTest(tree: BrokenTree, { tests }: MutantGroup): Promise<string | undefined> {
+  for (const name of tests) {
+    let failed = await runTests(tree, name);
+    if (failed?.isTimeout) failed = await runTests(tree, name);
+    if (failed !== undefined) return failed.test;
+  }
+  return undefined;
 }
 
-async function runTests({ root }: BrokenTree, { tests }: MutantGroup) {
+async function runTests({ root }: BrokenTree, name: string) {
   const output = join(root, "report.json");
   await rm(output, { force: true });
   const vitest = join(resolve("vitest/package.json"), "..", "vitest.mjs");
-  const files = tests.map((name) => `contracts/${name}`);
   const options = ["--config", "vitest.mutants.config.mjs", "--bail=1", "--reporter=json", `--outputFile=${output}`];
-  const { isLate, log } = await run([vitest, "run", "--root", root, ...options, ...files], root, {});
+  const { isLate, log } = await run([vitest, "run", "--root", root, ...options, `contracts/${name}`], root, {});
   if (isLate) return { test: "does not end", isTimeout: true };
   const report = JSON.parse(await readFile(output, "utf8").catch(() => "null")) as VitestReport | null;
   if (report === null) throw new Error(`no report of vitest: ${log.slice(-2000)}`);
