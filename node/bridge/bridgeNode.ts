@@ -1,5 +1,4 @@
 import type { Logger } from "pino";
-import type { PlanChain } from "#bridge/anchorPlan.ts";
 import { type OpenBridgeClient, openBridgeClient } from "#bridge/evm/bridgeClient.ts";
 import { openOutboxClient } from "#bridge/evm/outboxClient.ts";
 import { ledgerIdOf } from "#bridge/ledgerId.ts";
@@ -8,24 +7,23 @@ import { Relayer, type RelayReport } from "#bridge/relayer.ts";
 import { ETHEREUM_WINDOW } from "#consensus/application/ethereumEvents.ts";
 import type { LedgerApplication } from "#consensus/application/ledgerApplication.ts";
 import type { PrivateKey } from "#storage/crypto/keys.ts";
-import { loadBlockResults } from "#storage/db/blockResults.ts";
 import type { BlockStore } from "#storage/db/blockStore.ts";
 import type { Store } from "#storage/db/store.ts";
 import { MAX_ETHEREUM_EVENTS } from "#storage/limits.ts";
 import type { Genesis } from "#storage/types/genesis.ts";
-import { hashHeader } from "#storage/types/header.ts";
-import { timestampToMs } from "#storage/types/time.ts";
 import { queryRecord } from "../api/ledgerQueries.ts";
 import type { Metrics } from "../api/metrics.ts";
 import type { GossipDecision } from "../mempoolGossip.ts";
 import type { Mempool } from "../mempoolTypes.ts";
 import type { NodeOptions } from "../options.ts";
 import { BridgeSession } from "./bridgeSession.ts";
+import { type BridgeStatus, measureBridge, plannedOf } from "./bridgeStatus.ts";
 import { bridgeVotes } from "./bridgeVotes.ts";
 import { EvidenceReports } from "./evidenceReports.ts";
-import { bridgeSets, ledgerBridge, type RecordQuery } from "./ledgerBridge.ts";
+import { ledgerBridge, type RecordQuery } from "./ledgerBridge.ts";
 import { oneAtATime } from "./oneAtATime.ts";
 import { firstCursor, loadCursor, saveCursor } from "./outboxCursor.ts";
+import { planChain } from "./planChain.ts";
 
 /** How often Ethereum is looked at, and signatures are sent again, in ms. */
 const LOOK_MS = 2000;
@@ -52,20 +50,6 @@ export interface BridgeNodeParts {
   readonly log: Logger;
 }
 
-/** What operators are shown of a node's part in the bridge. */
-export interface BridgeStatus {
-  /** 0x and hex; undefined: the owner has not said where it is. */
-  readonly contract: string | undefined;
-  readonly chainId: string | undefined;
-  /** Of this validator's second key. */
-  readonly address: string | undefined;
-  readonly planned: { readonly anchors: number; readonly toHeight: number; readonly pending: number };
-  readonly relay: RelayReport | undefined;
-  readonly observer: ObserverReport | undefined;
-  /** Why this node plans or signs no further; empty if it does. */
-  readonly fault: string;
-}
-
 export interface BridgeNode extends AsyncDisposable {
   onBlock(): void;
   receive(bytes: Uint8Array): GossipDecision;
@@ -82,7 +66,7 @@ export async function startBridge(options: BridgeOptions, parts: BridgeNodeParts
   const { app, blocks, store, mempool, log, keys, data } = parts;
   const record: RecordQuery = (path, id) => queryRecord((request) => app.query(request), path, id);
   const ledgerId = ledgerIdOf(parts.genesis);
-  const chain = chainOf(parts.genesis, store, blocks, app, record);
+  const chain = planChain(parts.genesis, store, blocks, app, record);
   const signers = new Set<string>();
   let session: BridgeSession | undefined;
   let relayer: Relayer | undefined;
@@ -191,7 +175,7 @@ export async function startBridge(options: BridgeOptions, parts: BridgeNodeParts
       const report = await now.relayer.tick();
       note("relayer", relayReport?.state, report);
       relayReport = report;
-      if (report.head !== undefined) now.session.contractHas(report.head.seq);
+      if (report.head !== undefined) now.session.proofs.contractHas(report.head.seq);
     } else if (now.client !== undefined) await watch(now.client, now.session, options.reorgMarginBlocks);
     if (now.observer !== undefined) {
       const report = await now.observer.tick();
@@ -199,7 +183,7 @@ export async function startBridge(options: BridgeOptions, parts: BridgeNodeParts
       observerReport = report;
       if (now.observer.isSettled) await saveCursor(data, now.session.bridge.outbox, now.observer.cursor);
     }
-    measure(parts.metrics, status());
+    measureBridge(parts.metrics, status());
   };
 
   const note = (who: string, before: string | undefined, { state, detail }: { state: string; detail: string }) => {
@@ -222,7 +206,7 @@ export async function startBridge(options: BridgeOptions, parts: BridgeNodeParts
   const planning = oneAtATime(async () => {
     await plan();
     await repeat();
-    measure(parts.metrics, status());
+    measureBridge(parts.metrics, status());
   }, failed);
   const looking = oneAtATime(lookAtEthereum, failed);
   const run = () => {
@@ -254,57 +238,13 @@ export async function startBridge(options: BridgeOptions, parts: BridgeNodeParts
   };
 }
 
-function measure(metrics: Metrics["bridge"], { planned, relay, observer, fault }: BridgeStatus): void {
-  metrics.planned.set(planned.anchors);
-  metrics.pending.set(planned.pending);
-  metrics.fault.set(fault === "" ? 0 : 1);
-  metrics.relayState.reset();
-  metrics.observerState.reset();
-  if (relay !== undefined) metrics.relayState.set({ state: relay.state }, 1);
-  if (observer !== undefined) metrics.observerState.set({ state: observer.state }, 1);
-  if (relay?.balanceWei !== undefined) metrics.balanceEther.set(Number(relay.balanceWei / GWEI) / 1e9);
-}
-
-function plannedOf(session: BridgeSession | undefined) {
-  const anchors = session?.steps.filter(({ kind }) => kind === "anchor") ?? [];
-  const last = anchors.at(-1);
-  const toHeight = last?.kind === "anchor" ? last.anchor.toHeight : 0;
-  return { anchors: anchors.length, toHeight, pending: session?.pendingCount ?? 0 };
-}
-
 /** One that does not relay learns all the same what need not be kept any more. */
 async function watch(client: OpenBridgeClient, session: BridgeSession, margin: number): Promise<void> {
   try {
-    session.contractHas((await client.state("latest")).seq);
+    session.proofs.contractHas((await client.state("latest")).seq);
     const settled = await client.state((await client.blockNumber()) - margin);
     if (settled !== undefined) session.source().confirmed(settled);
   } catch {
     // Its observer or its relayer says that the node is away; signatures are kept meanwhile.
   }
-}
-
-/** The node's own chain as plans read it. */
-function chainOf(
-  { initialHeight }: Genesis,
-  store: Store,
-  blocks: BlockStore,
-  app: LedgerApplication,
-  record: RecordQuery,
-): PlanChain {
-  return {
-    initialHeight,
-    // A block is kept a moment before it is executed: which bridge set it makes is known only then.
-    height: () => Math.min(blocks.height(), app.info().lastBlockHeight),
-    async timeMs(height) {
-      const header = height === 0 ? undefined : await blocks.loadHeader(height);
-      return header && timestampToMs(header.time);
-    },
-    async block(height) {
-      const [block, results] = await Promise.all([blocks.loadBlock(height), loadBlockResults(store, height)]);
-      const hash = block && hashHeader(block.header);
-      if (block === undefined || results === undefined || hash === undefined) return undefined;
-      return { header: block.header, txs: block.txs, results: results.txResults, hash };
-    },
-    set: bridgeSets(record),
-  };
 }

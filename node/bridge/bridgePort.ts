@@ -39,23 +39,23 @@ export function bridgePort(bridge: BridgeNode, reader: Pick<ChainReader, "transa
     },
     async proveTx(txId) {
       const found = await reader.transaction(txId);
-      const proof = found && (await bridge.session()?.proveTx(found.height, txId));
+      const proof = found && (await bridge.session()?.proofs.proveTx(found.height, txId));
       return proof && { contract: bridge.status().contract, txId: hex(txId), proof: txProofJson(proof) };
     },
     async proveBlock(height) {
-      const proof = await bridge.session()?.proveBlock(height);
+      const proof = await bridge.session()?.proofs.proveBlock(height);
       return proof && { contract: bridge.status().contract, blockProof: blockProofJson(proof) };
     },
     async proveMessage(txId, messageIndex) {
       const found = await reader.transaction(txId);
-      const proved = found && (await bridge.session()?.proveMessage(found.height, txId, messageIndex));
+      const proved = found && (await bridge.session()?.proofs.proveMessage(found.height, txId, messageIndex));
       if (proved === undefined) return undefined;
       const { typeUrl, value } = proved.message;
       const message = { txId: hex(txId), messageIndex, typeUrl, message: hex(value) };
       return { contract: bridge.status().contract, ...message, proof: messageProofJson(proved.proof) };
     },
     async proveRecord(path, data, minHeight) {
-      const proved = await bridge.session()?.proveRecord(path, data, minHeight);
+      const proved = await bridge.session()?.proofs.proveRecord(path, data, minHeight);
       if (proved === undefined) return undefined;
       const { height, key, value, proof } = proved;
       const record = { height, key: hex(key), value: hex(value) };

@@ -168,8 +168,8 @@ test("one that comes back to pruned blocks plans and signs no further, and says 
   expect(again.told).toEqual([]);
   again.session.repeat();
   expect(again.told).toHaveLength(planned);
-  expect(await again.session.proveBlock(kept)).toBeUndefined();
-  await expect(again.session.proveBlock(gone - 3)).rejects.toMatchObject({ code: "BRIDGE_BLOCK_ABSENT" });
+  expect(await again.session.proofs.proveBlock(kept)).toBeUndefined();
+  await expect(again.session.proofs.proveBlock(gone - 3)).rejects.toMatchObject({ code: "BRIDGE_BLOCK_ABSENT" });
 });
 
 /** A chain of which the blocks up to this height are not kept. */

@@ -1,25 +1,7 @@
 import { join } from "node:path";
 import type { Logger } from "pino";
-import { AnchorPlan, type PlanChain } from "#bridge/anchorPlan.ts";
-import {
-  type BlockLeaf,
-  blockLeafOf,
-  type ExecutedBlock,
-  succeededMessages,
-  succeededTxIds,
-} from "#bridge/blockLeaf.ts";
-import type { BlockMessage } from "#bridge/blockMessages.ts";
+import { AnchorPlan, type PlanChain, type PlanPosition } from "#bridge/anchorPlan.ts";
 import { BridgeError } from "#bridge/bridgeError.ts";
-import {
-  type BlockProof,
-  type MessageProof,
-  proveBlock,
-  proveMessage,
-  proveTx,
-  type StateProof,
-  stateProofFrom,
-  type TxProof,
-} from "#bridge/proofs.ts";
 import { hashOfStep, nextStepAfter, type RelaySource } from "#bridge/relayer.ts";
 import { SignatureLog, signingName } from "#bridge/signatureLog.ts";
 import { type Equivocation, SignaturePool } from "#bridge/signaturePool.ts";
@@ -31,7 +13,7 @@ import { type PrivateKey, publicKeyOf } from "#storage/crypto/keys.ts";
 import { ethereumAddressOf } from "#storage/types/ethereum.ts";
 import type { GossipDecision } from "../mempoolGossip.ts";
 import { anchorToAdopt } from "./adoptAnchor.ts";
-import { AnchoredStates } from "./anchoredStates.ts";
+import { AnchorProofs } from "./anchorProofs.ts";
 import type { LedgerBridge } from "./ledgerBridge.ts";
 import { PlanFile } from "./planFile.ts";
 
@@ -59,18 +41,6 @@ export interface PendingStep {
 /** Steps whose signatures are sent again, or shown, at once: those that the contract needs first, or, where nobody says what it has, the latest. */
 const MAX_REPEATED = 64;
 
-/** Anchors whose leaves are kept, because many proofs under one anchor are asked for one after the other. */
-const KEPT_LEAVES = 4;
-
-/** A record of the state with its proof, as contracts take both. */
-export interface ProvedRecord {
-  /** The value is that after this block. */
-  readonly height: number;
-  readonly key: Uint8Array;
-  readonly value: Uint8Array;
-  readonly proof: StateProof;
-}
-
 /** One bridge from its configuration on: what is planned, signed here and by others, and proved. */
 export class BridgeSession {
   readonly bridge: LedgerBridge;
@@ -80,9 +50,7 @@ export class BridgeSession {
   #plan: AnchorPlan;
   readonly #pool: SignaturePool;
   readonly #log: SignatureLog | undefined;
-  readonly #states: AnchoredStates;
-  /** By the anchor's number. */
-  readonly #leaves = new Map<bigint, Promise<readonly BlockLeaf[]>>();
+  readonly proofs: AnchorProofs;
   /** Of the steps the contract has for good. */
   #settled: { readonly seq: bigint; readonly nonce: bigint };
   #isContractKnown = false;
@@ -101,7 +69,7 @@ export class BridgeSession {
       oldest,
     );
     this.address = key && `0x${Buffer.from(ethereumAddressOf(publicKeyOf(key).bytes)).toString("hex")}`;
-    this.#states = new AnchoredStates(parts.keepState);
+    this.proofs = new AnchorProofs(parts, (height) => this.#anchorOf(height));
     this.#log = key && new SignatureLog(join(parts.data, "bridge-signed"));
   }
 
@@ -113,6 +81,11 @@ export class BridgeSession {
     if (file.damagedLine !== undefined)
       log.warn({ path, line: file.damagedLine }, "The plan of the bridge was damaged: it is planned again from there");
     return new BridgeSession(bridge, parts, file);
+  }
+
+  /** Behind the last step that was planned. */
+  get position(): PlanPosition {
+    return this.#file.position;
   }
 
   get steps(): readonly BridgeStep[] {
@@ -144,10 +117,7 @@ export class BridgeSession {
   async #advance(): Promise<void> {
     for (let step = await this.#plan.next(); step !== undefined; step = await this.#plan.next()) {
       this.#file.append(step);
-      if (step.kind === "anchor") {
-        this.#states.planned(step.anchor);
-        this.#keepLeaves(step.anchor.seq, Promise.resolve(this.#plan.lastLeaves));
-      }
+      if (step.kind === "anchor") this.proofs.planned(step.anchor, this.#plan.lastLeaves);
       this.#parts.log.info({ step: stepName(step) }, "Planned for the bridge");
       this.#sign(step, 0);
     }
@@ -207,55 +177,6 @@ export class BridgeSession {
     };
   }
 
-  /** What the contract has now, whether for good or not: a record of the state is proved under an anchor that it knows. */
-  contractHas(seq: bigint): void {
-    this.#states.contractHas(seq);
-  }
-
-  /** Undefined where no anchor has the height yet. @throws BridgeError BRIDGE_BLOCK_ABSENT */
-  async proveBlock(height: number): Promise<BlockProof | undefined> {
-    const step = this.#anchorOf(height);
-    return step && proveBlock(step.anchor, await this.#leavesOf(step), height);
-  }
-
-  /** As proveBlock. @throws BridgeError BRIDGE_TX_ABSENT for one that failed */
-  async proveTx(height: number, txId: Uint8Array): Promise<TxProof | undefined> {
-    const blockProof = await this.proveBlock(height);
-    return blockProof && proveTx(blockProof, succeededTxIds(await this.#block(height)), txId);
-  }
-
-  /** As proveBlock, with the message as it was signed. @throws BridgeError BRIDGE_MESSAGE_ABSENT, also for a transaction that failed */
-  async proveMessage(
-    height: number,
-    txId: Uint8Array,
-    messageIndex: number,
-  ): Promise<{ readonly message: BlockMessage; readonly proof: MessageProof } | undefined> {
-    const blockProof = await this.proveBlock(height);
-    if (blockProof === undefined) return undefined;
-    const messages = succeededMessages(await this.#block(height));
-    const proof = proveMessage(blockProof, messages, txId, messageIndex);
-    const message = messages[proof.index];
-    return message && { message, proof };
-  }
-
-  /**
-   * A record under an app hash that the contract has, as it was after block `minHeight` or a later one, and named as a query names it
-   * (consensus/application/README.md); undefined where there is none.
-   * @throws BridgeError BRIDGE_STATE_ABSENT: not under an anchor yet, with the latest height that is, 0 for none; BRIDGE_STATE_PROOF: the path asks for no record;
-   * BRIDGE_BLOCK_ABSENT
-   */
-  async proveRecord(path: string, data: Uint8Array, minHeight: number): Promise<ProvedRecord | undefined> {
-    const state = this.#states.latest();
-    if (state === undefined || state.height < minHeight)
-      throw new BridgeError({ code: "BRIDGE_STATE_ABSENT", height: state?.height ?? 0 });
-    const { code, log, key, value, proof } = state.prove(path, data);
-    if (code !== 0) throw new BridgeError({ code: "BRIDGE_STATE_PROOF", reason: log });
-    const blockProof = await this.proveBlock(state.height + 1);
-    if (blockProof === undefined) throw new BridgeError({ code: "BRIDGE_STATE_ABSENT", height: 0 });
-    const stateProof = stateProofFrom(blockProof, proof);
-    return value.length === 0 ? undefined : { height: state.height, key, value, proof: stateProof };
-  }
-
   close(): void {
     this.#log?.close();
   }
@@ -289,31 +210,5 @@ export class BridgeSession {
     const isOf = (step: BridgeStep): step is AnchorStep =>
       step.kind === "anchor" && step.anchor.fromHeight <= height && height <= step.anchor.toHeight;
     return this.steps.find(isOf);
-  }
-
-  #leavesOf({ anchor }: AnchorStep): Promise<readonly BlockLeaf[]> {
-    const known = this.#leaves.get(anchor.seq);
-    if (known !== undefined) return known;
-    const leaves = this.#makeLeaves(anchor.fromHeight, anchor.toHeight);
-    this.#keepLeaves(anchor.seq, leaves);
-    leaves.catch(() => this.#leaves.delete(anchor.seq));
-    return leaves;
-  }
-
-  #keepLeaves(anchorSeq: bigint, leaves: Promise<readonly BlockLeaf[]>): void {
-    this.#leaves.set(anchorSeq, leaves);
-    for (const seq of [...this.#leaves.keys()].slice(0, -KEPT_LEAVES)) this.#leaves.delete(seq);
-  }
-
-  async #makeLeaves(fromHeight: number, toHeight: number): Promise<readonly BlockLeaf[]> {
-    const leaves: BlockLeaf[] = [];
-    for (let at = fromHeight; at <= toHeight; at += 1) leaves.push(blockLeafOf(await this.#block(at)));
-    return leaves;
-  }
-
-  async #block(height: number): Promise<ExecutedBlock> {
-    const block = await this.#parts.chain.block(height);
-    if (block === undefined) throw new BridgeError({ code: "BRIDGE_BLOCK_ABSENT", height });
-    return block;
   }
 }
