@@ -182,6 +182,12 @@ describe("signatures of an anchor", () => {
     expect(await revertOf(sendRaw(next, 0b1111n, changed), Bridge)).toEqual({ name: "SignatureWrong", args: [1n] });
     const short = joined(each.slice(0, 3));
     expect(await revertOf(sendRaw(next, 0b1111n, short), Bridge)).toEqual({ name: "SignatureWrong", args: [3n] });
+    // The missing one behind the end of the call's own bytes.
+    const { provider } = evm;
+    const data = bridge.interface.encodeFunctionData("submitAnchor", [next, valset, 0b1111n, short]);
+    const appended = concat([data, each[3] as Uint8Array]);
+    const call = provider.call({ to: await bridge.getAddress(), data: appended });
+    expect(await revertOf(call, Bridge)).toEqual({ name: "SignatureWrong", args: [3n] });
     const long = joined([...each, new Uint8Array(64)]);
     expect((await revertOf(sendRaw(next, 0b1111n, long), Bridge)).name).toBe("SignaturesLengthWrong");
     expect((await revertOf(sendRaw(next, 0b11111n, long), Bridge)).name).toBe("SignerUnknown");
@@ -430,6 +436,46 @@ test(
     await mined(bridge.executeRecovery(fresh));
   }),
 );
+
+describe("a handover while it is frozen", () => {
+  const others = testValidators(4, "next");
+  const rotate = () => {
+    const update = { nonce: 1n, effectiveHeight: 3, members: others };
+    const { signers, signatures } = signBy(validators, validators, valsetUpdateDigest(domain, update));
+    return mined(bridge.updateValset(1, 3, encodeValset(others), valset, signers, signatures));
+  };
+  const freeze = () => {
+    const { signers, signatures } = signBy(validators, validators, freezeDigest(domain, { nonce: 1n, on: true }));
+    return mined(bridge.setFrozen(1n, true, valset, signers, signatures));
+  };
+
+  test(
+    "is how a stolen key is removed, and is a word of the validators: no recovery is left",
+    evm.isolated(async () => {
+      const fresh = encodeValset(testValidators(4, "fresh"));
+      await freeze();
+      await evm.mineAt((await evm.now()) + 30 * DAY_S);
+      await mined(bridge.proposeRecovery(fresh));
+      await rotate();
+      await evm.mineAt((await evm.now()) + 7 * DAY_S);
+      expect((await revertOf(bridge.executeRecovery(fresh), Bridge)).name).toBe("LedgerNotSilent");
+      expect((await bridge.status()).frozen).toBe(true);
+    }),
+  );
+
+  test(
+    "by recovery starts it again: the keys that have stopped it may be the lost ones",
+    evm.isolated(async () => {
+      const fresh = encodeValset(testValidators(4, "fresh"));
+      await freeze();
+      await evm.mineAt((await evm.now()) + 30 * DAY_S);
+      await mined(bridge.proposeRecovery(fresh));
+      await evm.mineAt((await evm.now()) + 7 * DAY_S);
+      await mined(bridge.executeRecovery(fresh));
+      expect((await bridge.status()).frozen).toBe(false);
+    }),
+  );
+});
 
 test("a bridge for no ledger, from no height, or that could hardly ever rotate is not deployed", async () => {
   const owner = evm.wallets[0] as (typeof evm.wallets)[0];

@@ -6,7 +6,7 @@ const VALSET = "src/lib/Valset.sol";
 export const BRIDGE_MUTANTS: MutantGroup = {
   contract: "Bridge",
   source: BRIDGE,
-  tests: ["bridge.test.ts", "roles.test.ts"],
+  tests: ["bridge.test.ts", "fingerprintRegistry.test.ts", "roles.test.ts"],
   fuzz: "fuzz/Bridge.t.sol",
   mutants: [
     {
