@@ -1,5 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 
@@ -68,17 +71,22 @@ test("Ctrl-C ends a devnet and everything it has started", { timeout: TIMEOUT_MS
 });
 
 test("a devnet that is killed -9 leaves nothing running", { timeout: TIMEOUT_MS }, async () => {
-  const { child, output, shows } = startDevnet();
+  // What is killed removes no files either.
+  const directory = mkdtempSync(join(tmpdir(), "energy-devnet-main-"));
+  const { child, output, shows } = startDevnet("--keep", directory);
   await shows(/validator1 +[1-9]/);
   await shows(/Ethereum http/);
   child.kill("SIGKILL");
   await once(child, "exit");
   await expectNothingLeft(output());
+  rmSync(directory, { recursive: true, force: true });
 });
 
 test("without Ethereum nothing is shown of it", { timeout: TIMEOUT_MS }, async () => {
   const { child, output, shows } = startDevnet("--no-ethereum");
-  await shows(/validator1 +[1-9]/);
+  // Both have blocks to compare at the end.
+  await shows(/validator0 +(?:[3-9]|\d\d)/);
+  await shows(/validator1 +(?:[3-9]|\d\d)/);
   pressCtrlC(child);
   const [code] = (await once(child, "close")) as [number | null];
   expect([code, output()]).toEqual([0, expect.not.stringContaining("Ethereum")]);
@@ -88,4 +96,15 @@ test("a given Ethereum node needs a key", async () => {
   const { child, output } = startDevnet("--ethereum", "http://127.0.0.1:1");
   const [code] = (await once(child, "close")) as [number | null];
   expect([code, output()]).toEqual([1, expect.stringContaining("--ethereum needs --ethereum-key")]);
+});
+
+test("an Ethereum node that is not there ends it, with what to do", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "energy-devnet-main-"));
+  const key = join(directory, "key");
+  writeFileSync(key, "01".repeat(32));
+  const { child, output } = startDevnet("--ethereum", "http://127.0.0.1:1", "--ethereum-key", key);
+  const [code] = (await once(child, "close")) as [number | null];
+  rmSync(directory, { recursive: true });
+  expect([code, output()]).toEqual([1, expect.stringContaining("EVM_UNREACHABLE")]);
+  expect(output()).toContain("--no-ethereum");
 });

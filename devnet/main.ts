@@ -81,7 +81,8 @@ if (typeof given.ethereum === "string" && given.ethereumKey === undefined)
 process.exitCode = await main(given).catch((error) => {
   // Anything else is a fault of this program, of which the stack is wanted.
   if (!(error instanceof LedgerError)) throw error;
-  process.stderr.write(`${error.message}\n`);
+  const advice = error.code.startsWith("EVM_") ? "\n--no-ethereum runs the ledger without it" : "";
+  process.stderr.write(`${error.message}${advice}\n`);
   return 1;
 });
 // All processes are ended. A deployment that was under way still waits for receipts of a node that is gone.
