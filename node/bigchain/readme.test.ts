@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { MAX_SEARCHED_POSTINGS } from "#storage/assets/assetQueries.ts";
+import { MAX_MATCHED_DOCUMENTS, MAX_SEARCHED_POSTINGS } from "#storage/assets/assetQueries.ts";
 import { MAX_FIELD_BYTES, MAX_INDEXED_FIELDS, MAX_INDEXED_TOKENS } from "#storage/assets/assetText.ts";
 import { MAX_SEARCH_TOKENS } from "#storage/assets/textQuery.ts";
 import { MAX_TOKEN_CHARS } from "#storage/assets/textTokens.ts";
@@ -20,7 +20,7 @@ test("the README's limits are the real ones", () => {
   expect(table).toContain(`${MAX_CONNECTIONS}; ${MAX_HELD_BYTES / 1024 / 1024} MiB; 4 096`);
   expect(limits.MAX_COMMIT_WAITERS).toBe(4096);
   expect(table).toContain(`${limits.REQUEST_TIMEOUT_MS / 1000} s; ${limits.UNREAD_TIMEOUT_MS / 1000} s`);
-  expect(table).toContain(`${spaced(MAX_SEARCHED_POSTINGS)}; ${MAX_SEARCH_TOKENS}`);
+  expect(table).toContain(`${spaced(MAX_SEARCHED_POSTINGS)}; ${MAX_SEARCH_TOKENS}; ${spaced(MAX_MATCHED_DOCUMENTS)} |`);
   const { MAX_STREAM_CLIENTS, MAX_UNREAD_STREAM_BYTES, MAX_INBOUND_FRAME_BYTES } = limits;
   const mebibytes = MAX_UNREAD_STREAM_BYTES / 1024 / 1024;
   expect(table).toContain(`${MAX_STREAM_CLIENTS}; ${mebibytes} MiB; ${MAX_INBOUND_FRAME_BYTES / 1024} KiB`);

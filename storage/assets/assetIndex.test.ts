@@ -139,6 +139,23 @@ test("the cursor is the last block, and an index that is thrown away has neither
   expect(await listOf(store.iterate({ gte: Uint8Array.of(0), lt: Uint8Array.of(0xff) }))).toEqual([]);
 });
 
+test("a search with a phrase opens so many documents and no more, the highest scores first", async () => {
+  const store = createMemoryStore();
+  const txs = ["meter", "meter meter", "meter meter meter last"].map((words, n) =>
+    indexedTx({ seed: `${n}`, data: { words } }),
+  );
+  await indexBlock(store, 1, txs);
+  const found = async (text: string, maxMatchedDocuments: number) => {
+    const all = await ids(createAssetQueries(store, { maxMatchedDocuments }).search("asset", text));
+    return all.map((id) => txs.findIndex((tx) => tx.id === id));
+  };
+  expect(await found("meter", 1)).toEqual([2, 1, 0]);
+  expect(await found('"meter"', 3)).toEqual([2, 1, 0]);
+  expect(await found('"meter"', 2)).toEqual([2, 1]);
+  expect(await found("meter -last", 3)).toEqual([1, 0]);
+  expect(await found("meter -last", 2)).toEqual([1]);
+});
+
 test("a document with more words than are indexed is found by the first ones", async () => {
   const store = createMemoryStore();
   const words = Array.from({ length: 2 * MAX_INDEXED_TOKENS }, (_, i) => `w${i}`).join(" ");

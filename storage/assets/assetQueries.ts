@@ -24,6 +24,9 @@ import { scoreText, tokensOf } from "./textTokens.ts";
 /** Index entries that one text search looks at. */
 export const MAX_SEARCHED_POSTINGS = 100_000;
 
+/** Documents that one search with phrases or negated words opens, the highest scores first: whoever asks for what is nowhere must not have all of them read. */
+export const MAX_MATCHED_DOCUMENTS = 10_000;
+
 /** An output of a transaction. */
 export interface OutputPointer {
   readonly transactionId: string;
@@ -65,7 +68,10 @@ export interface AssetQueries {
   search(document: SearchedDocument, text: string, after?: string): AsyncIterable<Found<CommittedAssetTx>>;
 }
 
-export function createAssetQueries(store: Store): AssetQueries {
+export function createAssetQueries(
+  store: Store,
+  { maxMatchedDocuments = MAX_MATCHED_DOCUMENTS }: { readonly maxMatchedDocuments?: number } = {},
+): AssetQueries {
   async function load(id: Uint8Array): Promise<CommittedAssetTx | undefined> {
     const bytes = await store.get(bucketKey("assetTx", id));
     return bytes === undefined ? undefined : decodeAssetTx(id, bytes);
@@ -167,8 +173,11 @@ export function createAssetQueries(store: Store): AssetQueries {
         scores.set(position, (scores.get(position) ?? 0) + (scoreText(id).get(tokensOf(id)[0] ?? "") ?? 0));
       }
       const sorted = [...scores].sort(compareScored);
+      let opened = 0;
       for (const [position, score] of sorted) {
         if (start !== undefined && compareScored([position, score], start) <= 0) continue;
+        if (!isDecided && opened >= maxMatchedDocuments) return;
+        opened += 1;
         const tx = await loadAt(Buffer.from(position, "hex"));
         if (tx === undefined || !(isDecided || matchesQuery(query, searchedTexts(document, tx)))) continue;
         yield { ...tx, cursor: `${hex(float64(score))}-${position}` };
