@@ -177,7 +177,7 @@ test("commands: keys and status are shown, a proof is written and the contract a
 
   const record = ["bridge", "prove-state", "member", member, "-o", file("record.json")];
   for (const args of [["bridge", "prove-message", txId, "0", "-o", file("message.json")], record])
-    await eventually(async () => ((await cli("full0", ...args)).exitCode === 0 ? true : undefined));
+    expect(await cli("full0", ...args, "--wait", "60s")).toMatchObject({ exitCode: 0 });
   for (const [name, expected] of [
     ["message.json", { txId: `0x${txId}`, typeUrl: "/edream.ledger.v1.MsgEnrolMember" }],
     ["record.json", { record: `member/${member}` }],
@@ -191,6 +191,9 @@ test("commands: keys and status are shown, a proof is written and the contract a
   expect((await cli("full0", "bridge", "prove-state", "no such")).exitCode).toBe(2);
   expect((await cli("full0", "bridge", "prove-state", "params", "--min-height", "x")).exitCode).toBe(2);
   expect((await cli("full0", "bridge", "prove-message", txId, "x")).exitCode).toBe(2);
+  expect((await cli("full0", "bridge", "prove", txId, "--wait", "soon")).exitCode).toBe(2);
+  const never = await cli("full0", "bridge", "prove", "ab".repeat(32), "--wait", "1s");
+  expect([never.exitCode, never.err]).toEqual([3, expect.stringContaining("NOT_FOUND")]);
 });
 
 test("while Ethereum's node stands still blocks, anchors and their signatures go on; when it is back the contract catches up", {

@@ -1,26 +1,33 @@
 import { readFileSync, writeFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import { toUtf8Bytes } from "ethers";
 import { Bridge, type BridgeContract } from "#contracts/abi/Bridge.ts";
 import { type ProofJson, readProofJson } from "../../bridge/proofJson.ts";
-import { cliError } from "../cliError.ts";
+import { CliError, cliError } from "../cliError.ts";
 import { commandContext, example } from "../context.ts";
 import { type ChainFlags, openContract, withChainFlags } from "../ethereum.ts";
 import type { CliIo } from "../io.ts";
 import { facts, show } from "../output.ts";
-import { parseHex } from "../quantities.ts";
+import { parseDuration, parseHex } from "../quantities.ts";
 
 interface OutputFlag {
   readonly output?: string;
+  readonly wait?: string;
 }
+
+const LOOK_MS = 500;
 
 /** Proofs for contracts: what a full node answers under `/bridge/proofs`, as files, and the contract's word on them. */
 export function proofCommands(bridge: Command, io: CliIo): void {
   const outputFlag = (command: Command) =>
-    command.option("-o, --output <file>", "where to write it (default: standard output)");
-  const write = async (path: string, { output }: OutputFlag, command: Command) => {
+    command
+      .option("-o, --output <file>", "where to write it (default: standard output)")
+      .option("--wait <duration>", "how long to wait for the anchor that it needs (default: not at all)");
+  const write = async (path: string, { output, wait }: OutputFlag, command: Command) => {
     const { client, json } = commandContext(io, command);
-    const proof = await client().get<object>(`/bridge/proofs/${path}`);
+    const endMs = performance.now() + (wait === undefined ? 0 : parseDuration(wait));
+    const proof = await whenThere(() => client().get<object>(`/bridge/proofs/${path}`), endMs);
     const text = `${JSON.stringify(proof, null, 2)}\n`;
     if (output === undefined) {
       io.out(text);
@@ -98,6 +105,18 @@ export function proofCommands(bridge: Command, io: CliIo): void {
         ]),
       );
     });
+}
+
+/** A proof is not found, or not ready, until an anchor has what it is of. */
+async function whenThere<T>(ask: () => Promise<T>, endMs: number): Promise<T> {
+  for (;;)
+    try {
+      return await ask();
+    } catch (error) {
+      const isEarly = error instanceof CliError && ["NOT_FOUND", "NOT_READY"].includes(error.code);
+      if (!isEarly || performance.now() >= endMs) throw error;
+      await sleep(LOOK_MS);
+    }
 }
 
 /** @throws CliError BRIDGE_PROOF_REFUSED with the contract's own word */
