@@ -213,6 +213,22 @@ describe("administrators", () => {
   });
 });
 
+describe("an orphan's administrator", () => {
+  isolated("is not named by an issuer that was revoked itself", async () => {
+    await mined(at(issuer).revokeIssuer(2));
+    await mined(at(issuer).revokeCertificate(1));
+    expect(await nameOf(at(subIssuer).proposeAdministrator.staticCall(s, 2))).toBe("NotIssuer");
+  });
+
+  isolated("is not who the revoked one had proposed, once the issuer has certified the device anew", async () => {
+    await mined(at(administrator).proposeAdministrator(p, 2));
+    await mined(at(issuer).revokeCertificate(1));
+    await mined(at(issuer).issueAdministrator(stranger, now, until));
+    await mined(at(issuer).issueDevice(P_METER, P256, p256PublicKeyOf(p256Key), now, until, 6));
+    expect(await nameOf(at(successor).acceptAdministrator.staticCall(p))).toBe("NotAdministrator");
+  });
+});
+
 describe("configurations", () => {
   isolated("count up by one, tell their priority by the device's id, and tell the ledger", async () => {
     const { logs } = await configure({ level: 1 });
@@ -299,6 +315,7 @@ describe("acknowledgements", () => {
       signDeviceAcknowledgementP256(p256Key, { ...domain, chainId: 1n }, acknowledged),
       `${signature.slice(0, 66)}${(N256 - s_).toString(16).padStart(64, "0")}`,
       signature.slice(0, -2),
+      `${signature}00`,
       "0x",
     ];
     for (const given of wrong) expect(await nameWith(given)).toBe("AcknowledgementInvalid");
