@@ -41,6 +41,18 @@ export interface SumOpening {
   readonly salt: Uint8Array;
 }
 
+/**
+ * A transaction of one meter that may be on its way. It is kept before it is sent: after a crash this one is asked for and sent again, never
+ * another one with the same intervals, of which the ledger would take only one.
+ */
+export interface KeptFlight {
+  readonly meterId: string;
+  readonly tx: Uint8Array;
+  readonly accountNumber: bigint;
+  readonly sequence: bigint;
+  readonly intervals: readonly Sealable[];
+}
+
 export interface OpeningsRequest {
   readonly meterId: string;
   /** Ends from here on, Unix ms. */
@@ -67,6 +79,10 @@ export interface Outbox {
   addAmendments(amendments: readonly ClosedAmendment[]): Promise<void>;
   /** A closed interval and its amendments. */
   amendedInterval(meterId: string, endMs: number): Promise<AmendedInterval | undefined>;
+  /** On disk when it resolves; each replaces the one before of its meter, which ends when its items are settled. */
+  keepFlights(flights: readonly KeptFlight[]): Promise<void>;
+  /** Undefined: nothing that is still queued was sent. */
+  flightOf(meterId: string): Promise<KeptFlight | undefined>;
   /** tx: TxRaw that sealed them; with its proof it shows what the ledger has of them (node/audit). */
   settle(
     items: readonly Sealable[],
@@ -167,6 +183,35 @@ export async function openOutbox(store: Store): Promise<Outbox> {
       return { interval: decodeRow(row).item, amendments };
     },
 
+    async keepFlights(flights) {
+      const rows = flights.map((flight) => {
+        const { meterId, tx, accountNumber, sequence, intervals } = flight;
+        const kept: FlightRow = {
+          tx: Buffer.from(tx).toString("base64"),
+          ...{ accountNumber: `${accountNumber}`, sequence: `${sequence}` },
+          rows: intervals.map((item) => Buffer.from(rowKey(item)).toString("base64")),
+        };
+        return { type: "put", key: flightKey(meterId), value: Buffer.from(JSON.stringify(kept)) } as const;
+      });
+      if (rows.length > 0) await store.batch(rows, { sync: true });
+    },
+
+    async flightOf(meterId) {
+      const value = await store.get(flightKey(meterId));
+      if (value === undefined) return undefined;
+      const { tx, accountNumber, sequence, rows } = JSON.parse(Buffer.from(value).toString()) as FlightRow;
+      const intervals: Sealable[] = [];
+      for (const row of rows) {
+        const found = await store.get(Buffer.from(row, "base64"));
+        if (found === undefined) continue;
+        const { item, outcome } = decodeRow(found);
+        if (outcome.state === "queued") intervals.push(item);
+      }
+      if (intervals.length === 0) return undefined;
+      const numbers = { accountNumber: BigInt(accountNumber), sequence: BigInt(sequence) };
+      return { meterId, tx: new Uint8Array(Buffer.from(tx, "base64")), ...numbers, intervals };
+    },
+
     async settle(items, outcome, proof, tx) {
       const rows = items.map((item) => ({ type: "put", key: rowKey(item), value: encodeRow(item, outcome) }) as const);
       const kept =
@@ -178,7 +223,8 @@ export async function openOutbox(store: Store): Promise<Outbox> {
           ? []
           : [{ type: "put", key: bucketKey("ownTransaction", proof.txId), value: tx } as const];
       // A crash before the next sync leaves these queued; asking for their proofs again settles them again.
-      await store.batch([...rows, ...kept, ...sent], { sync: false });
+      const ended = items.slice(0, 1).map(({ meterId }) => ({ type: "del", key: flightKey(meterId) }) as const);
+      await store.batch([...rows, ...kept, ...sent, ...ended], { sync: false });
       for (const item of items) {
         totals.queued -= 1;
         settleCount(item, outcome);
@@ -190,6 +236,16 @@ export async function openOutbox(store: Store): Promise<Outbox> {
     erased: () => allTombstones(store),
   };
 }
+
+interface FlightRow {
+  /** base64, as the keys of the rows. */
+  readonly tx: string;
+  readonly accountNumber: string;
+  readonly sequence: string;
+  readonly rows: readonly string[];
+}
+
+const flightKey = (meterId: string) => bucketKey("ownFlight", Buffer.from(meterId));
 
 async function findQueued(store: Store, range: KeyRange, limit: number): Promise<readonly Sealable[]> {
   const queued: Sealable[] = [];

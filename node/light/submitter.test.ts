@@ -8,6 +8,7 @@ import { decodeTransaction, txId } from "#storage/types/transaction.ts";
 import { accountOfKey } from "#storage/types/transactionAccounts.ts";
 import type { ClosedAmendment } from "../meter/amendments.ts";
 import type { ClosedInterval } from "../meter/intervalBuilder.ts";
+import { decodeSubmission, encodeSubmitVerdicts } from "../serve/messages.ts";
 import { deviceKeyOf } from "./meterKeys.ts";
 import { isAmendment, openOutbox, type Sealable } from "./outbox.ts";
 import { createSubmitter, MAX_QUEUED_INTERVALS } from "./submitter.ts";
@@ -35,17 +36,27 @@ function amendmentOf(meterId: string, index: number): ClosedAmendment {
 }
 
 /** A submitter whose full node knows the account of every meter once `isReachable`, and whose ledger takes what was sent with `settle`. */
-async function setUp(before: readonly Sealable[] = []) {
-  const store = createMemoryStore();
+async function setUp(before: readonly Sealable[] = [], store = createMemoryStore()) {
   const earlier = await openOutbox(store);
   await earlier.add(before.filter((item) => !isAmendment(item)));
   await earlier.addAmendments(before.filter(isAmendment));
   const outbox = await openOutbox(store);
-  const sent: { readonly id: Uint8Array; readonly messages: string[]; readonly ends: number[] }[] = [];
+  const sent: {
+    readonly id: Uint8Array;
+    readonly messages: string[];
+    readonly ends: number[];
+    readonly sequence: bigint | undefined;
+  }[] = [];
   const settled = new Set<number>();
   const warned: unknown[] = [];
   const net = {
     isReachable: false,
+    /** Of the device's account, as it is proved. */
+    sequence: 2n,
+    /** What every full node answers to a transaction that it is handed; undefined: nobody is asked in this test. */
+    verdict: undefined as number | undefined,
+    handed: [] as string[],
+    nowMs: 0,
     /** Ends of intervals for which the ledger refuses a transaction, by its code. */
     refuses: new Map<number, number>(),
     warned,
@@ -58,6 +69,12 @@ async function setUp(before: readonly Sealable[] = []) {
       return sent[last]!.ends;
     },
   };
+  const hand = async (_protocol: unknown, submission: Uint8Array) => {
+    if (net.verdict === undefined) throw new Error("not asked in this test");
+    const [tx = new Uint8Array(0)] = decodeSubmission(submission);
+    net.handed.push(Buffer.from(txId(tx)).toString("hex"));
+    return { peer: "full", answer: encodeSubmitVerdicts([{ code: net.verdict, log: "" }]) };
+  };
   const unused = () => {
     throw new Error("not asked in this test");
   };
@@ -65,6 +82,8 @@ async function setUp(before: readonly Sealable[] = []) {
     { chainId: "chain", meterKey: { type: "ed25519", bytes: new Uint8Array(32).fill(9) }, clearSums: () => false },
     {
       network: {
+        protocols: {},
+        penalise: unused,
         publishTxs(txs: readonly Uint8Array[]) {
           for (const tx of txs) {
             const decoded = decodeTransaction(tx);
@@ -73,11 +92,15 @@ async function setUp(before: readonly Sealable[] = []) {
             const ends = decoded.tx.messages.map(({ value }) =>
               Number("intervalEndMs" in value ? value.intervalEndMs : -1n),
             );
-            sent.push({ id: txId(tx), messages, ends });
+            sent.push({ id: txId(tx), messages, ends, sequence: decoded.tx.signers[0]?.sequence });
           }
         },
       } as never,
-      peers: { ask: unused } as never,
+      peers: {
+        ask: hand,
+        askAll: async (...of: Parameters<typeof hand>) => [await hand(...of)],
+        rotate: () => undefined,
+      },
       proofs: {
         counts: { verified: 0, failed: 0 },
         transactions: async () =>
@@ -87,15 +110,18 @@ async function setUp(before: readonly Sealable[] = []) {
           })) as never,
         state: async () => {
           if (!net.isReachable) return undefined;
-          return { value: encodeRecord("account", newRecord("account", { number: 1n, sequence: 2n })), height: 1 };
+          return {
+            value: encodeRecord("account", newRecord("account", { number: 1n, sequence: net.sequence })),
+            height: 1,
+          };
         },
       },
       outbox: { ...outbox, settle: (items, outcome) => outbox.settle(items, outcome, undefined) },
       log: { debug: unused, warn: (fields: unknown) => warned.push(fields) } as never,
-      nowMs: () => 0,
+      nowMs: () => net.nowMs,
     },
   );
-  return { net, outbox, submitter };
+  return { net, outbox, submitter, store };
 }
 
 test("what comes while too much waits stays on disk, and goes out in order when the ledger is there again", async () => {
@@ -191,4 +217,45 @@ test("what the ledger has against the meter itself is not asked again for each i
   }
   expect(net.sent).toHaveLength(1);
   expect(outbox.totals()).toMatchObject({ queued: 0, finalised: 0, rejected: 5 });
+});
+
+test("after a crash the transaction that was on its way goes on, and none other with its intervals", async () => {
+  const all = Array.from({ length: 2 }, (_, index) => intervalOf("meter", index));
+  const first = await setUp([intervalOf("meter", 0)]);
+  first.net.isReachable = true;
+  await first.submitter.step();
+  const [sent] = first.net.sent;
+  if (sent === undefined) throw new Error("nothing was sent");
+
+  // Killed here; the transaction reaches a block, and the account with it. Another interval is closed before the next start.
+  const again = await setUp(all.slice(1), first.store);
+  Object.assign(again.net, { isReachable: true, sequence: 3n, verdict: LEDGER_CODES.SEQUENCE_MISMATCH[0] });
+  await again.submitter.step();
+  expect(again.net.sent, "nothing of the meter beside it").toEqual([]);
+  expect(again.net.handed.at(-1)).toBe(Buffer.from(sent.id).toString("hex"));
+  again.net.sent.push(sent);
+  again.net.settle();
+  await again.submitter.step();
+  expect(again.outbox.totals()).toMatchObject({ queued: 1, finalised: 1, rejected: 0 });
+  expect(again.net.sent.at(-1)).toMatchObject({ ends: [2000], sequence: 3n });
+  again.net.settle();
+  await again.submitter.step();
+  expect(again.outbox.totals()).toMatchObject({ queued: 0, finalised: 2, rejected: 0 });
+  expect(await again.outbox.flightOf("meter")).toBeUndefined();
+});
+
+test("what was signed for a sequence that is over is signed anew once no full node has it in a block", async () => {
+  const { net, outbox, submitter } = await setUp([intervalOf("meter", 0)]);
+  Object.assign(net, { isReachable: true, verdict: LEDGER_CODES.SEQUENCE_MISMATCH[0] });
+  await submitter.step();
+  expect(net.sent.map(({ sequence }) => sequence)).toEqual([2n]);
+  net.sequence = 4n;
+  for (let round = 0; round < 20 && net.sent.length < 2; round++) {
+    net.nowMs += 5_000;
+    await submitter.step();
+  }
+  expect(net.sent.map(({ sequence }) => sequence)).toEqual([2n, 4n]);
+  net.settle();
+  await submitter.step();
+  expect(outbox.totals()).toMatchObject({ queued: 0, finalised: 1, rejected: 0 });
 });

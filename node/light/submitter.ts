@@ -29,6 +29,9 @@ const REFILL_INTERVALS = 2 * MAX_INTERVALS_PER_TX;
 /** A transaction that is in no block after this time is sent to a full node directly, which says why not. */
 const RESEND_MS = 4_000;
 
+/** So often every full node says that the account has gone on without a transaction, of which none has a proof, before it is signed anew. */
+const STALE_ROUNDS = 3;
+
 /** Accounts asked for at once; each is a request. */
 const ACCOUNTS_AT_ONCE = 8;
 
@@ -74,12 +77,15 @@ interface Notice {
 interface Flight {
   readonly id: Uint8Array;
   readonly tx: Uint8Array;
+  readonly sequence: bigint;
   readonly intervals: readonly Sealable[];
   /** Instead of intervals. */
   readonly notice: Notice | undefined;
-  readonly sentMs: number;
+  /** Undefined: before this process began. */
+  readonly sentMs: number | undefined;
   askedMs: number;
   isIncluded: boolean;
+  staleRounds: number;
 }
 
 export interface SubmitterStats {
@@ -125,6 +131,7 @@ export function createSubmitter(
   const stats = { sent: 0, finalised: 0, rejected: 0 };
   const finalitySeconds: number[] = [];
   let isStepping = false;
+  let isResumed = false;
   /** In the queues of all lanes. */
   let queued = 0;
   for (const meterId of outbox.queuedMeters()) laneOf(meterId).hasMore = true;
@@ -167,14 +174,30 @@ export function createSubmitter(
     queued += found.length;
   }
 
-  function send(lane: Lane): void {
-    if (lane.number === undefined || lane.flight !== undefined) return;
-    const notice = lane.notices.shift();
-    if (notice !== undefined) dispatch(lane, [notice.message], [], notice);
-    else if (lane.queue.length > 0) sendIntervals(lane);
+  /** What was on its way when the process before ended: the same transactions go on, because the ledger may have them. */
+  async function resume(): Promise<void> {
+    if (isResumed) return;
+    for (const lane of lanes.values()) {
+      const kept = lane.hasMore ? await outbox.flightOf(lane.meterId) : undefined;
+      if (kept === undefined) continue;
+      const { tx, sequence, accountNumber, intervals } = kept;
+      Object.assign(lane, { number: accountNumber, sequence });
+      const askedMs = parts.nowMs() - RESEND_MS - 1;
+      const state = { notice: undefined, sentMs: undefined, askedMs, isIncluded: false, staleRounds: 0 };
+      lane.flight = { id: txId(tx), tx, sequence, intervals: intervals.map(compact), ...state };
+    }
+    isResumed = true;
   }
 
-  function sendIntervals(lane: Lane): void {
+  /** The meter's next transaction, off the queue. */
+  function nextFlight(lane: Lane): Flight | undefined {
+    if (lane.number === undefined || lane.flight !== undefined) return undefined;
+    const notice = lane.notices.shift();
+    if (notice !== undefined) return flightOf(lane, [notice.message], [], notice);
+    return lane.queue.length > 0 ? nextIntervals(lane) : undefined;
+  }
+
+  function nextIntervals(lane: Lane): Flight {
     // An amendment needs its interval on the ledger: it goes in a transaction of its own, behind it.
     const kind = isAmendment(lane.queue[0] as Sealable);
     const end = lane.queue.findIndex((item) => isAmendment(item) !== kind);
@@ -186,38 +209,70 @@ export function createSubmitter(
     const messages = intervals.map((item) =>
       isAmendment(item) ? amendMessage(lane.account, item, clearSums) : sealMessage(lane.account, item, clearSums),
     );
-    dispatch(lane, messages, intervals, undefined);
+    return flightOf(lane, messages, intervals, undefined);
   }
 
-  function dispatch(
+  function flightOf(
     lane: Lane,
     messages: readonly UnsignedMessage[],
     intervals: readonly Sealable[],
     notice: Notice | undefined,
-  ): void {
+  ): Flight {
+    const { sequence } = lane;
     const tx = signEncoded({
       messages,
       chainId: options.chainId,
-      signers: [{ privateKey: lane.key, accountNumber: lane.number ?? 0n, sequence: lane.sequence }],
+      signers: [{ privateKey: lane.key, accountNumber: lane.number ?? 0n, sequence }],
     });
     const now = parts.nowMs();
-    lane.flight = { id: txId(tx), tx, intervals, notice, sentMs: now, askedMs: now, isIncluded: false };
-    stats.sent += 1;
-    network.publishTxs([tx]);
+    const state = { notice, sentMs: now, askedMs: now, isIncluded: false, staleRounds: 0 };
+    return { id: txId(tx), tx, sequence, intervals, ...state };
+  }
+
+  /** Sends what waits, of all meters: on disk first, in one write. */
+  async function sendNext(): Promise<void> {
+    const next: { readonly lane: Lane; readonly flight: Flight }[] = [];
+    for (const lane of lanes.values()) {
+      if (lane.number !== undefined) await refill(lane);
+      const flight = nextFlight(lane);
+      if (flight !== undefined) next.push({ lane, flight });
+    }
+    if (next.length === 0) return;
+    const kept = next.flatMap(({ lane, flight: { tx, sequence, intervals } }) =>
+      intervals.length === 0
+        ? []
+        : [{ meterId: lane.meterId, tx, sequence, intervals, accountNumber: lane.number as bigint }],
+    );
+    try {
+      await outbox.keepFlights(kept);
+    } catch (error) {
+      for (const { lane, flight } of next) requeue(lane, flight);
+      throw error;
+    }
+    for (const { lane, flight } of next) lane.flight = flight;
+    stats.sent += next.length;
+    network.publishTxs(next.map(({ flight }) => flight.tx));
+  }
+
+  function requeue(lane: Lane, { notice, intervals }: Flight): void {
+    if (notice !== undefined) lane.notices.unshift(notice);
+    lane.queue.unshift(...intervals);
+    queued += intervals.length;
   }
 
   async function settle(lane: Lane, flight: Flight, found: VerifiedTx): Promise<void> {
     if (!flight.isIncluded) {
       flight.isIncluded = true;
       if (finalitySeconds.length >= MAX_SAMPLES) finalitySeconds.shift();
-      finalitySeconds.push((parts.nowMs() - flight.sentMs) / 1000);
+      if (flight.sentMs !== undefined) finalitySeconds.push((parts.nowMs() - flight.sentMs) / 1000);
     }
     if (found.code === undefined) return;
     lane.flight = undefined;
     if (found.code === 0) {
       const { height, inclusion } = found.proof;
       const id = Buffer.from(flight.id).toString("hex");
-      lane.sequence += 1n;
+      // Not one more than was read: what was read meanwhile may count this transaction already.
+      lane.sequence = flight.sequence + 1n;
       stats.finalised += 1;
       if (flight.notice !== undefined) return flight.notice.settled(0);
       const outcome = { state: "final", txId: id, height, index: inclusion.index } as const;
@@ -236,9 +291,7 @@ export function createSubmitter(
     lane.number = undefined;
     const isDivisible = OF_ONE_ITEM.has(code) && flight.intervals.length > 1;
     if (code === SEQUENCE_MISMATCH || isDivisible) {
-      if (flight.notice !== undefined) lane.notices.unshift(flight.notice);
-      lane.queue.unshift(...flight.intervals);
-      queued += flight.intervals.length;
+      requeue(lane, flight);
       if (isDivisible || lane.singles > 0) lane.singles += flight.intervals.length;
       return;
     }
@@ -281,12 +334,14 @@ export function createSubmitter(
       if (refusalIn(first) === undefined) continue;
       // One node's word is not enough to give an interval up: all of them must refuse it, and the sequence is read with proof.
       const refusals = (await peers.askAll(network.protocols.submit, submission)).map(refusalIn);
-      const before = lane.sequence;
       await loadAccount(lane);
+      const hasGoneOn = lane.sequence !== flight.sequence;
+      const isStale = hasGoneOn && refusals.every((each) => each?.code === SEQUENCE_MISMATCH);
+      flight.staleRounds = isStale ? flight.staleRounds + 1 : 0;
       const isRefused = refusals.every((each) => each !== undefined && each.code !== SEQUENCE_MISMATCH);
       const [verdict] = refusals;
-      if (lane.sequence === before && isRefused && verdict !== undefined)
-        await refuse(lane, flight, verdict.code, verdict.log);
+      if (flight.staleRounds >= STALE_ROUNDS) await refuse(lane, flight, SEQUENCE_MISMATCH, "");
+      else if (!hasGoneOn && isRefused && verdict !== undefined) await refuse(lane, flight, verdict.code, verdict.log);
     }
   }
 
@@ -325,12 +380,10 @@ export function createSubmitter(
       if (isStepping) return;
       isStepping = true;
       try {
+        await resume();
         await askForProofs();
         await openAccounts();
-        for (const lane of lanes.values()) {
-          if (lane.number !== undefined) await refill(lane);
-          send(lane);
-        }
+        await sendNext();
         await resend();
       } catch (error) {
         log.debug({ err: (error as Error).message }, "Will ask again");

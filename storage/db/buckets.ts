@@ -64,6 +64,8 @@ export const BUCKETS = {
   ownTransaction: 0x47,
   /** meter id, timestamp, series -> leaf hash of a reading that was erased from the light node's log */
   ownTombstone: 0x48,
+  /** meter id -> the light node's transaction of that meter that may be on its way, and the rows it has */
+  ownFlight: 0x49,
 
   /** name -> value, for what the process itself remembers */
   nodeMeta: 0x50,
