@@ -21,6 +21,7 @@ import type { BridgeNode, BridgeNodeParts } from "./bridge/bridgeNode.ts";
 import { bridgePort } from "./bridge/bridgePort.ts";
 import { homePaths } from "./configurationHome.ts";
 import type { ConsensusDriver, DriverParts } from "./consensusDriver.ts";
+import { lazyEthereumPorts } from "./ethereum/lazyPorts.ts";
 import type { Collector } from "./light/collector.ts";
 import { openTier, readingsPort } from "./light/tierPorts.ts";
 import { createMempool } from "./mempool.ts";
@@ -269,7 +270,7 @@ export async function startFullNode(
     bridge = opening.use(await startBridge(options, { ...own, keys: keys.bridge, metrics: metrics.bridge, log }));
   }
 
-  const onEthereum = options.ethereumUrl === "" ? {} : await openEthereumPorts(options, keys.actor);
+  const onEthereum = options.ethereumUrl === "" ? {} : lazyEthereumPorts(options, keys.actor);
 
   const status = (): NodeStatus => {
     const { round, isCatchingUp } = running.status();
@@ -367,21 +368,6 @@ export async function startFullNode(
 async function createDriver(engine: NodeOptions["engine"], parts: DriverParts): Promise<ConsensusDriver> {
   if (engine === "cometbft") return (await import("./cometbft/cometDriver.ts")).createCometDriver(parts);
   return (await import("./embeddedDriver.ts")).createEmbeddedDriver(parts);
-}
-
-/** What the API asks of contracts, and does there. */
-async function openEthereumPorts(
-  options: NodeOptions,
-  actor: PrivateKey | undefined,
-): Promise<Pick<ApiPorts, "channels" | "ethereum">> {
-  const [{ channelPort }, { ethereumPort }, { walletOf }] = await Promise.all([
-    import("./bridge/channelPort.ts"),
-    import("./ethereum/ethereumPort.ts"),
-    import("#bridge/evm/keys.ts"),
-  ]);
-  const parts = { nowMs: Date.now, fetch };
-  const wallet = actor && walletOf(actor);
-  return { channels: channelPort(options, parts), ethereum: ethereumPort(options, { ...parts, wallet }) };
 }
 
 function isOffence(verdict: TxVerdict): boolean {
