@@ -97,15 +97,18 @@ test(
     const asset = create({ kind: "contested" });
     await at(0).postTransactionCommit(asset);
     await reaches(1, asset.id);
-    const rivals = ["first", "second"].map((rival) => JSON.stringify(move(asset, { rival })));
+    const rivals = ["first", "second"].map((rival) => move(asset, { rival }));
     const answers = await Promise.all(
-      rivals.map(async (body, index) => {
+      rivals.map(async (rival, index) => {
+        const body = JSON.stringify(rival);
         const answer = await fetch(`${urlOf(index)}/api/v1/transactions?mode=commit`, { method: "POST", body });
         return { status: answer.status, text: await answer.text() };
       }),
     );
     expect(answers.filter(({ status }) => status === 202)).toHaveLength(1);
     expect(answers.find(({ status }) => status !== 202)?.text).toContain("DoubleSpend");
+    // The third validator has the block when it has the one that survived.
+    await reaches(2, rivals[answers.findIndex(({ status }) => status === 202)]?.id ?? "");
     expect(await at(2).listTransactions(asset.id)).toHaveLength(2);
   },
   TIMEOUT_MS,
