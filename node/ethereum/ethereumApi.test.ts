@@ -1,4 +1,6 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseEther, Transaction } from "ethers";
@@ -187,6 +189,24 @@ test("an Ethereum node that is gone is not this node's fault", async () => {
     status: 502,
     body: { code: "ETHEREUM_UNAVAILABLE", details: { code: "EVM_UNREACHABLE" } },
   });
+});
+
+test("an Ethereum node that holds its answers back is not asked by any number of clients at once", async () => {
+  const held: (() => void)[] = [];
+  const silent = createServer((_request, response) => void held.push(() => response.writeHead(500).end()));
+  await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+  const { port } = silent.address() as AddressInfo;
+  await using api = await start(undefined, { ethereumUrl: `http://127.0.0.1:${port}` });
+  const waiting = Array.from({ length: 8 }, () => askApi(api, "/ethereum/channel/show?id=1"));
+  while (held.length < 8) await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(await askApi(api, "/ethereum/channel/show?id=1")).toMatchObject({ status: 503, body: { code: "NOT_READY" } });
+  for (const answer of held) answer();
+  expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual(Array(8).fill(502));
+  const after = askApi(api, "/ethereum/channel/show?id=1");
+  while (held.length < 9) await new Promise((resolve) => setTimeout(resolve, 20));
+  held[8]?.();
+  expect((await after).status, "places are given back").toBe(502);
+  silent.close();
 });
 
 test("the README has every code of this folder", () => {

@@ -10,6 +10,7 @@ import { signEncoded, type UnsignedMessage } from "#storage/types/signEncoded.ts
 import { accountOfKey } from "#storage/types/transactionAccounts.ts";
 import type { ClosedAmendment } from "../meter/amendments.ts";
 import type { ClosedInterval } from "../meter/intervalBuilder.ts";
+import { MAX_LIGHT_CONNECTIONS } from "../network/limits.ts";
 import type { Network } from "../network/network.ts";
 import { decodeSubmitVerdicts, encodeSubmission, MAX_PROOF_IDS, type SubmitVerdict } from "../serve/messages.ts";
 import { deviceKeyOf } from "./meterKeys.ts";
@@ -29,8 +30,11 @@ const REFILL_INTERVALS = 2 * MAX_INTERVALS_PER_TX;
 /** A transaction that is in no block after this time is sent to a full node directly, which says why not. */
 const RESEND_MS = 4_000;
 
-/** So often every full node says that the account has gone on without a transaction, of which none has a proof, before it is signed anew. */
-const STALE_ROUNDS = 3;
+/**
+ * So often every full node says that the account has gone on without a transaction before it is signed anew. Each round asks another one for its proof, so
+ * that nobody who keeps it back decides this.
+ */
+const STALE_ROUNDS = MAX_LIGHT_CONNECTIONS;
 
 /** Accounts asked for at once; each is a request. */
 const ACCOUNTS_AT_ONCE = 8;

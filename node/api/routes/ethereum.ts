@@ -40,6 +40,9 @@ interface ActionBody {
   readonly parameters?: Readonly<Record<string, unknown>>;
 }
 
+/** Requests that ask Ethereum at once: each may read many logs there, and its node is not to be flooded through this one. */
+const MAX_AT_ONCE = 8;
+
 /** Routes of contracts on Ethereum, under /ledger/v1/ethereum: what the commands of the same names do. */
 export function ethereumRoutes(server: FastifyInstance, { ports, isTokenValid }: RouteContext): void {
   const describe = (summary: string) => ({
@@ -55,6 +58,17 @@ export function ethereumRoutes(server: FastifyInstance, { ports, isTokenValid }:
     throw cliError(exit, String(json.code), String(json.message), String(json.hint));
   };
 
+  let running = 0;
+  const asked = async <T>(ask: () => Promise<T>): Promise<T> => {
+    if (running >= MAX_AT_ONCE) throw apiError("NOT_READY", `${MAX_AT_ONCE} others ask Ethereum through this node now`);
+    running += 1;
+    try {
+      return await blamed(ask());
+    } finally {
+      running -= 1;
+    }
+  };
+
   server.get("/ethereum", {
     schema: describe("Actions and queries of the contracts, with their parameters"),
     handler: async () => need(ports, "ethereum").catalogue(),
@@ -62,7 +76,7 @@ export function ethereumRoutes(server: FastifyInstance, { ports, isTokenValid }:
   server.get<{ Params: Place; Querystring: Readonly<Record<string, unknown>> }>("/ethereum/:group/:name", {
     schema: { ...describe("What contracts and ledger say"), params: PLACE },
     handler: async ({ params: { group, name }, query }) =>
-      found(await asked(need(ports, "ethereum").ask(group, name, textsOf(query), ledger)), "query of this name"),
+      found(await asked(() => need(ports, "ethereum").ask(group, name, textsOf(query), ledger)), "query of this name"),
   });
   server.post<{ Params: Place; Body: ActionBody }>("/ethereum/:group/:name", {
     schema: {
@@ -73,12 +87,12 @@ export function ethereumRoutes(server: FastifyInstance, { ports, isTokenValid }:
     handler: async ({ params: { group, name }, body: { from, send = false, parameters = {} } }) => {
       const port = need(ports, "ethereum");
       const request = { texts: textsOf(parameters), from, ledger };
-      if (!send) return found(await asked(port.prepare(group, name, request)), "action of this name");
+      if (!send) return found(await asked(() => port.prepare(group, name, request)), "action of this name");
       // Whoever reaches the node could spend its money: on loopback every program, and every page in a browser.
       if (isTokenValid === undefined)
         throw apiError("UNAUTHORIZED", "a node without apiTokenFile sends nothing with its own key");
       if (!port.canSend) throw apiError("BAD_REQUEST", "this node has no ethereumKey: sign with a wallet of your own");
-      return found(await asked(port.send(group, name, request)), "action of this name");
+      return found(await asked(() => port.send(group, name, request)), "action of this name");
     },
   });
   server.post<{ Body: { signed: string } }>("/ethereum/transactions", {
@@ -86,7 +100,7 @@ export function ethereumRoutes(server: FastifyInstance, { ports, isTokenValid }:
       ...describe("Send a signed transaction to one of the contracts, and wait for its block"),
       body: SUBMIT_BODY,
     },
-    handler: async ({ body: { signed } }) => asked(need(ports, "ethereum").submit(signed)),
+    handler: async ({ body: { signed } }) => asked(() => need(ports, "ethereum").submit(signed)),
   });
 }
 
@@ -100,7 +114,7 @@ function textsOf(given: Readonly<Record<string, unknown>>): Texts {
 }
 
 /** What the caller gave wrongly, what a contract refuses, and what an Ethereum node is to blame for are no faults of this node. */
-async function asked<T>(answered: Promise<T>): Promise<T> {
+async function blamed<T>(answered: Promise<T>): Promise<T> {
   try {
     return await answered;
   } catch (error) {
